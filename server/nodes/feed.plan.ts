@@ -1,0 +1,67 @@
+import type { KubeObject } from '#proto/meta/object.ts';
+import type { Container, EnvFromSource, EnvVar, Pod, Volume } from '#proto/schema/generated/core-v1.ts';
+
+/** The kinds that the link carries, by plural. */
+export const FED_KINDS = ['nodes', 'pods', 'configmaps', 'secrets', 'services'] as const;
+export type FedKind = (typeof FED_KINDS)[number];
+
+/**
+ * What a board acts on: changes of the rest are not sent. A Pod's and a Node's status come from the board itself,
+ * and would come back to it; revisions and field owners mean nothing to it.
+ */
+export function actedUpon(plural: FedKind, object: KubeObject): unknown {
+  const { resourceVersion: _revision, managedFields: _owners, ...metadata } = object.metadata;
+  if (plural !== 'pods' && plural !== 'nodes') return { ...object, metadata };
+  const { status: _status, ...rest } = object as KubeObject & { status?: unknown };
+  return { ...rest, metadata };
+}
+
+/** The ConfigMaps and Secrets that Pods name, as `configmaps/<namespace>/<name>`. Optional ones count too. */
+export function referencesOf(pods: readonly Pod[]): Set<string> {
+  const found = new Set<string>();
+  for (const pod of pods) {
+    const namespace = pod.metadata.namespace ?? '';
+    const configMap = (name: string | undefined): void =>
+      void (name && found.add(`configmaps/${namespace}/${name}`));
+    const secret = (name: string | undefined): void =>
+      void (name && found.add(`secrets/${namespace}/${name}`));
+    for (const pull of pod.spec.imagePullSecrets ?? []) secret(pull.name);
+    for (const volume of pod.spec.volumes ?? []) ofVolume(volume, configMap, secret);
+    const containers = [
+      ...(pod.spec.initContainers ?? []),
+      ...pod.spec.containers,
+      ...(pod.spec.ephemeralContainers ?? []),
+    ] as Container[];
+    for (const container of containers) {
+      for (const env of container.env ?? []) ofEnv(env, configMap, secret);
+      for (const from of container.envFrom ?? []) ofEnvFrom(from, configMap, secret);
+    }
+  }
+  return found;
+}
+
+type Found = (name: string | undefined) => void;
+
+function ofVolume(volume: Volume, configMap: Found, secret: Found): void {
+  configMap(volume.configMap?.name);
+  secret(volume.secret?.secretName);
+  for (const source of volume.projected?.sources ?? []) {
+    configMap(source.configMap?.name);
+    secret(source.secret?.name);
+  }
+  // The volume types that take credentials from a Secret of the Pod's own namespace.
+  secret(volume.csi?.nodePublishSecretRef?.name);
+  secret(volume.iscsi?.secretRef?.name);
+  secret(volume.cephfs?.secretRef?.name);
+  secret(volume.rbd?.secretRef?.name);
+}
+
+function ofEnv(env: EnvVar, configMap: Found, secret: Found): void {
+  configMap(env.valueFrom?.configMapKeyRef?.name);
+  secret(env.valueFrom?.secretKeyRef?.name);
+}
+
+function ofEnvFrom(from: EnvFromSource, configMap: Found, secret: Found): void {
+  configMap(from.configMapRef?.name);
+  secret(from.secretRef?.name);
+}

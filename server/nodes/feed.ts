@@ -1,0 +1,168 @@
+/**
+ * What one board should hold, kept up to date over one session. Level driven: a change only marks a key as dirty; what is
+ * sent is the object as it is when the board is ready for it, so that a slow board gets the newest state and no backlog
+ * grows. A key that the board has, and should not have any more, is sent as a removal.
+ */
+import { createHash } from 'node:crypto';
+import { type KubeObject, keyOf } from '#proto/meta/object.ts';
+import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import { actedUpon, type FedKind, referencesOf } from './feed.plan.ts';
+
+/** The server's cached view of the fed kinds. `key` is `namespace/name`, or `name`. */
+export interface FeedSource {
+  get(plural: FedKind, key: string): KubeObject | undefined;
+  list(plural: FedKind): readonly KubeObject[];
+  podsOf(nodeName: string): readonly Pod[];
+  /** After the view has changed. For a Pod, `nodeName` is where it is bound. */
+  onChange(listener: (plural: FedKind, key: string, nodeName: string | undefined) => void): () => void;
+}
+
+export interface FeedMessage {
+  readonly kind: FedKind;
+  readonly namespace: string;
+  readonly name: string;
+  readonly digest: string;
+  /** Absent: the board should drop it. */
+  readonly object: KubeObject | undefined;
+}
+
+export interface FeedOptions {
+  readonly nodeName: string;
+  readonly source: FeedSource;
+  /** What the board holds: `pods/default/web` to its digest. */
+  readonly have: Readonly<Record<string, string>>;
+  /** Resolves when the board can take the next message. */
+  readonly send: (message: FeedMessage) => Promise<void>;
+  /** All that was wanted when the session began has been sent. */
+  readonly synced: () => void;
+}
+
+export function digestOf(plural: FedKind, object: KubeObject): string {
+  return createHash('sha1')
+    .update(JSON.stringify(actedUpon(plural, object)))
+    .digest('base64')
+    .slice(0, 16);
+}
+
+export class BoardFeed {
+  readonly #options: FeedOptions;
+  /** Digest by `plural/key` of what the board holds or is being sent. */
+  readonly #sent: Map<string, string>;
+  readonly #dirty = new Set<string>();
+  #references = new Set<string>();
+  #draining = false;
+  #synced = false;
+  #stopped = false;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+    this.#sent = new Map(Object.entries(options.have));
+  }
+
+  /** Begins with everything; returns the function that ends it. */
+  start(): () => void {
+    const { source, nodeName } = this.#options;
+    const off = source.onChange((plural, key, boundTo) => {
+      const fed = `${plural}/${key}`;
+      if (plural === 'pods') {
+        if (boundTo !== nodeName && !this.#sent.has(fed)) return;
+        this.#mark(fed);
+        this.#refer();
+      } else if (plural === 'nodes' ? key === nodeName : plural === 'services' || this.#references.has(fed)) {
+        this.#mark(fed);
+      }
+    });
+    this.#references = referencesOf(source.podsOf(nodeName));
+    const wanted = [
+      `nodes/${nodeName}`,
+      ...this.#references,
+      ...source.list('services').map((service) => `services/${keyOf(service)}`),
+      // Pods last: what they name is there before them.
+      ...source.podsOf(nodeName).map((pod) => `pods/${keyOf(pod)}`),
+    ];
+    for (const fed of wanted) this.#dirty.add(fed);
+    for (const fed of this.#sent.keys()) this.#dirty.add(fed);
+    void this.#drain();
+    return () => {
+      this.#stopped = true;
+      off();
+    };
+  }
+
+  /** Marks what the Pods name now and what they named before. */
+  #refer(): void {
+    const now = referencesOf(this.#options.source.podsOf(this.#options.nodeName));
+    for (const fed of now) if (!this.#references.has(fed)) this.#mark(fed);
+    for (const fed of this.#references) if (!now.has(fed)) this.#mark(fed);
+    this.#references = now;
+  }
+
+  #mark(fed: string): void {
+    this.#dirty.add(fed);
+    void this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    try {
+      for (const fed of this.#inOrder()) {
+        if (this.#stopped) return;
+        const message = this.#messageFor(fed);
+        if (message) await this.#options.send(message);
+      }
+      if (!this.#synced && !this.#stopped) {
+        this.#synced = true;
+        this.#options.synced();
+      }
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  /** Keys as they become due; those of Pods wait for what the Pods name. */
+  *#inOrder(): Generator<string> {
+    while (this.#dirty.size > 0) {
+      let next: string | undefined;
+      for (const fed of this.#dirty) {
+        next ??= fed;
+        if (!fed.startsWith('pods/')) {
+          next = fed;
+          break;
+        }
+      }
+      if (next === undefined) return;
+      this.#dirty.delete(next);
+      yield next;
+    }
+  }
+
+  #messageFor(fed: string): FeedMessage | undefined {
+    const slash = fed.indexOf('/');
+    const kind = fed.slice(0, slash) as FedKind;
+    const key = fed.slice(slash + 1);
+    const at = key.indexOf('/');
+    const object = this.#wanted(kind, fed, key);
+    const digest = object ? digestOf(kind, object) : '';
+    if (object ? this.#sent.get(fed) === digest : !this.#sent.has(fed)) return undefined;
+    if (object) this.#sent.set(fed, digest);
+    else this.#sent.delete(fed);
+    return {
+      kind,
+      namespace: at < 0 ? '' : key.slice(0, at),
+      name: at < 0 ? key : key.slice(at + 1),
+      digest,
+      object,
+    };
+  }
+
+  #wanted(kind: FedKind, fed: string, key: string): KubeObject | undefined {
+    const { source, nodeName } = this.#options;
+    const object = source.get(kind, key);
+    if (!object) return undefined;
+    if (kind === 'pods') return (object as Pod).spec.nodeName === nodeName ? object : undefined;
+    if (kind === 'nodes') return key === nodeName ? object : undefined;
+    if (kind === 'services') return object;
+    return this.#references.has(fed) ? object : undefined;
+  }
+}
