@@ -9,7 +9,16 @@ export interface ByteChunk {
 }
 
 /** What a gRPC call in both directions offers, on either side: an object-mode stream of chunks. */
-type ChunkCall = Duplex & { cancel?: () => void };
+interface ChunkCall {
+  readonly writable: boolean;
+  on(event: string, listener: (argument: never) => void): unknown;
+  off(event: string, listener: (argument: never) => void): unknown;
+  write(chunk: ByteChunk): boolean;
+  end(): unknown;
+  pause(): unknown;
+  resume(): unknown;
+  cancel?: (() => void) | undefined;
+}
 
 /** Larger writes are cut, so that one stream does not hold the connection for long. */
 const MAX_CHUNK_BYTES = 64 * 1024;

@@ -9,6 +9,7 @@ import {
   type ServerDuplexStream,
   type ServerUnaryCall,
   type ServiceError,
+  type sendUnaryData,
 } from '@grpc/grpc-js';
 import { asBytes } from '#proto/agent/byte-stream.ts';
 import {
@@ -69,7 +70,7 @@ export class LinkServer {
       'grpc-node.max_session_memory': 64,
     });
     this.#server.addService(LinkService, {
-      join: (call: ServerUnaryCall<JoinRequest, JoinResponse>, done) => {
+      join: (call: ServerUnaryCall<JoinRequest, JoinResponse>, done: sendUnaryData<JoinResponse>) => {
         this.#join(call).then(
           (answer) => done(null, answer),
           (err: unknown) => done(toGrpc(err)),
@@ -123,10 +124,14 @@ export class LinkServer {
     let session: BoardSession | undefined;
     const timer = setTimeout(() => call.end(), HELLO_MS);
     call.on('data', ({ message }: FromAgent) => {
-      if (session) return void (message && session.receive(message));
+      if (session) {
+        if (message) session.receive(message);
+        return;
+      }
       clearTimeout(timer);
-      if (message?.$case !== 'hello' || message.value.nodeName !== nodeName) return call.end();
-      session = this.#greet(call, nodeName, message.value);
+      if (message?.$case === 'hello' && message.value.nodeName === nodeName)
+        session = this.#greet(call, nodeName, message.value);
+      else call.end();
     });
     const gone = (reason: string) => (): void => {
       clearTimeout(timer);
@@ -182,7 +187,7 @@ function nodeOf(call: {
   return subject.CN.slice(prefix.length);
 }
 
-type Provider = Parameters<typeof experimental.createCertificateProviderServerCredentials>[1];
+type Provider = NonNullable<Parameters<typeof experimental.createCertificateProviderServerCredentials>[1]>;
 
 /** grpc-js' only way to ask for a client certificate without insisting on one is a certificate provider. */
 function fixedCertificates(ca: string, cert: string, key: string): Provider {
