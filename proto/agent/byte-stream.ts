@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream';
+import type { ClientDuplexStream, ServerDuplexStream } from '@grpc/grpc-js';
 
 /** The message of the Stream call, both ways. */
 export interface ByteChunk {
@@ -8,17 +9,9 @@ export interface ByteChunk {
   error: string;
 }
 
-/** What a gRPC call in both directions offers, on either side: an object-mode stream of chunks. */
-interface ChunkCall {
-  readonly writable: boolean;
-  on(event: string, listener: (argument: never) => void): unknown;
-  off(event: string, listener: (argument: never) => void): unknown;
-  write(chunk: ByteChunk): boolean;
-  end(): unknown;
-  pause(): unknown;
-  resume(): unknown;
-  cancel?: (() => void) | undefined;
-}
+/** Either end of a Stream call. Both are Duplexes; grpc-js' types do not say so. */
+type ChunkCall = ClientDuplexStream<ByteChunk, ByteChunk> | ServerDuplexStream<ByteChunk, ByteChunk>;
+type ChunkDuplex = Duplex & { cancel?: () => void };
 
 /** Larger writes are cut, so that one stream does not hold the connection for long. */
 const MAX_CHUNK_BYTES = 64 * 1024;
@@ -28,7 +21,8 @@ const MAX_CHUNK_BYTES = 64 * 1024;
  * leaves the other open. Back-pressure reaches through in both directions. An error that the other side sent
  * destroys the stream with that message.
  */
-export function asBytes(call: ChunkCall, first: Uint8Array = new Uint8Array()): Duplex {
+export function asBytes(ofCall: ChunkCall, first: Uint8Array = new Uint8Array()): Duplex {
+  const call = ofCall as unknown as ChunkDuplex;
   const bytes = new Duplex({
     allowHalfOpen: true,
     read: () => void call.resume(),
@@ -107,7 +101,7 @@ export function asBytes(call: ChunkCall, first: Uint8Array = new Uint8Array()): 
 }
 
 /** Resolves when the call takes more, or is gone: the writer then finds out by its next write. */
-function drained(call: ChunkCall): Promise<void> {
+function drained(call: Duplex): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       for (const event of ['drain', 'close', 'error', 'cancelled']) call.off(event, done);
