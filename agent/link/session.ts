@@ -1,0 +1,187 @@
+/**
+ * The board's end of the link: one session, reconnected for ever with full jitter. What the server wants is on the board's
+ * disk before it is acknowledged; API calls fail fast while the server is away, and their callers retry from state.
+ */
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import type { FromAgent, FromServer, LinkClient, OpenStream, Welcome } from '#proto/agent/generated/link.ts';
+import type { Clock } from '#proto/meta/clock.ts';
+import type { Logger } from '#proto/meta/log.ts';
+import { StatusError, serviceUnavailable } from '#proto/meta/status-error.ts';
+import type { Status } from '#proto/schema/generated/meta-v1.ts';
+import { reconnectDelayMs } from './backoff.plan.ts';
+import type { Cluster } from './cluster.ts';
+import type { DesiredStore } from './desired-store.ts';
+
+export interface LinkOptions {
+  /** A new client for each attempt: certificates may have changed, and a stuck channel is not kept. */
+  readonly connect: () => LinkClient;
+  readonly nodeName: string;
+  /** New with each start of the agent. */
+  readonly bootId: string;
+  readonly version: string;
+  readonly desired: DesiredStore;
+  /** The server asks for a reverse stream; never throws. */
+  readonly onOpenStream: (request: OpenStream, client: LinkClient) => void;
+  readonly onWelcome: (welcome: Welcome) => void;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+/** A peer that accepts TCP and then says nothing hangs grpc-js for ever: the Welcome must come in time. */
+const CONNECT_MS = 15_000;
+const CALL_MS = 30_000;
+/** A session that lived this long was healthy: the next failure starts the back-off anew. */
+const HEALTHY_MS = 60_000;
+
+interface Pending {
+  readonly resolve: (answer: { code: number; body: Uint8Array }) => void;
+  readonly reject: (err: Error) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+export class Link implements Cluster {
+  readonly #options: LinkOptions;
+  readonly #listeners = new Set<(connected: boolean) => void>();
+  readonly #pending = new Map<number, Pending>();
+  #call: ClientDuplexStream<FromAgent, FromServer> | undefined;
+  #connected = false;
+  #nextId = 0;
+  #epoch = 0;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  onConnection(listener: (connected: boolean) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Runs until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random, log } = this.#options;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      const began = clock.now();
+      const reason = await this.#session(signal);
+      if (signal.aborted) return;
+      if (clock.now() - began > HEALTHY_MS) attempt = 0;
+      const delayMs = reconnectDelayMs(attempt, random());
+      // One line when the server goes away; the many attempts after that are not news.
+      if (attempt === 0) log.warn('the server is away, pods go on running', { reason, delayMs });
+      else log.debug('still no server', { reason, attempt, delayMs });
+      await clock.sleep(delayMs, signal).catch(() => {});
+    }
+  }
+
+  async api<T>(method: string, path: string, body?: unknown, contentType = 'application/json'): Promise<T> {
+    const call = this.#call;
+    if (!call || !this.#connected) throw serviceUnavailable('the server is away');
+    const id = ++this.#nextId;
+    const answer = await new Promise<{ code: number; body: Uint8Array }>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#pending.delete(id);
+        reject(new StatusError('Timeout', `${method} ${path}: no answer within ${CALL_MS / 1000} s`));
+      }, CALL_MS);
+      this.#pending.set(id, { resolve, reject, timer });
+      const bytes = body === undefined ? new Uint8Array() : Buffer.from(JSON.stringify(body));
+      call.write({ message: { $case: 'request', value: { id, method, path, contentType, body: bytes } } });
+    });
+    const text = Buffer.from(answer.body).toString();
+    const value: unknown = text ? JSON.parse(text) : undefined;
+    if (answer.code >= 400) throw StatusError.from((value ?? { code: answer.code }) as Status);
+    return value as T;
+  }
+
+  /** One session from connect to end; gives the reason of its end. */
+  #session(signal: AbortSignal): Promise<string> {
+    const { connect, nodeName, bootId, version, desired } = this.#options;
+    const client = connect();
+    const call = client.session();
+    return new Promise((resolve) => {
+      const end = (reason: string): void => {
+        clearTimeout(watchdog);
+        signal.removeEventListener('abort', stop);
+        call.cancel();
+        client.close();
+        this.#disconnect(call, reason);
+        resolve(reason);
+      };
+      const stop = (): void => end('the agent stops');
+      const watchdog = setTimeout(() => end(`no welcome within ${CONNECT_MS / 1000} s`), CONNECT_MS);
+      signal.addEventListener('abort', stop, { once: true });
+      call.on('error', (err: Error) => end(err.message));
+      call.on('end', () => end('the server closed the session'));
+      call.on('data', ({ message }: FromServer) => {
+        if (message?.$case === 'welcome') clearTimeout(watchdog);
+        try {
+          if (message) this.#receive(message, call, client);
+        } catch (err) {
+          // A full disk, most likely: not acknowledged, so it is sent again.
+          this.#options.log.error('a message of the server could not be carried out', { err });
+          end((err as Error).message);
+        }
+      });
+      this.#epoch++;
+      const hello = { nodeName, bootId, epoch: this.#epoch, version, have: desired.have() };
+      call.write({ message: { $case: 'hello', value: hello } });
+    });
+  }
+
+  #receive(
+    message: NonNullable<FromServer['message']>,
+    call: ClientDuplexStream<FromAgent, FromServer>,
+    client: LinkClient,
+  ): void {
+    const { desired, onWelcome, onOpenStream, log } = this.#options;
+    switch (message.$case) {
+      case 'welcome':
+        onWelcome(message.value);
+        this.#call = call;
+        this.#connected = true;
+        log.info('connected to the server', { server: message.value.version });
+        for (const listener of [...this.#listeners]) listener(true);
+        return;
+      case 'change': {
+        const { kind, namespace, name, digest, object, sequence } = message.value;
+        desired.apply({
+          plural: kind,
+          key: namespace ? `${namespace}/${name}` : name,
+          digest,
+          object: object.length > 0 ? JSON.parse(Buffer.from(object).toString()) : undefined,
+        });
+        call.write({ message: { $case: 'ack', value: { sequence } } });
+        return;
+      }
+      case 'synced':
+        desired.markComplete();
+        return;
+      case 'response': {
+        const pending = this.#pending.get(message.value.id);
+        if (!pending) return;
+        this.#pending.delete(message.value.id);
+        clearTimeout(pending.timer);
+        pending.resolve(message.value);
+        return;
+      }
+      case 'openStream':
+        onOpenStream(message.value, client);
+    }
+  }
+
+  #disconnect(call: ClientDuplexStream<FromAgent, FromServer>, reason: string): void {
+    if (this.#call !== call) return;
+    this.#call = undefined;
+    this.#connected = false;
+    for (const { reject, timer } of this.#pending.values()) {
+      clearTimeout(timer);
+      reject(serviceUnavailable(`the server is away: ${reason}`));
+    }
+    this.#pending.clear();
+    for (const listener of [...this.#listeners]) listener(false);
+  }
+}
