@@ -399,6 +399,14 @@ export interface StopContainerRequest {
   timeout: bigint;
 }
 
+export interface ListContainersRequest {
+  filter: ContainerFilter | undefined;
+}
+
+export interface ContainerFilter {
+  id: string;
+}
+
 export interface ListContainersResponse {
   containers: Container[];
 }
@@ -3913,6 +3921,98 @@ export const StopContainerRequest: MessageFns<StopContainerRequest> = {
   },
 };
 
+function createBaseListContainersRequest(): ListContainersRequest {
+  return { filter: undefined };
+}
+
+export const ListContainersRequest: MessageFns<ListContainersRequest> = {
+  encode(message: ListContainersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.filter !== undefined) {
+      ContainerFilter.encode(message.filter, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListContainersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListContainersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.filter = ContainerFilter.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseContainerFilter(): ContainerFilter {
+  return { id: "" };
+}
+
+export const ContainerFilter: MessageFns<ContainerFilter> = {
+  encode(message: ContainerFilter, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ContainerFilter {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContainerFilter();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseListContainersResponse(): ListContainersResponse {
   return { containers: [] };
 }
@@ -5754,8 +5854,9 @@ export const RuntimeServiceService = {
     path: "/runtime.v1.RuntimeService/ListContainers" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: Empty): Buffer => Buffer.from(Empty.encode(value).finish()),
-    requestDeserialize: (value: Buffer): Empty => Empty.decode(value),
+    requestSerialize: (value: ListContainersRequest): Buffer =>
+      Buffer.from(ListContainersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListContainersRequest => ListContainersRequest.decode(value),
     responseSerialize: (value: ListContainersResponse): Buffer =>
       Buffer.from(ListContainersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListContainersResponse => ListContainersResponse.decode(value),
@@ -5840,7 +5941,7 @@ export interface RuntimeServiceServer extends UntypedServiceImplementation {
   startContainer: handleUnaryCall<ContainerId, Empty>;
   stopContainer: handleUnaryCall<StopContainerRequest, Empty>;
   removeContainer: handleUnaryCall<ContainerId, Empty>;
-  listContainers: handleUnaryCall<Empty, ListContainersResponse>;
+  listContainers: handleUnaryCall<ListContainersRequest, ListContainersResponse>;
   containerStatus: handleUnaryCall<ContainerId, ContainerStatusResponse>;
   updateContainerResources: handleUnaryCall<UpdateContainerResourcesRequest, Empty>;
   reopenContainerLog: handleUnaryCall<ContainerId, Empty>;
@@ -6014,16 +6115,16 @@ export interface RuntimeServiceClient extends Client {
     callback: (error: ServiceError | null, response: Empty) => void,
   ): ClientUnaryCall;
   listContainers(
-    request: Empty,
+    request: ListContainersRequest,
     callback: (error: ServiceError | null, response: ListContainersResponse) => void,
   ): ClientUnaryCall;
   listContainers(
-    request: Empty,
+    request: ListContainersRequest,
     metadata: Metadata,
     callback: (error: ServiceError | null, response: ListContainersResponse) => void,
   ): ClientUnaryCall;
   listContainers(
-    request: Empty,
+    request: ListContainersRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListContainersResponse) => void,
