@@ -11,7 +11,6 @@ export interface ByteChunk {
 
 /** Either end of a Stream call. Both are Duplexes; grpc-js' types do not say so. */
 type ChunkCall = ClientDuplexStream<ByteChunk, ByteChunk> | ServerDuplexStream<ByteChunk, ByteChunk>;
-type ChunkDuplex = Duplex & { cancel?: () => void };
 
 /** Larger writes are cut, so that one stream does not hold the connection for long. */
 const MAX_CHUNK_BYTES = 64 * 1024;
@@ -22,7 +21,7 @@ const MAX_CHUNK_BYTES = 64 * 1024;
  * destroys the stream with that message.
  */
 export function asBytes(ofCall: ChunkCall, first: Uint8Array = new Uint8Array()): Duplex {
-  const call = ofCall as unknown as ChunkDuplex;
+  const call = ofCall as unknown as Duplex;
   const bytes = new Duplex({
     allowHalfOpen: true,
     read: () => void call.resume(),
@@ -37,15 +36,17 @@ export function asBytes(ofCall: ChunkCall, first: Uint8Array = new Uint8Array())
       finish();
     },
     destroy(err, done) {
-      if (err && !closed && call.writable)
+      // Not `cancel`: that would overtake the reason.
+      const early = !closed && !(ourEnd && theirEnd);
+      if (early)
         call.write({
           streamId: 0,
           data: new Uint8Array(),
           end: true,
-          error: err.message,
+          error: err?.message ?? 'closed',
         } satisfies ByteChunk);
       call.end();
-      if (err) call.cancel?.();
+      call.resume();
       done(err);
     },
   });
