@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest';
+import { type KubeObject, keyOf } from '#proto/meta/object.ts';
+import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import { actedUpon, type FedKind, referencesOf } from './feed.plan.ts';
+import { BoardFeed, digestOf, type FeedMessage, type FeedSource } from './feed.ts';
+
+const aPod = (name: string, spec: Partial<Pod['spec']> = {}, rest: Partial<Pod> = {}): Pod => ({
+  metadata: { namespace: 'default', name, uid: name },
+  spec: { nodeName: 'pi', containers: [{ name: 'app', image: 'x' }], ...spec },
+  ...rest,
+});
+const named = (name: string, data: Record<string, string> = {}): KubeObject & { data: object } => ({
+  metadata: { namespace: 'default', name },
+  data,
+});
+
+/** A view that changes when told. */
+class FakeSource implements FeedSource {
+  readonly #objects = new Map<string, KubeObject>();
+  readonly #listeners = new Set<(plural: FedKind, key: string, nodeName: string | undefined) => void>();
+  get(plural: FedKind, key: string): KubeObject | undefined {
+    return this.#objects.get(`${plural}/${key}`);
+  }
+  list(plural: FedKind): readonly KubeObject[] {
+    return [...this.#objects].filter(([fed]) => fed.startsWith(`${plural}/`)).map(([, object]) => object);
+  }
+  podsOf(nodeName: string): readonly Pod[] {
+    return (this.list('pods') as Pod[]).filter((pod) => pod.spec.nodeName === nodeName);
+  }
+  onChange(listener: (plural: FedKind, key: string, nodeName: string | undefined) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+  put(plural: FedKind, object: KubeObject): void {
+    this.#objects.set(`${plural}/${keyOf(object)}`, object);
+    this.#tell(plural, object);
+  }
+  drop(plural: FedKind, object: KubeObject): void {
+    this.#objects.delete(`${plural}/${keyOf(object)}`);
+    this.#tell(plural, object);
+  }
+  #tell(plural: FedKind, object: KubeObject): void {
+    const nodeName = plural === 'pods' ? (object as Pod).spec.nodeName : undefined;
+    for (const listener of this.#listeners) listener(plural, keyOf(object), nodeName);
+  }
+}
+
+async function feeding(source: FakeSource, have: Record<string, string> = {}) {
+  const sent: FeedMessage[] = [];
+  let synced = 0;
+  const feed = new BoardFeed({
+    nodeName: 'pi',
+    source,
+    have,
+    send: async (message) => void sent.push(message),
+    synced: () => synced++,
+  });
+  const stop = feed.start();
+  const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  await settle();
+  const taken = async (): Promise<string[]> => {
+    await settle();
+    return sent.splice(0).map((m) => `${m.object ? '+' : '-'}${m.kind}/${m.name}`);
+  };
+  return { taken, stop, syncedTimes: () => synced };
+}
+
+describe('referencesOf', () => {
+  it('finds ConfigMaps and Secrets in volumes, env, envFrom and pull secrets', () => {
+    const pod = aPod('a', {
+      imagePullSecrets: [{ name: 'pull' }],
+      volumes: [
+        { name: 'v1', configMap: { name: 'cm1' } },
+        { name: 'v2', secret: { secretName: 's1' } },
+        { name: 'v3', projected: { sources: [{ configMap: { name: 'cm2' } }, { secret: { name: 's2' } }] } },
+      ],
+      initContainers: [{ name: 'i', envFrom: [{ secretRef: { name: 's3' } }] }],
+      containers: [
+        { name: 'c', env: [{ name: 'A', valueFrom: { configMapKeyRef: { name: 'cm3', key: 'k' } } }] },
+      ],
+    });
+    expect([...referencesOf([pod])].sort()).toEqual([
+      'configmaps/default/cm1',
+      'configmaps/default/cm2',
+      'configmaps/default/cm3',
+      'secrets/default/pull',
+      'secrets/default/s1',
+      'secrets/default/s2',
+      'secrets/default/s3',
+    ]);
+  });
+});
+
+describe('actedUpon', () => {
+  it('does not see a status report of the board itself', () => {
+    const before = aPod('a');
+    const after = aPod('a', {}, { status: { phase: 'Running' } });
+    after.metadata.resourceVersion = '9';
+    expect(digestOf('pods', after)).toBe(digestOf('pods', before));
+    expect(actedUpon('services', after)).toHaveProperty('status');
+  });
+});
+
+describe('BoardFeed', () => {
+  it('sends what the pods name before the pods, then says that it is in step', async () => {
+    const source = new FakeSource();
+    source.put('pods', aPod('a', { volumes: [{ name: 'v', configMap: { name: 'cm' } }] }));
+    source.put('configmaps', named('cm'));
+    source.put('configmaps', named('other'));
+    source.put('secrets', named('foreign'));
+    source.put('pods', aPod('elsewhere', { nodeName: 'pi2' }));
+    const { taken, syncedTimes } = await feeding(source);
+    expect(await taken()).toEqual(['+configmaps/cm', '+pods/a']);
+    expect(syncedTimes()).toBe(1);
+  });
+
+  it('sends nothing that the board has, and removes what it should not have', async () => {
+    const source = new FakeSource();
+    const pod = aPod('a');
+    source.put('pods', pod);
+    const { taken } = await feeding(source, {
+      'pods/default/a': digestOf('pods', pod),
+      'pods/default/gone': 'x',
+      'secrets/default/stale': 'y',
+    });
+    expect(await taken()).toEqual(['-secrets/stale', '-pods/gone']);
+  });
+
+  it('follows references as pods come and go', async () => {
+    const source = new FakeSource();
+    source.put('secrets', named('s'));
+    const { taken } = await feeding(source);
+    const pod = aPod('a', { imagePullSecrets: [{ name: 's' }] });
+    source.put('pods', pod);
+    expect(await taken()).toEqual(['+secrets/s', '+pods/a']);
+    source.put('secrets', named('s', { changed: 'yes' }));
+    expect(await taken()).toEqual(['+secrets/s']);
+    source.drop('pods', pod);
+    expect(await taken()).toEqual(['-secrets/s', '-pods/a']);
+  });
+
+  it('stops when told', async () => {
+    const source = new FakeSource();
+    const { taken, stop } = await feeding(source);
+    stop();
+    source.put('pods', aPod('late'));
+    expect(await taken()).toEqual([]);
+  });
+});
