@@ -106,6 +106,8 @@ export class BoardFeed {
     if (this.#draining) return;
     this.#draining = true;
     try {
+      // One change marks several keys: all are here before the first is sent.
+      await null;
       for (const fed of this.#inOrder()) {
         if (this.#stopped) return;
         const message = this.#messageFor(fed);
