@@ -1,0 +1,36 @@
+/** The pod network of one board, as a CNI network list. */
+export interface CniInput {
+  /** Of the node, one for each address family: `10.42.3.0/24`. */
+  readonly podCidrs: readonly string[];
+  /** Where host-local remembers which address is whose. */
+  readonly ipamDir: string;
+  /** Below the link's where the way to other boards is a tunnel; undefined is the link's own. */
+  readonly mtu?: number | undefined;
+}
+
+export const CNI_CONFIG_NAME = '10-coracle.conflist';
+
+/**
+ * A bridge with addresses from the node's range, and host ports. Source addresses stay as they are: what must be
+ * masqueraded on its way out of the cluster is the service proxy's decision, not the bridge's.
+ */
+export function planCniConfig(input: CniInput): string {
+  const bridge = {
+    type: 'bridge',
+    bridge: 'cni0',
+    isGateway: true,
+    isDefaultGateway: true,
+    // A node that comes back under a new range takes its bridge along.
+    forceAddress: true,
+    hairpinMode: true,
+    ipMasq: false,
+    ...(input.mtu === undefined ? {} : { mtu: input.mtu }),
+    ipam: {
+      type: 'host-local',
+      dataDir: input.ipamDir,
+      ranges: input.podCidrs.map((subnet) => [{ subnet }]),
+    },
+  };
+  const portmap = { type: 'portmap', capabilities: { portMappings: true } };
+  return `${JSON.stringify({ cniVersion: '0.4.0', name: 'coracle', plugins: [bridge, portmap] }, null, 2)}\n`;
+}
