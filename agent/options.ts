@@ -1,0 +1,71 @@
+import { hostname } from 'node:os';
+import { address, hostPort, nodeName, type OptionValues, oneOf, path, str } from '#proto/config/options.ts';
+
+/** What `coracle agent` takes. */
+export const AGENT_OPTIONS = {
+  server: {
+    description: 'the server to join: https://HOST:PORT',
+    placeholder: 'URL',
+    defaultValue: '',
+    parse: serverUrl,
+  },
+  token: {
+    description: 'the join token, needed once: what "coracle token create" prints on the server',
+    placeholder: 'TOKEN',
+    defaultValue: '',
+    parse: str,
+  },
+  'server-link': {
+    description: 'where the server listens for boards, if not on the port after that of --server',
+    placeholder: 'HOST:PORT',
+    defaultValue: undefined as { readonly host: string; readonly port: number } | undefined,
+    parse: hostPort,
+  },
+  'data-dir': {
+    description: 'where the board keeps its identity, desired state and volumes',
+    placeholder: 'DIR',
+    defaultValue: '/var/lib/coracle',
+    parse: path,
+  },
+  'node-name': {
+    description: "this board's name",
+    placeholder: 'NAME',
+    defaultValue: hostname().toLowerCase(),
+    defaultText: 'the host name',
+    parse: nodeName,
+  },
+  'node-ip': {
+    description: "this board's address",
+    placeholder: 'IP',
+    defaultValue: '',
+    defaultText: 'of the interface that leads to the server',
+    parse: address,
+  },
+  containerd: {
+    description: 'socket of a containerd to use; without it the board runs its own',
+    placeholder: 'SOCKET',
+    defaultValue: '',
+    parse: path,
+  },
+  'images-dir': {
+    description: 'image archives to import at the start',
+    placeholder: 'DIR',
+    defaultValue: '',
+    defaultText: 'those that came with Coracle',
+    parse: path,
+  },
+  'log-level': {
+    description: 'debug, info, warn or error',
+    placeholder: 'LEVEL',
+    defaultValue: 'info' as const,
+    parse: oneOf('debug', 'info', 'warn', 'error'),
+  },
+} as const;
+
+export type AgentOptions = OptionValues<typeof AGENT_OPTIONS>;
+
+function serverUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'https:') throw new Error(`"${text}" is not https://HOST:PORT`);
+  return text;
+}

@@ -1,0 +1,27 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** What a small board gains from, measured: most of it must be known before Node starts. */
+const NODE_FLAGS = ['--optimize-for-size', '--max-semi-space-size=1'];
+const ENVIRONMENT = { UV_THREADPOOL_SIZE: '2', MALLOC_ARENA_MAX: '1' };
+
+/**
+ * Replaces this process by itself with those flags, once: same process id, so that supervisors and Ctrl-C see one program. Costs one
+ * start of Node (some 40 ms) and saves some 10 MB for as long as the program runs.
+ */
+export function retune(command: 'server' | 'agent'): void {
+  if (process.env['CORACLE_TUNED'] === command || !process.execve) return;
+  const environment = {
+    NODE_COMPILE_CACHE: join(tmpdir(), 'coracle-compile-cache'),
+    ...ENVIRONMENT,
+    ...process.env,
+    CORACLE_TUNED: command,
+  };
+  const [node = process.execPath, ...rest] = [
+    process.execPath,
+    ...NODE_FLAGS,
+    ...process.execArgv,
+    ...process.argv.slice(1),
+  ];
+  process.execve(node, [node, ...rest], environment as Record<string, string>);
+}

@@ -1,0 +1,114 @@
+import { hostname } from 'node:os';
+import {
+  address,
+  cidr,
+  hostPort,
+  nodeName,
+  type OptionValues,
+  oneOf,
+  path,
+  str,
+  toggle,
+} from '#proto/config/options.ts';
+
+/** What `coracle server` takes. */
+export const SERVER_OPTIONS = {
+  'data-dir': {
+    description: 'where the cluster lives: store, keys, certificates',
+    placeholder: 'DIR',
+    defaultValue: '/var/lib/coracle',
+    parse: path,
+  },
+  listen: {
+    description: 'where kubectl and the dashboard reach the API',
+    placeholder: 'HOST:PORT',
+    defaultValue: { host: '0.0.0.0', port: 6443 },
+    defaultText: '0.0.0.0:6443',
+    parse: hostPort,
+  },
+  'agent-listen': {
+    description: 'where boards connect; boards expect the port after that of --listen',
+    placeholder: 'HOST:PORT',
+    defaultValue: { host: '0.0.0.0', port: 6444 },
+    defaultText: '0.0.0.0:6444',
+    parse: hostPort,
+  },
+  'advertise-address': {
+    description: 'the address that others use to reach this server',
+    placeholder: 'IP',
+    defaultValue: '',
+    defaultText: 'of the interface with the default route',
+    parse: address,
+  },
+  'node-name': {
+    description: "this board's name",
+    placeholder: 'NAME',
+    defaultValue: hostname().toLowerCase(),
+    defaultText: 'the host name',
+    parse: nodeName,
+  },
+  token: {
+    description: 'a join token to accept for ever, beside those of "coracle token create"',
+    placeholder: 'ID.SECRET',
+    defaultValue: '',
+    parse: joinTokenSecret,
+  },
+  'tls-san': {
+    description: 'another name or address in the certificate of the server; may be repeated',
+    placeholder: 'NAME|IP',
+    list: true,
+    defaultValue: [] as readonly string[],
+    parse: str as (text: string) => never,
+  },
+  'write-kubeconfig': {
+    description: 'where to write the administrator kubeconfig',
+    placeholder: 'FILE',
+    defaultValue: '/etc/coracle/kubeconfig.yaml',
+    parse: path,
+  },
+  containerd: {
+    description: 'socket of a containerd to use; without it the board runs its own',
+    placeholder: 'SOCKET',
+    defaultValue: '',
+    parse: path,
+  },
+  'cluster-cidr': {
+    description: 'addresses of Pods; each board takes a /24 of it',
+    placeholder: 'CIDR',
+    defaultValue: '10.42.0.0/16',
+    parse: cidr,
+  },
+  'service-cidr': {
+    description: 'addresses of Services',
+    placeholder: 'CIDR',
+    defaultValue: '10.43.0.0/16',
+    parse: cidr,
+  },
+  'cluster-domain': {
+    description: 'DNS domain of the cluster',
+    placeholder: 'DOMAIN',
+    defaultValue: 'cluster.local',
+    parse: nodeName,
+  },
+  'no-agent': {
+    description: 'only the control plane: run no Pods on this board',
+    defaultValue: false,
+    parse: toggle,
+  },
+  'log-level': {
+    description: 'debug, info, warn or error',
+    placeholder: 'LEVEL',
+    defaultValue: 'info' as const,
+    parse: oneOf('debug', 'info', 'warn', 'error'),
+  },
+} as const;
+
+export type ServerOptions = OptionValues<typeof SERVER_OPTIONS>;
+
+function joinTokenSecret(text: string): string {
+  if (!/^[a-z0-9]{6}\.[a-z0-9]{16}$/.test(text))
+    throw new Error(
+      'a token is 6 and 16 lower case letters or digits with a dot between: abcdef.0123456789abcdef',
+    );
+  return text;
+}
