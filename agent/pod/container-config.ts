@@ -1,0 +1,145 @@
+/** From a container of the spec to what the runtime is told. */
+import path from 'node:path';
+import type { ContainerConfig, Mount } from '#agent/runtime/runtime.ts';
+import type { Container, EphemeralContainer, Pod, VolumeMount } from '#proto/schema/generated/core-v1.ts';
+import { expand } from './expansion.plan.ts';
+import {
+  BACKOFF_SECONDS,
+  CONTAINER_HASH,
+  CONTAINER_NAME,
+  GRACE_PERIOD,
+  POD_NAME,
+  POD_NAMESPACE,
+  POD_UID,
+  RESTART_COUNT,
+  TERMINATION_MESSAGE_PATH,
+  TERMINATION_MESSAGE_POLICY,
+} from './labels.ts';
+import { kernelResources } from './qos.plan.ts';
+import { hashOf } from './restart.plan.ts';
+import { containerSecurity, type SecurityOptions } from './security.ts';
+
+export interface ContainerConfigInput {
+  readonly pod: Pod;
+  readonly spec: Container | EphemeralContainer;
+  readonly attempt: number;
+  readonly backoffSeconds: number;
+  readonly imageRef: string;
+  readonly env: ReadonlyMap<string, string>;
+  readonly security: SecurityOptions;
+  readonly memoryCapacityBytes: number;
+  /** Host path of a volume by its name. */
+  volumePath(name: string): string | undefined;
+  /** The managed /etc/hosts. */
+  readonly hostsPath: string | undefined;
+  /** The file behind `terminationMessagePath`. */
+  readonly terminationPath: string;
+  /** Of the board; for pods on its network. */
+  readonly logPath: string;
+}
+
+/** A spec that can't be carried out: becomes `CreateContainerConfigError`. */
+export class ConfigError extends Error {
+  readonly reason: string;
+  constructor(message: string, reason = 'CreateContainerConfigError') {
+    super(message);
+    this.name = 'ConfigError';
+    this.reason = reason;
+  }
+}
+
+export const DEFAULT_TERMINATION_PATH = '/dev/termination-log';
+
+export function containerConfig(input: ContainerConfigInput): ContainerConfig {
+  const { pod, spec, env } = input;
+  const lookup = (name: string): string | undefined => env.get(name);
+  const terminationPath = spec.terminationMessagePath || DEFAULT_TERMINATION_PATH;
+  return {
+    name: spec.name,
+    attempt: input.attempt,
+    image: input.imageRef,
+    command: (spec.command ?? []).map((text) => expand(text, lookup)),
+    args: (spec.args ?? []).map((text) => expand(text, lookup)),
+    workingDir: spec.workingDir ?? '',
+    envs: [...env].map(([key, value]) => ({ key, value })),
+    mounts: [
+      ...(spec.volumeMounts ?? []).map((mount) => volumeMount(mount, input)),
+      ...hostsMount(input),
+      {
+        hostPath: input.terminationPath,
+        containerPath: terminationPath,
+        readOnly: false,
+        propagation: 'private',
+      },
+    ],
+    devices: [],
+    labels: {
+      [POD_NAME]: pod.metadata.name ?? '',
+      [POD_NAMESPACE]: pod.metadata.namespace ?? '',
+      [POD_UID]: pod.metadata.uid ?? '',
+      [CONTAINER_NAME]: spec.name,
+    },
+    annotations: {
+      [CONTAINER_HASH]: hashOf(spec),
+      [RESTART_COUNT]: String(input.attempt),
+      [TERMINATION_MESSAGE_PATH]: input.terminationPath,
+      [TERMINATION_MESSAGE_POLICY]: spec.terminationMessagePolicy ?? 'File',
+      [GRACE_PERIOD]: String(pod.spec.terminationGracePeriodSeconds ?? 30),
+      [BACKOFF_SECONDS]: String(input.backoffSeconds),
+    },
+    logPath: input.logPath,
+    stdin: spec.stdin ?? false,
+    stdinOnce: spec.stdinOnce ?? false,
+    tty: spec.tty ?? false,
+    resources: kernelResources(pod, spec, input.memoryCapacityBytes),
+    security: containerSecurity(pod, spec, input.security),
+  };
+}
+
+function hostsMount({ spec, hostsPath }: ContainerConfigInput): readonly Mount[] {
+  const taken = (spec.volumeMounts ?? []).some((mount) => mount.mountPath === '/etc/hosts');
+  if (!hostsPath || taken) return [];
+  return [{ hostPath: hostsPath, containerPath: '/etc/hosts', readOnly: false, propagation: 'private' }];
+}
+
+const PROPAGATION: Readonly<Record<string, Mount['propagation']>> = {
+  None: 'private',
+  HostToContainer: 'host-to-container',
+  Bidirectional: 'bidirectional',
+};
+
+function volumeMount(mount: VolumeMount, input: ContainerConfigInput): Mount {
+  const root = input.volumePath(mount.name);
+  if (root === undefined)
+    throw new ConfigError(`cannot find volume "${mount.name}" to mount into container "${input.spec.name}"`);
+  return {
+    hostPath: subPath(root, mount, input.env),
+    containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
+    readOnly: mount.readOnly ?? false,
+    propagation: PROPAGATION[mount.mountPropagation ?? 'None'] ?? 'private',
+  };
+}
+
+function subPath(root: string, mount: VolumeMount, env: ReadonlyMap<string, string>): string {
+  let below = mount.subPath ?? '';
+  if (mount.subPathExpr) {
+    const missing: string[] = [];
+    below = expand(mount.subPathExpr, (name) => {
+      const text = env.get(name);
+      if (text === undefined) missing.push(name);
+      return text;
+    });
+    if (missing.length > 0) {
+      throw new ConfigError(
+        `failed to expand subPathExpr of volumeMount "${mount.name}": missing value for "${missing[0]}"`,
+      );
+    }
+  }
+  if (!below) return root;
+  const invalid = path.isAbsolute(below) || below.split('/').includes('..');
+  if (invalid)
+    throw new ConfigError(
+      `failed to prepare subPath for volumeMount "${mount.name}" of the container: "${below}" leaves the volume`,
+    );
+  return path.join(root, below);
+}
