@@ -1,0 +1,41 @@
+import { configmaps } from '#proto/api/core/configmaps.ts';
+import { nodes } from '#proto/api/core/nodes.ts';
+import { pods } from '#proto/api/core/pods.ts';
+import { secrets } from '#proto/api/core/secrets.ts';
+import { services } from '#proto/api/core/services.ts';
+import { type KubeObject, keyOf } from '#proto/meta/object.ts';
+import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import type { Informer } from '#server/client/informer.ts';
+import type { InformerFactory } from '#server/client/informer-factory.ts';
+import type { FedKind } from './feed.plan.ts';
+import type { FeedSource } from './feed.ts';
+
+const BY_NODE = 'by-node';
+
+/** The boards' feed from the informers that the controllers use too: no second copy of the objects. */
+export function createInformerSource(informers: InformerFactory): FeedSource {
+  const podInformer = informers.for(pods);
+  podInformer.addIndex(BY_NODE, (pod) => (pod.spec.nodeName ? [pod.spec.nodeName] : []));
+  const byKind: Record<FedKind, Pick<Informer<KubeObject>, 'get' | 'list' | 'onChange'>> = {
+    pods: podInformer as never,
+    nodes: informers.for(nodes) as never,
+    configmaps: informers.for(configmaps) as never,
+    secrets: informers.for(secrets) as never,
+    services: informers.for(services) as never,
+  };
+  return {
+    get: (plural, key) => byKind[plural].get(key),
+    list: (plural) => byKind[plural].list(),
+    podsOf: (nodeName) => podInformer.byIndex(BY_NODE, nodeName),
+    onChange: (listener) => {
+      const stops = (Object.keys(byKind) as FedKind[]).map((plural) =>
+        byKind[plural].onChange((_type, object) =>
+          listener(plural, keyOf(object), plural === 'pods' ? (object as Pod).spec.nodeName : undefined),
+        ),
+      );
+      return () => {
+        for (const stop of stops) stop();
+      };
+    },
+  };
+}
