@@ -1,0 +1,211 @@
+/**
+ * Makes `dist/`: the command, the server and agent bundles, LevelDB's native files for each platform, and the images of
+ * every board. `dist/` runs by itself on any Node 24, with no node_modules.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { copyFile, glob, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { build as esbuild, type Plugin } from 'esbuild';
+import { buildImages } from '#firmware/images/build-images.ts';
+
+const ROOT = import.meta.dirname;
+const DIST = join(ROOT, 'dist');
+
+/** One self-contained file each: a board that only runs Pods needs `agent.mjs` and no server. */
+const PROGRAMS = [
+  { name: 'coracle', entry: 'server/cli/coracle.ts', native: false },
+  { name: 'server', entry: 'server/main.ts', native: true },
+  { name: 'agent', entry: 'agent/main.ts', native: false },
+] as const;
+
+/** Where LevelDB's native files lie in its package, and what they are called beside the bundle. */
+const NATIVE = [
+  { from: 'linux-x64/classic-level.node', to: 'linux-x64.node' },
+  { from: 'linux-arm64/classic-level.armv8.node', to: 'linux-arm64.node' },
+];
+
+/** Code that a dependency carries and Coracle never reaches: what stands for it is a stub. */
+const STUBS: readonly { readonly filter: RegExp; readonly contents: string }[] = [
+  // grpc-js asks for it only to serve channelz and ORCA.
+  { filter: /^@grpc\/proto-loader$/, contents: 'exports.loadSync = () => ({});' },
+  { filter: /^readable-stream$/, contents: 'module.exports = require("node:stream");' },
+  // mqtt: proxies, and timers that survive a sleeping browser tab.
+  { filter: /^socks$/, contents: 'exports.SocksClient = {};' },
+  {
+    filter: /^worker-timers$/,
+    contents: 'module.exports = { setInterval, clearInterval, setTimeout, clearTimeout };',
+  },
+  // ws: native accelerators that it does without.
+  { filter: /^(bufferutil|utf-8-validate)$/, contents: 'throw new Error("not bundled");' },
+];
+
+const stubs: Plugin = {
+  name: 'stubs',
+  setup(build) {
+    STUBS.forEach(({ filter, contents }, number) => {
+      const namespace = `stub-${number}`;
+      build.onResolve({ filter }, ({ path }) => ({ path, namespace }));
+      build.onLoad({ filter: /.*/, namespace }, () => ({ contents, loader: 'js', resolveDir: ROOT }));
+    });
+  },
+};
+
+/** The command loads a program only when asked to: it stays a file of its own. */
+const programs: Plugin = {
+  name: 'programs',
+  setup(build) {
+    build.onResolve({ filter: /^#(server|agent)\/main\.ts$/ }, ({ path, kind }) =>
+      kind === 'dynamic-import'
+        ? { path: `./${/^#(\w+)/.exec(path)?.[1]}.mjs`, external: true }
+        : { errors: [{ text: `${path} is a program: import it lazily` }] },
+    );
+  },
+};
+
+/** LevelDB's loader searches node_modules; ours takes the file beside the bundle. */
+const native = (allowed: boolean): Plugin => ({
+  name: 'native',
+  setup(build) {
+    build.onLoad({ filter: /classic-level[\\/]binding\.js$/ }, () =>
+      allowed
+        ? {
+            contents: `
+              const file = require('node:path').join(__dirname, 'prebuilds', process.platform + '-' + process.arch + '.node');
+              const loaded = { exports: {} };
+              process.dlopen(loaded, file);
+              module.exports = loaded.exports;`,
+            loader: 'js',
+          }
+        : { errors: [{ text: 'this program must stay plain JavaScript: it imports LevelDB' }] },
+    );
+  },
+});
+
+/** CommonJS packages inside an ES module still ask for these. */
+const BANNER = [
+  "import { createRequire as __createRequire } from 'node:module';",
+  'const require = __createRequire(import.meta.url), __dirname = import.meta.dirname, __filename = import.meta.filename;',
+].join('\n');
+
+/** A program's size, and the packages that weigh most in it. */
+export interface BundleSize {
+  readonly name: string;
+  readonly bytes: number;
+  readonly gzipBytes: number;
+  readonly heaviest: readonly { readonly name: string; readonly bytes: number }[];
+}
+
+/** Builds everything; gives the sizes. */
+export async function build(log: (line: string) => void): Promise<readonly BundleSize[]> {
+  const inputs = await hashInputs();
+  await mkdir(join(DIST, 'prebuilds'), { recursive: true });
+  for (const { from, to } of NATIVE)
+    await place(
+      join(DIST, 'prebuilds', to),
+      await readFile(join(ROOT, 'node_modules/classic-level/prebuilds', from)),
+    );
+  await buildDescriptions(log);
+  const sizes = await Promise.all(PROGRAMS.map(bundle));
+  await buildImages({ dist: DIST, log });
+  await copyFile(join(ROOT, 'LICENSE'), join(DIST, 'LICENSE'));
+  await writeFile(join(DIST, 'sizes.json'), JSON.stringify(sizes, null, 2));
+  await writeFile(join(DIST, '.inputs'), inputs);
+  return sizes;
+}
+
+/** Builds unless `dist/` was made from these very sources. */
+export async function buildIfStale(log: (line: string) => void): Promise<void> {
+  const built = await readFile(join(DIST, '.inputs'), 'utf8').catch(() => '');
+  if (built !== (await hashInputs())) await build(log);
+}
+
+async function bundle({
+  name,
+  entry,
+  native: nativeAllowed,
+}: (typeof PROGRAMS)[number]): Promise<BundleSize> {
+  const result = await esbuild({
+    absWorkingDir: ROOT,
+    entryPoints: [entry],
+    outfile: join(DIST, `${name}.mjs`),
+    bundle: true,
+    minify: true,
+    write: false,
+    metafile: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    sourcemap: 'linked',
+    sourcesContent: false,
+    legalComments: 'none',
+    logLevel: 'warning',
+    banner: { js: BANNER },
+    plugins: [stubs, programs, native(nativeAllowed)],
+  });
+  for (const file of result.outputFiles) await place(file.path, file.contents);
+  const code = result.outputFiles.find((file) => file.path.endsWith('.mjs'))?.contents ?? new Uint8Array();
+  const output = Object.entries(result.metafile.outputs).find(([path]) => path.endsWith('.mjs'))?.[1];
+  const weights = new Map<string, number>();
+  for (const [path, { bytesInOutput }] of Object.entries(output?.inputs ?? {})) {
+    const owner =
+      /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path.split('/').slice(0, 2).join('/');
+    weights.set(owner, (weights.get(owner) ?? 0) + bytesInOutput);
+  }
+  return {
+    name,
+    bytes: code.length,
+    gzipBytes: gzipSync(code).length,
+    heaviest: [...weights]
+      .map(([name, bytes]) => ({ name, bytes }))
+      .sort((a, b) => b.bytes - a.bytes)
+      .slice(0, 8),
+  };
+}
+
+/** What `kubectl explain` says: made from a dependency, so it is not in the repository. */
+async function buildDescriptions(log: (line: string) => void): Promise<void> {
+  const builder = join(ROOT, 'server/apiserver/openapi/build-descriptions.ts');
+  if (!existsSync(builder)) return;
+  const { buildDescriptions } = (await import(builder)) as {
+    buildDescriptions: (options: { dist: string; log: (line: string) => void }) => Promise<void>;
+  };
+  await buildDescriptions({ dist: DIST, log });
+}
+
+/** Everything that goes into `dist/`, but tests. */
+async function hashInputs(): Promise<string> {
+  const hash = createHash('sha256');
+  const files: string[] = [];
+  for await (const file of glob(
+    ['{agent,server,proto,firmware-images}/**/*', 'build.ts', 'package-lock.json'],
+    {
+      cwd: ROOT,
+      withFileTypes: true,
+    },
+  ))
+    if (file.isFile() && !/\.(test|case)\.ts$|\.md$/.test(file.name))
+      files.push(join(file.parentPath, file.name));
+  for (const file of files.sort()) hash.update(file.slice(ROOT.length)).update(await readFile(file));
+  return hash.digest('hex');
+}
+
+/** Replaces a file in one step: a program that runs from `dist/` never reads half of it. */
+async function place(path: string, contents: Uint8Array): Promise<void> {
+  const draft = join(dirname(path), `.${basename(path)}.${process.pid}`);
+  await writeFile(draft, contents);
+  await rename(draft, path);
+}
+
+if (import.meta.main) {
+  if (process.argv.includes('--clean')) await rm(DIST, { recursive: true, force: true });
+  const kib = (bytes: number) => `${Math.round(bytes / 1024)} KiB`;
+  for (const { name, bytes, gzipBytes, heaviest } of await build((line) => process.stdout.write(`${line}\n`)))
+    process.stdout.write(
+      `dist/${name}.mjs: ${kib(bytes)}, ${kib(gzipBytes)} gzipped (${heaviest
+        .slice(0, 5)
+        .map((part) => `${part.name} ${kib(part.bytes)}`)
+        .join(', ')})\n`,
+    );
+}
