@@ -1,0 +1,41 @@
+import { chmod, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { quantityValue } from '#proto/meta/quantity.ts';
+import type { Volume } from '#proto/schema/generated/core-v1.ts';
+import { applyFsGroup } from './ownership.ts';
+import { VolumeError, type VolumeHost, type VolumePlugin, type VolumeRequest } from './volume.ts';
+
+/** A folder that lives as long as the pod: on the card, or in memory. */
+export class EmptyDirPlugin implements VolumePlugin {
+  readonly name = 'empty-dir';
+  readonly inMemory = false;
+  readonly #host: VolumeHost;
+
+  constructor(host: VolumeHost) {
+    this.#host = host;
+  }
+
+  supports(volume: Volume): boolean {
+    return volume.emptyDir !== undefined;
+  }
+
+  async setUp({ pod, volume, podDir, directory }: VolumeRequest): Promise<string> {
+    const { medium, sizeLimit } = volume.emptyDir ?? {};
+    if (medium && medium !== 'Memory') throw new VolumeError(`unknown storage medium "${medium}"`);
+    // Once ready it is the pod's own: what the pod did to its root stays, across restarts of the agent too.
+    const created = await mkdir(directory, { recursive: true, mode: 0o777 });
+    const mounted =
+      medium === 'Memory' && (await this.#host.mounter.mountsBelow(directory)).includes(directory);
+    if (medium === 'Memory' && !mounted) {
+      const limit = sizeLimit === undefined ? 0 : quantityValue(sizeLimit);
+      await this.#host.mounter.mountTmpfs(directory, ['mode=0777', ...(limit > 0 ? [`size=${limit}`] : [])]);
+    }
+    const ready = join(podDir, 'plugins', `kubernetes.io~${this.name}`, volume.name, 'ready');
+    const first = await mkdir(ready, { recursive: true });
+    if (created !== undefined || first !== undefined || (medium === 'Memory' && !mounted)) {
+      await chmod(directory, 0o777);
+      await applyFsGroup(directory, pod);
+    }
+    return directory;
+  }
+}

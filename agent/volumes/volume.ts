@@ -1,0 +1,44 @@
+import type { Cluster, DesiredState } from '#agent/link/cluster.ts';
+import type { Clock } from '#proto/meta/clock.ts';
+import type { Pod, Volume } from '#proto/schema/generated/core-v1.ts';
+import type { PodFacts } from './facts.ts';
+import type { Mounter } from './mounter.ts';
+
+/** What every volume type works with. */
+export interface VolumeHost {
+  readonly state: DesiredState;
+  readonly cluster: Cluster;
+  readonly clock: Clock;
+  readonly mounter: Mounter;
+}
+
+export interface VolumeRequest {
+  readonly pod: Pod;
+  readonly volume: Volume;
+  readonly facts: PodFacts;
+  /** `<dataDir>/pods/<uid>`: on the card. */
+  readonly podDir: string;
+  /** Where this volume's files go, by type: on the card, or in memory for secrets. */
+  readonly directory: string;
+}
+
+/** One type of volume. */
+export interface VolumePlugin {
+  /** As in the folder `kubernetes.io~<name>`. */
+  readonly name: string;
+  /** True for what the board can write again at any time, and for secrets: it spares the card. */
+  readonly inMemory: boolean;
+  supports(volume: Volume): boolean;
+  /** Idempotent. Resolves to the path on the board that containers mount. */
+  setUp(request: VolumeRequest): Promise<string>;
+  /** Brings the files of a running pod up to date; absent where nothing of a volume follows the cluster. */
+  refresh?(request: VolumeRequest): Promise<void>;
+}
+
+/** The message is upstream's, without the `MountVolume.SetUp failed` around it. */
+export class VolumeError extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'VolumeError';
+  }
+}
