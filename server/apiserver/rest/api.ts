@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import { apiVersionOf, type Resource } from '#proto/api/resource.ts';
+import type { Clock } from '#proto/meta/clock.ts';
+import type { Logger } from '#proto/meta/log.ts';
+import type { AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
+import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
+import type { Codec } from '#server/apiserver/rest/codec.ts';
+import type { ServiceAllocator } from '#server/apiserver/services/service-allocator.ts';
+import type { Strategy } from '#server/registry/strategy.ts';
+import type { Store } from '#server/store/store.ts';
+
+/** What the generic handlers work with. The same for HTTP, the in-process client and calls of boards. */
+export interface Api {
+  readonly store: Store;
+  readonly resources: ResourceIndex;
+  readonly strategyOf: (resource: Resource) => Strategy;
+  readonly codec: Codec;
+  readonly admission: readonly AdmissionPlugin[];
+  readonly services: ServiceAllocator;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly newUid: () => string;
+  /** In [0, 1): for generated names. */
+  readonly random: () => number;
+}
+
+export const randomSources = { newUid: (): string => randomUUID(), random: (): number => Math.random() };
+
+/** One request to a resource, after authorization. */
+export interface Call {
+  readonly resource: Resource;
+  readonly namespace: string | undefined;
+  /** `''` for collections. */
+  readonly name: string;
+  readonly subresource?: string | undefined;
+  readonly user: UserInfo;
+  readonly dryRun: boolean;
+  /** `fieldManager`, or the program's name from the user agent. */
+  readonly manager: string;
+  readonly warn: (message: string) => void;
+}
+
+/** The kinds that are served, by the parts of their path. */
+export class ResourceIndex {
+  readonly all: readonly Resource[];
+  readonly #byPath = new Map<string, Resource>();
+  readonly #groupVersions = new Set<string>();
+
+  constructor(all: readonly Resource[]) {
+    this.all = all;
+    for (const resource of all) {
+      this.#byPath.set(`${apiVersionOf(resource)}/${resource.plural}`, resource);
+      this.#groupVersions.add(apiVersionOf(resource));
+    }
+  }
+
+  find(group: string, version: string, plural: string): Resource | undefined {
+    return this.#byPath.get(`${apiVersionOf({ group, version })}/${plural}`);
+  }
+
+  hasGroupVersion(group: string, version: string): boolean {
+    return this.#groupVersions.has(apiVersionOf({ group, version }));
+  }
+}

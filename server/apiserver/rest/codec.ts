@@ -1,0 +1,44 @@
+import type { KubeObject } from '#proto/meta/object.ts';
+
+export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
+
+/** Group, version and kind of an object. */
+export interface GroupVersionKind {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+}
+
+/**
+ * What the handlers need to know about the shape of kinds. All functions answer private copies and reject with a
+ * `StatusError` (400 for what can't be read, 415 for a media type that nobody reads).
+ */
+export interface Codec {
+  /**
+   * One request body as an object of the kind that its `apiVersion` and `kind` name, or of `fallback` where it
+   * names none. Unknown and duplicate fields are dropped, warned about or refused, as `validation` says.
+   */
+  decode(request: {
+    readonly bytes: Uint8Array;
+    readonly contentType: string;
+    readonly fallback: GroupVersionKind;
+    readonly validation: FieldValidation;
+    readonly warn: (message: string) => void;
+  }): KubeObject;
+  /** Checks and prunes an object that was made by a patch, as `decode` does with a body. */
+  recode(request: {
+    readonly object: KubeObject;
+    readonly kind: GroupVersionKind;
+    readonly validation: FieldValidation;
+    readonly warn: (message: string) => void;
+  }): KubeObject;
+  /** Static defaults of the schema, in place. */
+  applyDefaults(object: KubeObject, kind: GroupVersionKind): void;
+  /** The patch body: JSON for all but `apply`, which is YAML or JSON. */
+  decodePatch(bytes: Uint8Array, type: PatchKind): unknown;
+  jsonPatch(object: KubeObject, patch: unknown): KubeObject;
+  mergePatch(object: KubeObject, patch: unknown): KubeObject;
+  strategicMergePatch(object: KubeObject, patch: unknown, kind: GroupVersionKind): KubeObject;
+}
+
+export type PatchKind = 'json' | 'merge' | 'strategic' | 'apply';

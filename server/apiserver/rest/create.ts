@@ -1,0 +1,70 @@
+import type { KubeObject } from '#proto/meta/object.ts';
+import { badRequest, StatusError } from '#proto/meta/status-error.ts';
+import { Admission } from '#server/apiserver/rest/admit.ts';
+import type { Api, Call } from '#server/apiserver/rest/api.ts';
+import { presentEntry, storedOf, toStored } from '#server/apiserver/rest/conversion.ts';
+import { exists } from '#server/apiserver/rest/errors.ts';
+import { generateName, settleNamespace, stampNew } from '#server/apiserver/rest/metadata.ts';
+import { countsGenerations } from '#server/apiserver/rest/traits.ts';
+import { contextOf, refuse, save } from '#server/apiserver/rest/write.ts';
+import { validateObjectMeta } from '#server/registry/validation/object-meta.ts';
+import { type Entry, RevisionMismatch } from '#server/store/store.ts';
+
+/** Generated names collide rarely; after this many the client is told to try again. */
+const NAME_ATTEMPTS = 8;
+
+/** Creates an object from a decoded body, which is a private copy. */
+export async function createObject(api: Api, call: Call, body: KubeObject): Promise<Entry> {
+  if (body.metadata.resourceVersion) {
+    throw badRequest('resourceVersion should not be set on objects to be created');
+  }
+  settleNamespace(call, body);
+  const generated = !body.metadata.name && body.metadata.generateName !== undefined;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return presentEntry(call.resource, await createOnce(api, call, structuredClone(body)));
+    } catch (err) {
+      if (!(err instanceof RevisionMismatch)) throw err;
+      const name = body.metadata.name ?? '';
+      if (!generated) throw exists(call, name);
+      if (attempt === NAME_ATTEMPTS) {
+        throw new StatusError(
+          'AlreadyExists',
+          `the server was not able to generate a unique name for the object`,
+        );
+      }
+    }
+  }
+}
+
+async function createOnce(api: Api, call: Call, body: KubeObject): Promise<Entry> {
+  const stored = storedOf(call.resource);
+  const strategy = api.strategyOf(stored);
+  let object = toStored(call.resource, body);
+  api.codec.applyDefaults(object, stored);
+  strategy.applyDefaults?.(object);
+  const meta = object.metadata;
+  if (!meta.name && meta.generateName) meta.name = generateName(meta.generateName, api.random);
+
+  const admission = new Admission(api, call, 'CREATE', object, undefined);
+  object = (await admission.mutate()) ?? object;
+  stampNew(api, object);
+  strategy.prepareForCreate?.(object, contextOf(api, call));
+  if (countsGenerations(stored, strategy)) object.metadata.generation = 1;
+
+  const reservation = api.services.reserve(stored, object, undefined);
+  try {
+    refuse(call.resource, object.metadata.name ?? '', [
+      ...validateObjectMeta(object.metadata, { namespaced: stored.namespaced, nameRule: strategy.nameRule }),
+      ...(strategy.validate?.(object, contextOf(api, call)) ?? []),
+    ]);
+    await admission.validate();
+    for (const warning of strategy.warnings?.(object) ?? []) call.warn(warning);
+    const entry = await save(api, call, object, 0);
+    reservation.settle(!call.dryRun);
+    return entry;
+  } catch (err) {
+    reservation.settle(false);
+    throw err;
+  }
+}

@@ -1,0 +1,190 @@
+import type { Resource } from '#proto/api/resource.ts';
+import { badRequest, expired, StatusError } from '#proto/meta/status-error.ts';
+import type { Status } from '#proto/schema/generated/meta-v1.ts';
+import type { Api } from '#server/apiserver/rest/api.ts';
+import { presentEntry, storedOf } from '#server/apiserver/rest/conversion.ts';
+import { objectOf } from '#server/apiserver/rest/entries.ts';
+import { prefixOf, storageKey } from '#server/apiserver/rest/keys.ts';
+import { checkListOptions, parseRevision, requireRevision } from '#server/apiserver/rest/revision.ts';
+import { type Selection, selectionOf } from '#server/apiserver/rest/selection.ts';
+import { Compacted, type Entry } from '#server/store/store.ts';
+
+/** The query of a list, as clients write it. */
+export interface ListQuery {
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly continue?: string | undefined;
+  readonly resourceVersion?: string | undefined;
+  readonly resourceVersionMatch?: string | undefined;
+}
+
+export interface ListPage {
+  readonly entries: readonly Entry[];
+  readonly revision: number;
+  readonly continue: string | undefined;
+  readonly remainingItemCount: number | undefined;
+}
+
+/** How many keys are looked at in one go while a selector is applied to a limited list. */
+const SCAN = 500;
+
+/**
+ * One page of a list. All pages of one list are true for the revision of the first; a token whose revision
+ * was compacted gets 410 with a token that goes on at the present.
+ */
+export function listEntries(
+  api: Api,
+  resource: Resource,
+  namespace: string | undefined,
+  query: ListQuery,
+): ListPage {
+  const selection = selectionOf(resource, query.labelSelector, query.fieldSelector);
+  checkListOptions(query, false);
+  const token = query.continue ? decodeToken(query.continue) : undefined;
+  const prefix = prefixOf(storedOf(resource), namespace);
+  const after = token && prefix + token.after;
+  const revision = token ? Math.max(token.revision, 0) : revisionOf(api, query);
+  try {
+    if (selection.name !== undefined && (namespace !== undefined || !resource.namespaced)) {
+      return onlyOne(
+        api,
+        resource,
+        storageKey(storedOf(resource), namespace, selection.name),
+        selection,
+        revision,
+      );
+    }
+    const page = readPage(api, resource, { prefix, after, revision, limit: query.limit || 0 }, selection);
+    const last = page.entries.at(-1);
+    const more = page.cut && last;
+    return {
+      entries: page.entries,
+      revision: page.revision,
+      continue: more
+        ? encodeToken({
+            revision: token?.revision === -1 ? -1 : page.revision,
+            after: last.key.slice(prefix.length),
+          })
+        : undefined,
+      remainingItemCount: more && selection.everything ? page.remaining : undefined,
+    };
+  } catch (err) {
+    if (!(err instanceof Compacted)) throw err;
+    if (token) throw new ContinueExpired(encodeToken({ revision: -1, after: token.after }));
+    throw expired(`The resourceVersion for the provided list is too old.`);
+  }
+}
+
+interface Range {
+  readonly prefix: string;
+  readonly after: string | undefined;
+  readonly revision: number;
+  /** 0: no limit. */
+  readonly limit: number;
+}
+
+interface Page {
+  readonly entries: readonly Entry[];
+  readonly revision: number;
+  readonly cut: boolean;
+  readonly remaining: number;
+}
+
+function readPage(api: Api, resource: Resource, range: Range, selection: Selection): Page {
+  const { prefix, limit } = range;
+  let { after, revision } = range;
+  const found: Entry[] = [];
+  for (;;) {
+    const step = selection.everything ? limit : limit && SCAN;
+    const result = api.store.range({
+      prefix,
+      ...(revision ? { revision } : {}),
+      ...(after === undefined ? {} : { after }),
+      ...(step ? { limit: step } : {}),
+    });
+    revision = result.revision;
+    for (const [i, raw] of result.entries.entries()) {
+      const entry = presentEntry(resource, raw);
+      if (!selection.everything && !selection.matches(objectOf(entry))) continue;
+      found.push(entry);
+      const remaining = result.remaining + result.entries.length - 1 - i;
+      if (limit && found.length === limit) return { entries: found, revision, cut: remaining > 0, remaining };
+    }
+    after = result.entries.at(-1)?.key;
+    if (result.remaining === 0 || after === undefined)
+      return { entries: found, revision, cut: false, remaining: 0 };
+  }
+}
+
+function onlyOne(
+  api: Api,
+  resource: Resource,
+  key: string,
+  selection: Selection,
+  revision: number,
+): ListPage {
+  const now = api.store.revision;
+  let raw = api.store.get(key);
+  if (revision && revision < now) {
+    raw = api.store.range({ prefix: key, revision, limit: 1 }).entries.find((entry) => entry.key === key);
+  }
+  const entry = raw && presentEntry(resource, raw);
+  return {
+    entries: entry && selection.matches(objectOf(entry)) ? [entry] : [],
+    revision: revision || now,
+    continue: undefined,
+    remainingItemCount: undefined,
+  };
+}
+
+/** The exact revision to read at; 0 means the present. */
+function revisionOf(api: Api, query: ListQuery): number {
+  const wanted = parseRevision(query.resourceVersion);
+  if (!wanted) return 0;
+  requireRevision(api, wanted);
+  const exact =
+    query.resourceVersionMatch === 'Exact' || (!query.resourceVersionMatch && Boolean(query.limit));
+  return exact ? wanted : 0;
+}
+
+interface Token {
+  /** -1: whatever is there now; the list is inconsistent and the client knows. */
+  readonly revision: number;
+  /** The key behind the prefix that was read last. */
+  readonly after: string;
+}
+
+const encodeToken = ({ revision, after }: Token): string =>
+  Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start: after })).toString('base64url');
+
+function decodeToken(text: string): Token {
+  let token: { v?: unknown; rv?: unknown; start?: unknown } | null = null;
+  try {
+    token = JSON.parse(Buffer.from(text, 'base64url').toString());
+  } catch {
+    // Falls through to the same answer as a token of another shape.
+  }
+  if (token?.v !== 'meta.k8s.io/v1' || !Number.isInteger(token.rv) || typeof token.start !== 'string') {
+    throw badRequest(
+      'continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)',
+    );
+  }
+  return { revision: token.rv as number, after: token.start };
+}
+
+class ContinueExpired extends StatusError {
+  readonly #next: string;
+
+  constructor(next: string) {
+    super(
+      'Expired',
+      'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
+    );
+    this.#next = next;
+  }
+
+  override toStatus(): Status {
+    return { ...super.toStatus(), metadata: { continue: this.#next } };
+  }
+}

@@ -1,0 +1,63 @@
+import type { KubeObject } from '#proto/meta/object.ts';
+import { badRequest } from '#proto/meta/status-error.ts';
+import type { Api, Call } from '#server/apiserver/rest/api.ts';
+
+/** RFC 3339 in whole seconds, as `metav1.Time` is written. */
+export const timestamp = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+
+/** Vowels and look-alikes are left out, so that no word appears. Rule: apimachinery `util/rand`. */
+const ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
+const SUFFIX = 5;
+const MAX_GENERATED = 63 - SUFFIX;
+
+export function generateName(base: string, random: () => number): string {
+  let suffix = '';
+  for (let i = 0; i < SUFFIX; i++) suffix += ALPHABET[Math.floor(random() * ALPHABET.length)];
+  return base.slice(0, MAX_GENERATED) + suffix;
+}
+
+/** The namespace in the body must be that of the path, or absent. */
+export function settleNamespace(call: Call, object: KubeObject): void {
+  const given = object.metadata.namespace;
+  if (!call.resource.namespaced) {
+    if (given) throw badRequest('namespace is not allowed on this type');
+    return;
+  }
+  if (given && given !== call.namespace) {
+    throw badRequest(`the namespace of the provided object does not match the namespace sent on the request`);
+  }
+  object.metadata.namespace = call.namespace;
+}
+
+/** The name in the body must be that of the path, or absent. */
+export function settleName(call: Call, object: KubeObject): void {
+  const given = object.metadata.name;
+  if (given && given !== call.name) {
+    throw badRequest(`the name of the object (${given}) does not match the name on the URL (${call.name})`);
+  }
+  object.metadata.name = call.name;
+}
+
+/** What a new object gets, whatever its body says. */
+export function stampNew(api: Api, object: KubeObject): void {
+  const meta = object.metadata;
+  delete meta.selfLink;
+  delete meta.deletionTimestamp;
+  delete meta.deletionGracePeriodSeconds;
+  delete meta.resourceVersion;
+  delete meta.generation;
+  meta.uid = api.newUid();
+  meta.creationTimestamp = timestamp(api.clock.now());
+}
+
+/** What an update can't change. */
+export function keepIdentity(object: KubeObject, old: KubeObject): void {
+  const meta = object.metadata;
+  delete meta.selfLink;
+  const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation } = old.metadata;
+  Object.assign(meta, { uid, creationTimestamp });
+  for (const [key, value] of Object.entries({ deletionTimestamp, deletionGracePeriodSeconds, generation })) {
+    if (value === undefined) delete meta[key as 'generation'];
+    else Object.assign(meta, { [key]: value });
+  }
+}

@@ -1,0 +1,54 @@
+import { apiVersionOf } from '#proto/api/resource.ts';
+import type { KubeObject } from '#proto/meta/object.ts';
+import { badRequest } from '#proto/meta/status-error.ts';
+import type { Api, Call } from '#server/apiserver/rest/api.ts';
+import { applyObject } from '#server/apiserver/rest/apply.ts';
+import type { FieldValidation, PatchKind } from '#server/apiserver/rest/codec.ts';
+import { presentEntry, storedOf, toStored } from '#server/apiserver/rest/conversion.ts';
+import { literalEntry, objectOf } from '#server/apiserver/rest/entries.ts';
+import { wrongKind } from '#server/apiserver/rest/errors.ts';
+import { changeObject, type Updated } from '#server/apiserver/rest/update.ts';
+
+export interface PatchRequest {
+  readonly type: PatchKind;
+  /** Decoded: operations, a partial object, or for `apply` a whole intent. */
+  readonly patch: unknown;
+  readonly validation: FieldValidation;
+  /** Server-side apply only: take fields from their owners. */
+  readonly force: boolean;
+}
+
+/** Patches an object or its subresource; server-side apply creates what is not there. */
+export async function patchObject(api: Api, call: Call, request: PatchRequest): Promise<Updated> {
+  if (request.type === 'apply') return applyObject(api, call, request);
+  const stored = storedOf(call.resource);
+  const entry = await changeObject(api, call, (old) => {
+    // In the version that the client asked for: its patch speaks of those fields.
+    const shown = objectOf(presentEntry(call.resource, literalEntry(old)));
+    const patched = patchedObject(api, call, request, shown);
+    const next = toStored(call.resource, patched);
+    next.apiVersion = apiVersionOf(stored);
+    return next;
+  });
+  return { entry: presentEntry(call.resource, entry), created: false };
+}
+
+function patchedObject(api: Api, call: Call, request: PatchRequest, shown: KubeObject): KubeObject {
+  const copy = structuredClone(shown);
+  const { type, patch, validation } = request;
+  let next: KubeObject;
+  switch (type) {
+    case 'json':
+      next = api.codec.jsonPatch(copy, patch);
+      break;
+    case 'merge':
+      next = api.codec.mergePatch(copy, patch);
+      break;
+    default:
+      next = api.codec.strategicMergePatch(copy, patch, call.resource);
+  }
+  if (next.apiVersion !== shown.apiVersion || next.kind !== shown.kind) throw wrongKind(call, next);
+  if (typeof next.metadata !== 'object' || next.metadata === null)
+    throw badRequest('metadata must be an object');
+  return api.codec.recode({ object: next, kind: call.resource, validation, warn: call.warn });
+}

@@ -1,0 +1,154 @@
+import { invalidValue } from '#proto/meta/field-error.ts';
+import type { KubeObject } from '#proto/meta/object.ts';
+import { invalid } from '#proto/meta/status-error.ts';
+import { Admission } from '#server/apiserver/rest/admit.ts';
+import type { Api, Call } from '#server/apiserver/rest/api.ts';
+import { presentEntry, storedOf, toStored } from '#server/apiserver/rest/conversion.ts';
+import { createObject } from '#server/apiserver/rest/create.ts';
+import { objectOf } from '#server/apiserver/rest/entries.ts';
+import { isSpecChanged, isUnchanged } from '#server/apiserver/rest/equal.ts';
+import { stale } from '#server/apiserver/rest/errors.ts';
+import { keepIdentity, settleName, settleNamespace } from '#server/apiserver/rest/metadata.ts';
+import {
+  countsGenerations,
+  hasStatus,
+  isCreatedByPut,
+  isNamespaces,
+  needsRevision,
+} from '#server/apiserver/rest/traits.ts';
+import { contextOf, keyOfCall, refuse, remove, requireEntry, save } from '#server/apiserver/rest/write.ts';
+import { validateObjectMeta, validateObjectMetaUpdate } from '#server/registry/validation/object-meta.ts';
+import { type Entry, RevisionMismatch } from '#server/store/store.ts';
+
+/** How often a change that names no revision is tried on a newer object before the client hears of it. */
+const ATTEMPTS = 5;
+
+export interface Updated {
+  readonly entry: Entry;
+  /** True where a PUT made the object (201). */
+  readonly created: boolean;
+}
+
+/** PUT: the decoded body, a private copy, replaces the object, or its part that the subresource is. */
+export async function replaceObject(api: Api, call: Call, body: KubeObject): Promise<Updated> {
+  settleName(call, body);
+  settleNamespace(call, body);
+  const stored = storedOf(call.resource);
+  if (!call.subresource && isCreatedByPut(stored) && !api.store.get(keyOfCall(call))) {
+    delete body.metadata.resourceVersion;
+    return { entry: await createObject(api, call, body), created: true };
+  }
+  if (!body.metadata.resourceVersion && needsRevision(stored)) {
+    throw invalid({ group: call.resource.group, kind: call.resource.kind }, call.name, [
+      invalidValue('metadata.resourceVersion', 0, 'must be specified for an update'),
+    ]);
+  }
+  const entry = await changeObject(api, call, () => toStored(call.resource, structuredClone(body)));
+  return { entry: presentEntry(call.resource, entry), created: false };
+}
+
+/**
+ * Read, change, write, until nobody came between or the change itself names a revision. `change` gets the stored
+ * object, shared, and answers a private copy; a `resourceVersion` in it must match. Answers the stored entry.
+ */
+export async function changeObject(
+  api: Api,
+  call: Call,
+  change: (old: KubeObject) => KubeObject | Promise<KubeObject>,
+): Promise<Entry> {
+  for (let attempt = 1; ; attempt++) {
+    const entry = requireEntry(api, call);
+    const old = objectOf(entry);
+    const next = await change(old);
+    const named = next.metadata.resourceVersion;
+    if (named && named !== String(entry.revision)) throw stale(call);
+    const { uid } = next.metadata;
+    if (uid && uid !== old.metadata.uid) {
+      throw stale(
+        call,
+        `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`,
+      );
+    }
+    try {
+      return await writeChange(api, call, entry, next);
+    } catch (err) {
+      if (!(err instanceof RevisionMismatch)) throw err;
+      // Where the change was computed from `old`, it carries its revision without having asked for it; so all
+      // are tried again, and a named one fails above.
+      if (attempt === ATTEMPTS) throw stale(call);
+    }
+  }
+}
+
+async function writeChange(api: Api, call: Call, entry: Entry, changed: KubeObject): Promise<Entry> {
+  const stored = storedOf(call.resource);
+  const strategy = api.strategyOf(stored);
+  const old = objectOf(entry);
+  const context = contextOf(api, call);
+  let next = onlyPart(call, changed, old, hasStatus(stored, strategy));
+  settleName(call, next);
+  settleNamespace(call, next);
+  keepIdentity(next, old);
+  api.codec.applyDefaults(next, stored);
+  strategy.applyDefaults?.(next);
+
+  const admission = new Admission(api, call, 'UPDATE', next, old);
+  next = (await admission.mutate()) ?? next;
+  strategy.prepareForUpdate?.(next, old, context);
+  if (countsGenerations(stored, strategy) && isSpecChanged(next, old)) {
+    next.metadata.generation = (old.metadata.generation ?? 0) + 1;
+  }
+  const reservation = api.services.reserve(stored, next, old);
+  try {
+    refuse(call.resource, call.name, [
+      ...validateObjectMeta(next.metadata, { namespaced: stored.namespaced, nameRule: strategy.nameRule }),
+      ...validateObjectMetaUpdate(next.metadata, old.metadata),
+      ...(strategy.validate?.(next, context) ?? []),
+      ...(strategy.validateUpdate?.(next, old, context) ?? []),
+    ]);
+    await admission.validate();
+    for (const warning of strategy.warnings?.(next) ?? []) call.warn(warning);
+    const written = await commit(api, call, entry, next);
+    reservation.settle(!call.dryRun);
+    return written;
+  } catch (err) {
+    reservation.settle(false);
+    throw err;
+  }
+}
+
+async function commit(api: Api, call: Call, entry: Entry, next: KubeObject): Promise<Entry> {
+  const old = objectOf(entry);
+  if (isGone(call, next)) return remove(api, call, entry, next);
+  if (isUnchanged(next, old)) return entry;
+  return save(api, call, next, entry.revision);
+}
+
+/** The last finalizer of an object on its way out has been removed: nothing holds it any more. */
+function isGone(call: Call, object: KubeObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = object.metadata;
+  if (!deletionTimestamp || (deletionGracePeriodSeconds ?? 0) > 0 || (finalizers ?? []).length > 0)
+    return false;
+  return !isNamespaces(call.resource) || heldBy(object).length === 0;
+}
+
+const heldBy = (namespace: KubeObject): readonly string[] =>
+  (namespace as { spec?: { finalizers?: string[] } }).spec?.finalizers ?? [];
+
+/** A main update leaves status alone, a status update everything else but labels and annotations. */
+function onlyPart(call: Call, next: KubeObject, old: KubeObject, withStatus: boolean): KubeObject {
+  const { status: oldStatus, ...oldRest } = old as KubeObject & { status?: unknown };
+  if (call.subresource === 'status') {
+    const { labels, annotations, managedFields } = next.metadata;
+    const status = (next as { status?: unknown }).status;
+    const metadata = { ...structuredClone(old.metadata), labels, annotations, managedFields };
+    return {
+      ...structuredClone(oldRest),
+      metadata,
+      ...(status === undefined ? {} : { status }),
+    } as KubeObject;
+  }
+  if (call.subresource || !withStatus) return next;
+  const { status: _status, ...rest } = next as KubeObject & { status?: unknown };
+  return oldStatus === undefined ? rest : ({ ...rest, status: structuredClone(oldStatus) } as KubeObject);
+}

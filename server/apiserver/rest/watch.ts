@@ -1,0 +1,105 @@
+import type { Resource } from '#proto/api/resource.ts';
+import { expired } from '#proto/meta/status-error.ts';
+import type { Api } from '#server/apiserver/rest/api.ts';
+import { presentEntry, storedOf } from '#server/apiserver/rest/conversion.ts';
+import { objectOf } from '#server/apiserver/rest/entries.ts';
+import { prefixOf } from '#server/apiserver/rest/keys.ts';
+import { type ListQuery, listEntries } from '#server/apiserver/rest/list.ts';
+import { checkListOptions, parseRevision, requireRevision } from '#server/apiserver/rest/revision.ts';
+import { selectionOf } from '#server/apiserver/rest/selection.ts';
+import { Compacted, type Entry, type StoreEvent } from '#server/store/store.ts';
+
+export interface WatchQuery extends ListQuery {
+  readonly allowWatchBookmarks?: boolean | undefined;
+  readonly sendInitialEvents?: boolean | undefined;
+}
+
+/** Where a watch delivers. Called in revision order and never again after the returned function has run. */
+export interface WatchSink {
+  event(type: 'ADDED' | 'MODIFIED' | 'DELETED', entry: Entry): void;
+  /** Everything at and below `revision` has been delivered. `initialEnd`: what existed has been, too (KEP-3157). */
+  bookmark(revision: number, initialEnd: boolean): void;
+}
+
+export interface OpenWatch {
+  stop(): void;
+  /** Sends a bookmark where the client asked for them and something moved since the last. */
+  progress(): void;
+}
+
+/**
+ * Starts a watch: what exists first where the query asks for it, then every change after that, without a gap. An
+ * object that begins or ceases to match the selectors comes as ADDED or DELETED.
+ */
+export function openWatch(
+  api: Api,
+  resource: Resource,
+  namespace: string | undefined,
+  query: WatchQuery,
+  sink: WatchSink,
+): OpenWatch {
+  checkListOptions(query, true);
+  const selection = selectionOf(resource, query.labelSelector, query.fieldSelector);
+  const wanted = parseRevision(query.resourceVersion);
+  requireRevision(api, wanted);
+  let delivered = wanted;
+  // Absent and "0" mean: begin with what is there. So does sendInitialEvents, whatever the revision.
+  if (query.sendInitialEvents || (wanted === 0 && query.sendInitialEvents === undefined)) {
+    const page = listEntries(api, resource, namespace, {
+      labelSelector: query.labelSelector,
+      fieldSelector: query.fieldSelector,
+    });
+    for (const entry of page.entries) sink.event('ADDED', entry);
+    delivered = page.revision;
+    if (query.sendInitialEvents && query.allowWatchBookmarks) sink.bookmark(delivered, true);
+  } else if (wanted === 0) {
+    delivered = api.store.revision;
+  }
+  const prefix = prefixOf(storedOf(resource), namespace);
+  const key =
+    selection.name !== undefined && (namespace || !resource.namespaced) ? prefix + selection.name : undefined;
+  let bookmarked = delivered;
+  let stopped = false;
+
+  const matches = (entry: Entry | undefined): boolean =>
+    entry !== undefined &&
+    (selection.everything || selection.matches(objectOf(presentEntry(resource, entry))));
+
+  const deliver = (event: StoreEvent): void => {
+    if (stopped || (key !== undefined && event.entry.key !== key)) return;
+    delivered = event.entry.revision;
+    const before = matches(event.previous);
+    const after = event.type === 'put' && matches(event.entry);
+    if (!before && !after) return;
+    const type = before ? (after ? 'MODIFIED' : 'DELETED') : 'ADDED';
+    bookmarked = delivered;
+    sink.event(type, presentEntry(resource, event.entry));
+  };
+
+  let end: () => void;
+  try {
+    end = api.store.watch(
+      { prefix: key ?? prefix, after: delivered },
+      {
+        onEvent: deliver,
+        onProgress: (revision) => {
+          delivered = Math.max(delivered, revision);
+        },
+      },
+    );
+  } catch (err) {
+    if (!(err instanceof Compacted)) throw err;
+    throw expired(`too old resource version: ${delivered} (${err.oldest})`);
+  }
+  return {
+    stop: () => {
+      stopped = true;
+      end();
+    },
+    progress: () => {
+      if (stopped || !query.allowWatchBookmarks || delivered <= bookmarked) return;
+      bookmarked = delivered;
+      sink.bookmark(delivered, false);
+    },
+  };
+}

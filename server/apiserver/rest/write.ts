@@ -1,0 +1,70 @@
+import type { Durability, Resource } from '#proto/api/resource.ts';
+import type { KubeObject } from '#proto/meta/object.ts';
+import { invalid } from '#proto/meta/status-error.ts';
+import type { StatusCause } from '#proto/schema/generated/meta-v1.ts';
+import type { Api, Call } from '#server/apiserver/rest/api.ts';
+import { storedOf } from '#server/apiserver/rest/conversion.ts';
+import { encodeObject, literalEntry } from '#server/apiserver/rest/entries.ts';
+import { missing } from '#server/apiserver/rest/errors.ts';
+import { storageKey } from '#server/apiserver/rest/keys.ts';
+import type { StrategyContext } from '#server/registry/strategy.ts';
+import type { Entry } from '#server/store/store.ts';
+
+export const keyOfCall = (call: Call, name = call.name): string =>
+  storageKey(storedOf(call.resource), call.namespace, name);
+
+/** The stored entry that a call names; 404 where there is none. */
+export function requireEntry(api: Api, call: Call): Entry {
+  const entry = api.store.get(keyOfCall(call));
+  if (!entry) throw missing(call);
+  return entry;
+}
+
+export const contextOf = (api: Api, call: Call): StrategyContext => ({
+  now: api.clock.now(),
+  subresource: call.subresource,
+  userName: call.user.name,
+});
+
+/** 422 with every problem, if there is one. */
+export function refuse(resource: Resource, name: string, problems: readonly StatusCause[]): void {
+  if (problems.length > 0) throw invalid({ group: resource.group, kind: resource.kind }, name, [...problems]);
+}
+
+/**
+ * How far a write must go before it is answered. Status that a node writes about itself or its Pods is
+ * relaxed beside the kinds that say so: the agent writes it again after a power cut of the server, and a card
+ * should not be worn by heartbeats.
+ */
+export function durabilityOf(call: Call): Durability {
+  if (storedOf(call.resource).durability === 'relaxed') return 'relaxed';
+  const isNode = call.user.groups.includes('system:nodes');
+  return isNode && call.subresource === 'status' ? 'relaxed' : 'synced';
+}
+
+/** Writes `object`, or only pretends to on a dry run. `expected`: see `WriteRequest`. */
+export async function save(api: Api, call: Call, object: KubeObject, expected: number): Promise<Entry> {
+  const key = keyOfCall(call, object.metadata.name ?? call.name);
+  if (call.dryRun) return literalEntry(object, key, expected);
+  return api.store.put({
+    key,
+    expected,
+    durability: durabilityOf(call),
+    encode: (revision) => {
+      object.metadata.resourceVersion = String(revision);
+      return encodeObject(object);
+    },
+  });
+}
+
+/** Removes what is stored at `entry`; answers its last state, at the revision of the removal. */
+export async function remove(api: Api, call: Call, entry: Entry, last: KubeObject): Promise<Entry> {
+  if (call.dryRun) return literalEntry(last, entry.key, entry.revision);
+  return api.store.delete({
+    key: entry.key,
+    expected: entry.revision,
+    durability: durabilityOf(call),
+    encode: (revision) =>
+      encodeObject({ ...last, metadata: { ...last.metadata, resourceVersion: String(revision) } }),
+  });
+}
