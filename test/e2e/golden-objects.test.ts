@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { decodeObject } from '#proto/meta/decode/decode-object.ts';
 import { decodeProtobuf, encodeProtobuf } from '#proto/meta/protobuf/envelope.ts';
 import { schema } from '#proto/schema/schema.ts';
 import { goldenObjects } from '#test/support/golden-data.ts';
@@ -21,5 +22,16 @@ describe('golden objects', () => {
 
   it.each(served)('$name to protobuf', ({ json, protobuf }) => {
     expect(Buffer.from(encodeProtobuf(JSON.parse(json))).equals(protobuf)).toBe(true);
+  });
+});
+
+describe('golden bodies', () => {
+  it.each(served)('$name decodes strictly to itself', ({ json }) => {
+    const want = JSON.parse(json) as { apiVersion: string; kind: string };
+    const [version = '', group = ''] = want.apiVersion.split('/').reverse();
+    const resource = { group, version, kind: want.kind };
+    const body = new TextEncoder().encode(json);
+    const { object } = decodeObject(body, 'application/json', { resource, fieldValidation: 'Strict' });
+    expect(object).toEqual(want);
   });
 });
