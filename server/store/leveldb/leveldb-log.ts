@@ -1,5 +1,15 @@
 import { statfs } from 'node:fs/promises';
 import { Level } from 'level';
+import {
+  after,
+  DIGEST_KEY,
+  type Digest,
+  decodeDigest,
+  EMPTY,
+  encodeDigest,
+  fits,
+  including,
+} from '#server/store/leveldb/digest.ts';
 import type { Log, LogOperation, LogRecord } from '#server/store/log.ts';
 
 /** Objects live in memory above, so LevelDB's own caches would hold everything twice. */
@@ -25,11 +35,13 @@ type Database = Level<string, Uint8Array>;
 export class LevelLog implements Log {
   readonly #directory: string;
   #db: Database;
+  #digest: Digest;
   #torn = false;
 
   private constructor(directory: string, db: Database) {
     this.#directory = directory;
     this.#db = db;
+    this.#digest = decodeDigest(db.getSync(DIGEST_KEY));
   }
 
   /** Rejects with the binding's error; its `cause.code` says what happened (`LEVEL_LOCKED`, …). */
@@ -39,11 +51,13 @@ export class LevelLog implements Log {
 
   async append(batch: readonly LogOperation[], options: { readonly sync: boolean }): Promise<void> {
     if (this.#torn) await this.#reopen();
-    const operations = batch.map(({ key, value }) =>
+    const digest = after(this.#digest, batch, (key) => this.#db.getSync(key));
+    const operations = [...batch, { key: DIGEST_KEY, value: encodeDigest(digest) }].map(({ key, value }) =>
       value === undefined ? { type: 'del' as const, key } : { type: 'put' as const, key, value },
     );
     try {
       await this.#db.batch(operations, options);
+      this.#digest = digest;
     } catch (err) {
       this.#torn = true;
       throw err;
@@ -60,11 +74,23 @@ export class LevelLog implements Log {
       for (;;) {
         const chunk = await iterator.nextv(500);
         if (chunk.length === 0) return;
-        for (const [key, value] of chunk) yield { key, value };
+        for (const [key, value] of chunk) if (key !== DIGEST_KEY) yield { key, value };
       }
     } finally {
       await iterator.close();
     }
+  }
+
+  /** Reads everything: is it what the last batch left? `accept` makes what is there the truth. */
+  async verify(options: { readonly accept: boolean }): Promise<boolean> {
+    let found = EMPTY;
+    for await (const { key, value } of this.scan('')) found = including(found, key, value);
+    if (fits(found, this.#digest)) return true;
+    if (options.accept) {
+      this.#digest = found;
+      await this.append([], { sync: true });
+    }
+    return false;
   }
 
   async close(): Promise<void> {
@@ -76,6 +102,8 @@ export class LevelLog implements Log {
     if (bavail * bsize < REOPEN_FREE_BYTES) throw new Error(`no space left on device for ${this.#directory}`);
     await this.#db.close();
     this.#db = await openDatabase(this.#directory, false);
+    // The batch that failed may be there: what it left is where the digest goes on.
+    this.#digest = decodeDigest(this.#db.getSync(DIGEST_KEY));
     this.#torn = false;
   }
 }

@@ -19,14 +19,15 @@ export interface OpenedLog {
 }
 
 /**
- * Opens and verifies. A damaged database is copied aside (`damaged-1`, …) and repaired; where objects are
- * still missing or broken afterwards the server does not start, so that nobody mistakes it for an empty one.
+ * Opens and verifies. A damaged database is copied aside (`damaged-1`, …) and repaired; what
+ * a repair cannot bring back is lost loudly, and where nothing or something broken is left the server does
+ * not start, so that nobody mistakes it for an empty one.
  */
 export async function openLevelLog(directory: string, log: Logger): Promise<OpenedLog> {
   await mkdir(directory, { recursive: true });
   const isFirst = !(await readdir(directory)).includes(MARKER);
   const database = join(directory, 'leveldb');
-  const attempt = await openVerified(database, isFirst);
+  const attempt = await openVerified(database, { create: isFirst, accept: false });
   if (attempt.ok) {
     if (isFirst) await createMarker(directory);
     return attempt.opened;
@@ -42,12 +43,16 @@ export async function openLevelLog(directory: string, log: Logger): Promise<Open
   } catch (err) {
     throw new StoreCorrupted(directory, `${attempt.what}, and the repair failed`, err);
   }
-  const repaired = await openVerified(database, false);
+  const repaired = await openVerified(database, { create: false, accept: true });
   if (!repaired.ok) {
     throw new StoreCorrupted(directory, `${attempt.what}, after a repair: ${repaired.what}`, repaired.cause);
   }
   const { disk, recovered } = repaired.opened;
-  log.warn('the database was repaired', { directory, objects: recovered.index.size, copy });
+  log.error('the database was repaired, recent writes may be lost', {
+    directory,
+    objects: recovered.index.size,
+    copy,
+  });
   return { disk, recovered: { ...recovered, revision: recovered.revision + REPAIR_SKIP } };
 }
 
@@ -55,7 +60,11 @@ type Attempt =
   | { readonly ok: true; readonly opened: OpenedLog }
   | { readonly ok: false; readonly code: string; readonly what: string; readonly cause?: unknown };
 
-async function openVerified(database: string, create: boolean): Promise<Attempt> {
+async function openVerified(
+  database: string,
+  options: { readonly create: boolean; readonly accept: boolean },
+): Promise<Attempt> {
+  const { create, accept } = options;
   let disk: LevelLog;
   try {
     disk = await LevelLog.open(database, { create });
@@ -69,6 +78,7 @@ async function openVerified(database: string, create: boolean): Promise<Attempt>
       throw new Error(`${recovered.damaged.length} objects are not whole: ${some}`);
     }
     if (!create && !recovered.used) throw new Error('it is empty, and was not');
+    if (!(await disk.verify({ accept })) && !accept) throw new Error('a part of it is missing');
     return { ok: true, opened: { disk, recovered } };
   } catch (err) {
     await disk.close();
