@@ -1,0 +1,15 @@
+import { type HostPort, hostPortsOf } from '../node-info.plan.ts';
+import type { Filter } from './filter.ts';
+
+const ANY = '0.0.0.0';
+
+const clash = (a: HostPort, b: HostPort): boolean =>
+  a.port === b.port && a.protocol === b.protocol && (a.ip === b.ip || a.ip === ANY || b.ip === ANY);
+
+export const nodePorts: Filter = {
+  name: 'NodePorts',
+  reasons: (pod, { hostPorts }) =>
+    hostPortsOf(pod).some((wanted) => hostPorts.some((taken) => clash(wanted, taken)))
+      ? ["node(s) didn't have free ports for the requested pod ports"]
+      : [],
+};

@@ -1,0 +1,23 @@
+import type { Taint, Toleration } from '#proto/schema/generated/core-v1.ts';
+import type { Filter } from './filter.ts';
+
+/** Rule: core/v1 Toleration.ToleratesTaint. An empty key with Exists tolerates everything. */
+export function tolerates(toleration: Toleration, taint: Taint): boolean {
+  if (toleration.effect && toleration.effect !== taint.effect) return false;
+  if (toleration.key && toleration.key !== taint.key) return false;
+  if (toleration.operator === 'Exists') return true;
+  return !!toleration.key && (toleration.value ?? '') === (taint.value ?? '');
+}
+
+export const toleratesTaint = (tolerations: readonly Toleration[] | undefined, taint: Taint): boolean =>
+  (tolerations ?? []).some((toleration) => tolerates(toleration, taint));
+
+export const taintToleration: Filter = {
+  name: 'TaintToleration',
+  reasons: (pod, { node }) => {
+    const taint = (node.spec.taints ?? []).find(
+      (t) => t.effect !== 'PreferNoSchedule' && !toleratesTaint(pod.spec.tolerations, t),
+    );
+    return taint ? [`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`] : [];
+  },
+};
