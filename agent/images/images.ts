@@ -1,7 +1,7 @@
 import type { DesiredState } from '#agent/link/cluster.ts';
 import { type Image, type ImageAuth, type Runtime, RuntimeError } from '#agent/runtime/runtime.ts';
 import type { Clock } from '#proto/meta/clock.ts';
-import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import type { Pod, Secret } from '#proto/schema/generated/core-v1.ts';
 import {
   type Backoff,
   decidePull,
@@ -119,7 +119,7 @@ export class Images {
     try {
       const { found, tookMs } = await this.#inTurn(async () => {
         const startedAt = this.#clock.now();
-        const id = await this.#pull(pod, reference, image);
+        const id = await this.#pull(reference, image, this.#secretsOf(pod));
         const found = (await this.#runtime.imageStatus(image)) ?? (await this.#runtime.imageStatus(id));
         if (!found) throw new RuntimeError('other', `image ${id} is gone right after its pull`);
         return { found, tookMs: this.#clock.now() - startedAt };
@@ -143,9 +143,20 @@ export class Images {
     }
   }
 
+  /** Pulls, in turn, with what the secrets know of that registry; gives the image's id. */
+  async pull(image: string, pullSecrets: readonly Secret[]): Promise<string> {
+    const reference = parseImage(image);
+    if (!reference)
+      throw new RuntimeError(
+        'other',
+        `couldn't parse image name ${JSON.stringify(image)}: invalid reference format`,
+      );
+    return this.#inTurn(() => this.#pull(reference, image, pullSecrets));
+  }
+
   /** With each credential that fits, and without one if none does. */
-  async #pull(pod: Pod, reference: ImageReference, image: string): Promise<string> {
-    const auths: (ImageAuth | undefined)[] = [...this.#auths(pod, reference)];
+  async #pull(reference: ImageReference, image: string, pullSecrets: readonly Secret[]): Promise<string> {
+    const auths: (ImageAuth | undefined)[] = [...authsFor(reference, pullSecrets.flatMap(configOf), decode)];
     if (auths.length === 0) auths.push(undefined);
     let last: unknown;
     for (const auth of auths) {
@@ -159,14 +170,11 @@ export class Images {
     throw last;
   }
 
-  #auths(pod: Pod, reference: ImageReference): readonly ImageAuth[] {
-    const decode = (base64: string): string => Buffer.from(base64, 'base64').toString('utf8');
-    const configs = (pod.spec.imagePullSecrets ?? []).flatMap(({ name = '' }) => {
-      const { data } = this.#state.secret(pod.metadata.namespace ?? '', name) ?? {};
-      const text = data?.['.dockerconfigjson'] ?? data?.['.dockercfg'];
-      return text === undefined ? [] : [decode(text)];
+  #secretsOf(pod: Pod): readonly Secret[] {
+    return (pod.spec.imagePullSecrets ?? []).flatMap(({ name = '' }) => {
+      const secret = this.#state.secret(pod.metadata.namespace ?? '', name);
+      return secret ? [secret] : [];
     });
-    return authsFor(reference, configs, decode);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -174,4 +182,13 @@ export class Images {
     this.#queue = turn.catch(() => {});
     return turn;
   }
+}
+
+function configOf({ data }: Secret): readonly string[] {
+  const text = data?.['.dockerconfigjson'] ?? data?.['.dockercfg'];
+  return text === undefined ? [] : [decode(text)];
+}
+
+function decode(base64: string): string {
+  return Buffer.from(base64, 'base64').toString('utf8');
 }

@@ -1,0 +1,86 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openCgroups } from './open.ts';
+
+/** Plain folders stand for the kernel's: what is written and read is the same, only rmdir of a file's folder is not. */
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'coracle-cgroup-'));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+const put = (path: string, text: string): void => {
+  mkdirSync(join(root, path, '..'), { recursive: true });
+  writeFileSync(join(root, path), text);
+};
+const get = (path: string): string => readFileSync(join(root, path), 'utf8');
+const limits = { cpuShares: 512, cpuQuotaUs: 50_000, cpuPeriodUs: 100_000, memoryLimitBytes: 1 << 20 };
+const none = { cpuShares: 2, cpuQuotaUs: 0, cpuPeriodUs: 100_000, memoryLimitBytes: 0 };
+
+describe('cgroup v1', () => {
+  beforeEach(() => {
+    for (const name of ['cpu', 'cpuacct', 'memory', 'pids', 'systemd']) mkdirSync(join(root, name));
+  });
+
+  it('sets and lifts limits in the trees of their controllers', async () => {
+    const cgroups = await openCgroups(root);
+    await cgroups.apply('/kubepods/podu', limits);
+    expect(get('cpu/kubepods/podu/cpu.shares')).toBe('512');
+    expect(get('cpu/kubepods/podu/cpu.cfs_quota_us')).toBe('50000');
+    expect(get('memory/kubepods/podu/memory.limit_in_bytes')).toBe('1048576');
+    await cgroups.apply('/kubepods/podu', none);
+    expect(get('cpu/kubepods/podu/cpu.cfs_quota_us')).toBe('-1');
+    expect(get('memory/kubepods/podu/memory.limit_in_bytes')).toBe('-1');
+  });
+
+  it('reads what is used', async () => {
+    put('cpuacct/kubepods/podu/cpuacct.usage', '12345\n');
+    put('memory/kubepods/podu/memory.usage_in_bytes', '1000\n');
+    put('memory/kubepods/podu/memory.stat', 'inactive_file 1\ntotal_inactive_file 300\n');
+    put('pids/kubepods/podu/pids.current', '3\n');
+    const cgroups = await openCgroups(root);
+    const usage = { cpuNs: 12345, memoryBytes: 1000, workingSetBytes: 700, processes: 3 };
+    expect(await cgroups.usage('/kubepods/podu')).toEqual(usage);
+    expect(await cgroups.usage('/kubepods/podx')).toBeUndefined();
+    expect(await cgroups.children('/kubepods')).toEqual(['podu']);
+  });
+
+  it('removes what is left in every tree', async () => {
+    for (const name of ['cpu', 'memory', 'systemd'])
+      mkdirSync(join(root, name, 'kubepods/podu/c1'), { recursive: true });
+    const cgroups = await openCgroups(root);
+    await cgroups.remove('/kubepods/podu');
+    await cgroups.remove('/kubepods/podu');
+    expect(await cgroups.children('/kubepods')).toEqual([]);
+  });
+});
+
+describe('cgroup v2', () => {
+  beforeEach(() => {
+    put('cgroup.controllers', 'cpuset cpu io memory pids\n');
+    put('cgroup.subtree_control', 'memory\n');
+  });
+
+  it('sets and lifts limits', async () => {
+    const cgroups = await openCgroups(root);
+    await cgroups.apply('/kubepods/burstable/podu', limits);
+    expect(get('kubepods/burstable/podu/cpu.weight')).toBe('20');
+    expect(get('kubepods/burstable/podu/cpu.max')).toBe('50000 100000');
+    expect(get('kubepods/burstable/podu/memory.max')).toBe('1048576');
+    await cgroups.apply('/kubepods/burstable/podu', none);
+    expect(get('kubepods/burstable/podu/cpu.max')).toBe('max');
+    expect(get('kubepods/burstable/podu/memory.max')).toBe('max');
+    expect(get('cgroup.subtree_control')).toBe('+pids');
+  });
+
+  it('reads what is used', async () => {
+    put('kubepods/podu/cpu.stat', 'usage_usec 12\nuser_usec 10\n');
+    put('kubepods/podu/memory.current', '1000\n');
+    put('kubepods/podu/memory.stat', 'anon 5\ninactive_file 300\n');
+    const cgroups = await openCgroups(root);
+    const usage = { cpuNs: 12_000, memoryBytes: 1000, workingSetBytes: 700, processes: 0 };
+    expect(await cgroups.usage('/kubepods/podu')).toEqual(usage);
+  });
+});

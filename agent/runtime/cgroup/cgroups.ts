@@ -1,0 +1,28 @@
+/** The pods' own cgroups, around those that the runtime makes of their containers: one interface over v1 and v2. */
+export interface Cgroups {
+  /** Makes it with its parents and sets its limits; idempotent, and so is each new set of limits. `path` is below the root. */
+  apply(path: string, limits: CgroupLimits): Promise<void>;
+  /** With all that is left below it; nothing may run there any more. Idempotent. */
+  remove(path: string): Promise<void>;
+  /** Undefined where there is none (any more). */
+  usage(path: string): Promise<CgroupUsage | undefined>;
+  /** The names of the cgroups directly below. */
+  children(path: string): Promise<readonly string[]>;
+}
+
+/** 0 = no limit. */
+export interface CgroupLimits {
+  readonly cpuShares: number;
+  readonly cpuQuotaUs: number;
+  readonly cpuPeriodUs: number;
+  readonly memoryLimitBytes: number;
+  readonly pidsLimit?: number | undefined;
+}
+
+export interface CgroupUsage {
+  readonly cpuNs: number;
+  readonly memoryBytes: number;
+  /** Without what the kernel could drop at once: what eviction looks at. */
+  readonly workingSetBytes: number;
+  readonly processes: number;
+}

@@ -1,0 +1,40 @@
+import { kernelResources } from '#agent/pod/qos.plan.ts';
+import type { Container, Pod } from '#proto/schema/generated/core-v1.ts';
+import type { CgroupLimits } from './cgroups.ts';
+
+const PERIOD_US = 100_000;
+
+/**
+ * What the whole pod may use. Rule: upstream's `ResourceConfigForPod`: shares are what the pod asks for; a quota or a
+ * memory limit holds only if every container has one, else some container has none. Init containers run one by one, so the
+ * largest counts, together with the sidecars that were started before it.
+ */
+export function podLimits(pod: Pod): CgroupLimits {
+  const shares = total(pod, (container) => kernelResources(pod, container, 0).cpuShares, 2);
+  const quota = total(pod, (container) => kernelResources(pod, container, 0).cpuQuotaUs, undefined);
+  const memory = total(pod, (container) => kernelResources(pod, container, 0).memoryLimitBytes, undefined);
+  return {
+    cpuShares: Math.min(262_144, Math.max(2, shares)),
+    cpuQuotaUs: quota,
+    cpuPeriodUs: PERIOD_US,
+    memoryLimitBytes: memory,
+  };
+}
+
+/** `nothing` is what a container without a wish counts; undefined: then the pod has no limit at all, which is 0. */
+function total(pod: Pod, of: (container: Container) => number, nothing: number | undefined): number {
+  const init = pod.spec.initContainers ?? [];
+  if (nothing === undefined && [...init, ...pod.spec.containers].some((c) => of(c) === 0)) return 0;
+  // Shares of 2 stand for no request: they do not add up.
+  const amount = (container: Container): number => (of(container) === nothing ? 0 : of(container));
+  let sidecars = 0;
+  let peak = 0;
+  for (const container of init) {
+    if (container.restartPolicy === 'Always') sidecars += amount(container);
+    peak = Math.max(peak, container.restartPolicy === 'Always' ? sidecars : sidecars + amount(container));
+  }
+  return Math.max(
+    peak,
+    sidecars + pod.spec.containers.reduce((sum, container) => sum + amount(container), 0),
+  );
+}

@@ -1,0 +1,62 @@
+import { dirname, join } from 'node:path';
+import { childFolders, makeFolder, readNumber, readText, removeTree, setFile } from './cgroupfs.ts';
+import type { CgroupLimits, Cgroups, CgroupUsage } from './cgroups.ts';
+import { flatKeyed, weightOfShares, workingSet } from './parse.plan.ts';
+
+const CONTROLLERS = ['cpu', 'cpuset', 'io', 'memory', 'pids'];
+
+/** The unified tree. A controller is there for a cgroup only if each of its parents hands it down. */
+export class CgroupsV2 implements Cgroups {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  async apply(path: string, limits: CgroupLimits): Promise<void> {
+    const folder = join(this.#root, path);
+    await makeFolder(folder);
+    await this.#handDown(path);
+    const quota = limits.cpuQuotaUs > 0 ? `${limits.cpuQuotaUs} ${limits.cpuPeriodUs}` : 'max';
+    await setFile(join(folder, 'cpu.weight'), weightOfShares(limits.cpuShares));
+    await setFile(join(folder, 'cpu.max'), quota);
+    await setFile(join(folder, 'memory.max'), limits.memoryLimitBytes || 'max', { optional: true });
+    if (limits.pidsLimit !== undefined) await setFile(join(folder, 'pids.max'), limits.pidsLimit || 'max');
+  }
+
+  remove(path: string): Promise<void> {
+    return removeTree(join(this.#root, path));
+  }
+
+  async usage(path: string): Promise<CgroupUsage | undefined> {
+    const folder = join(this.#root, path);
+    const cpu = await readText(join(folder, 'cpu.stat'));
+    const memoryBytes = await readNumber(join(folder, 'memory.current'));
+    if (cpu === undefined || memoryBytes === undefined) return undefined;
+    const stat = flatKeyed((await readText(join(folder, 'memory.stat'))) ?? '');
+    return {
+      cpuNs: (flatKeyed(cpu).get('usage_usec') ?? 0) * 1000,
+      memoryBytes,
+      workingSetBytes: workingSet(memoryBytes, stat.get('inactive_file') ?? 0),
+      processes: (await readNumber(join(folder, 'pids.current'))) ?? 0,
+    };
+  }
+
+  children(path: string): Promise<readonly string[]> {
+    return childFolders(join(this.#root, path));
+  }
+
+  /** From the root down to this cgroup itself, so that its containers have the controllers too. */
+  async #handDown(path: string): Promise<void> {
+    const folders: string[] = [];
+    for (let at = path; at !== '/' && at !== '.'; at = dirname(at)) folders.unshift(join(this.#root, at));
+    for (const folder of [this.#root, ...folders]) {
+      const has = ((await readText(join(folder, 'cgroup.controllers'))) ?? '').trim().split(' ');
+      const given = ((await readText(join(folder, 'cgroup.subtree_control'))) ?? '').trim().split(' ');
+      const missing = CONTROLLERS.filter((name) => has.includes(name) && !given.includes(name));
+      // One at a time: one that the kernel refuses must not take the others along.
+      for (const name of missing)
+        await setFile(join(folder, 'cgroup.subtree_control'), `+${name}`, { optional: true });
+    }
+  }
+}
