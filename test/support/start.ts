@@ -85,8 +85,10 @@ async function greet(
   while (!stopped.aborted) {
     if (existsSync(kubeconfig) && readFileSync(kubeconfig, 'utf8') !== '') {
       const answer = withAgent ? await kubectl('get', 'nodes') : await kubectl('get', '--raw', '/readyz');
-      if (answer === undefined && !existsSync(fetched))
-        return say(`The cluster runs; its kubeconfig is ${kubeconfig}`);
+      if (answer === undefined && !existsSync(fetched)) {
+        say(`The cluster runs; its kubeconfig is ${kubeconfig}`);
+        return;
+      }
       if (answer?.code === 0 && (!withAgent || /\sReady\s/.test(answer.stdout))) {
         say(
           `\n${withAgent ? answer.stdout : 'The control plane is ready; boards join with: coracle agent --server URL --token TOKEN'}`,
