@@ -143,17 +143,6 @@ export class Images {
     }
   }
 
-  /** Pulls, in turn, with what the secrets know of that registry; gives the image's id. */
-  async pull(image: string, pullSecrets: readonly Secret[]): Promise<string> {
-    const reference = parseImage(image);
-    if (!reference)
-      throw new RuntimeError(
-        'other',
-        `couldn't parse image name ${JSON.stringify(image)}: invalid reference format`,
-      );
-    return this.#inTurn(() => this.#pull(reference, image, pullSecrets));
-  }
-
   /** With each credential that fits, and without one if none does. */
   async #pull(reference: ImageReference, image: string, pullSecrets: readonly Secret[]): Promise<string> {
     const auths: (ImageAuth | undefined)[] = [...authsFor(reference, pullSecrets.flatMap(configOf), decode)];
