@@ -1,5 +1,4 @@
 /** From a container of the spec to what the runtime is told. */
-import path from 'node:path';
 import type { ContainerConfig, Mount } from '#agent/runtime/runtime.ts';
 import type { Container, EphemeralContainer, Pod, VolumeMount } from '#proto/schema/generated/core-v1.ts';
 import { expand } from './expansion.plan.ts';
@@ -28,13 +27,12 @@ export interface ContainerConfigInput {
   readonly env: ReadonlyMap<string, string>;
   readonly security: SecurityOptions;
   readonly memoryCapacityBytes: number;
-  /** Host path of a volume by its name. */
-  volumePath(name: string): string | undefined;
+  /** Host path of `spec.volumeMounts[index]`. */
+  mountPath(index: number): string | undefined;
   /** The managed /etc/hosts. */
   readonly hostsPath: string | undefined;
   /** The file behind `terminationMessagePath`. */
   readonly terminationPath: string;
-  /** Of the board; for pods on its network. */
   readonly logPath: string;
 }
 
@@ -63,7 +61,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     workingDir: spec.workingDir ?? '',
     envs: [...env].map(([key, value]) => ({ key, value })),
     mounts: [
-      ...(spec.volumeMounts ?? []).map((mount) => volumeMount(mount, input)),
+      ...(spec.volumeMounts ?? []).map((mount, index) => volumeMount(mount, input.mountPath(index))),
       ...hostsMount(input),
       {
         hostPath: input.terminationPath,
@@ -108,38 +106,24 @@ const PROPAGATION: Readonly<Record<string, Mount['propagation']>> = {
   Bidirectional: 'bidirectional',
 };
 
-function volumeMount(mount: VolumeMount, input: ContainerConfigInput): Mount {
-  const root = input.volumePath(mount.name);
-  if (root === undefined)
-    throw new ConfigError(`cannot find volume "${mount.name}" to mount into container "${input.spec.name}"`);
+function volumeMount(mount: VolumeMount, hostPath: string | undefined): Mount {
+  if (hostPath === undefined) throw new ConfigError(`cannot find volume "${mount.name}" to mount`);
   return {
-    hostPath: subPath(root, mount, input.env),
+    hostPath,
     containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
     readOnly: mount.readOnly ?? false,
     propagation: PROPAGATION[mount.mountPropagation ?? 'None'] ?? 'private',
   };
 }
 
-function subPath(root: string, mount: VolumeMount, env: ReadonlyMap<string, string>): string {
-  let below = mount.subPath ?? '';
-  if (mount.subPathExpr) {
-    const missing: string[] = [];
-    below = expand(mount.subPathExpr, (name) => {
-      const text = env.get(name);
-      if (text === undefined) missing.push(name);
-      return text;
-    });
-    if (missing.length > 0) {
-      throw new ConfigError(
-        `failed to expand subPathExpr of volumeMount "${mount.name}": missing value for "${missing[0]}"`,
-      );
-    }
-  }
-  if (!below) return root;
-  const invalid = path.isAbsolute(below) || below.split('/').includes('..');
-  if (invalid)
+/** `subPath`, or `subPathExpr` with the container's environment put in. */
+export function expandedSubPath(mount: VolumeMount, env: ReadonlyMap<string, string>): string {
+  if (!mount.subPathExpr) return mount.subPath ?? '';
+  return expand(mount.subPathExpr, (name) => {
+    const text = env.get(name);
+    if (text !== undefined) return text;
     throw new ConfigError(
-      `failed to prepare subPath for volumeMount "${mount.name}" of the container: "${below}" leaves the volume`,
+      `failed to expand subPathExpr of volumeMount "${mount.name}": missing value for "${name}"`,
     );
-  return path.join(root, below);
+  });
 }

@@ -81,7 +81,8 @@ const waiting = ({ reason, message }: Problem) => ({ reason, message });
 
 function problemOf(s: Snapshot, name: string): Problem | undefined {
   const image = s.images.get(name);
-  return s.problems.get(name) ?? (image?.state === 'failed' ? image.problem : undefined);
+  if (image?.state === 'failed') return image.problem;
+  return (image?.state === 'pulling' ? image.last : undefined) ?? s.problems.get(name);
 }
 
 function terminated(run: ContainerView): ContainerStateTerminated {

@@ -1,16 +1,21 @@
 /** What pods need of the rest of the agent: narrow, so that units can stand in for it. */
-import type { Pod, Secret } from '#proto/schema/generated/core-v1.ts';
+import type { EnsureImageResult, ImageEvent, WantedImage } from '#agent/images/images.ts';
+import type { PodFacts } from '#agent/volumes/facts.ts';
+import type { Pod } from '#proto/schema/generated/core-v1.ts';
 
+/** `agent/volumes/volumes.ts` in the program. */
 export interface PodVolumes {
-  /**
-   * Makes all volumes of the pod present, and what they show up to date. Idempotent. Rejects with the sentence that
-   * the user is to read: `MountVolume.SetUp failed for volume "config" : configmap "web" not found`.
-   */
-  prepare(pod: Pod, podIps: readonly string[]): Promise<void>;
-  /** Where a volume of a prepared pod lies on the board. */
-  path(pod: Pod, volume: string): string | undefined;
-  /** Unmounts and removes whatever the pod has. Idempotent; knows the pod by its uid alone. */
-  cleanUp(uid: string): Promise<void>;
+  prepareVolumes(pod: Pod, facts: PodFacts): Promise<ReadonlyMap<string, string>>;
+  refreshVolumes(pod: Pod, facts: PodFacts): Promise<void>;
+  prepareSubPath(
+    pod: Pod,
+    container: string,
+    index: number,
+    volume: { readonly name: string; readonly path: string },
+    subPath: string,
+  ): Promise<string>;
+  cleanupVolumes(uid: string): Promise<void>;
+  podsOnDisk(): Promise<readonly string[]>;
 }
 
 export interface PodCgroups {
@@ -20,7 +25,8 @@ export interface PodCgroups {
   remove(uid: string): Promise<void>;
 }
 
-export interface Images {
-  /** Pulls, with what the secrets know of that registry; gives the image's id. */
-  pull(reference: string, pullSecrets: readonly Secret[]): Promise<string>;
+/** `agent/images/images.ts` in the program. */
+export interface PodImages {
+  ensureImage(pod: Pod, wanted: WantedImage, event: ImageEvent): Promise<EnsureImageResult>;
+  forget(podUid: string): void;
 }

@@ -42,9 +42,9 @@ export interface Problem {
 
 export type ImageView =
   | { readonly state: 'unknown' }
-  | { readonly state: 'pulling' }
+  /** `last`: why the try before this one failed. */
+  | { readonly state: 'pulling'; readonly last?: Problem | undefined }
   | { readonly state: 'ready'; readonly ref: string }
-  /** `backoffMs` is what was waited for after the last failure: the next failure doubles it. */
   | { readonly state: 'failed'; readonly problem: Problem };
 
 /** Results of the probes of one running container; no entry means that it has no probes or none has run. */

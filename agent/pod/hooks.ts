@@ -1,0 +1,55 @@
+import { type HttpTarget, probeHttp } from '#agent/probes/http-get.ts';
+import { portOf } from '#agent/probes/probe.plan.ts';
+import type { Runtime } from '#agent/runtime/runtime.ts';
+import type { Clock } from '#proto/meta/clock.ts';
+import type { Container, EphemeralContainer, LifecycleHandler } from '#proto/schema/generated/core-v1.ts';
+
+/** A postStart hook may take as long as it likes; something has to end it in the end. */
+export const POST_START_LIMIT_MS = 3_600_000;
+
+/** Runs a lifecycle hook; gives the sentence that says what went wrong, or undefined. */
+export async function runHook(
+  { runtime, clock }: { readonly runtime: Runtime; readonly clock: Clock },
+  handler: LifecycleHandler,
+  target: {
+    readonly spec: Container | EphemeralContainer;
+    readonly containerId: string;
+    readonly podIp: string;
+  },
+  limitMs: number,
+): Promise<string | undefined> {
+  const { spec, containerId, podIp } = target;
+  if (handler.sleep) {
+    await clock.sleep(Math.min(handler.sleep.seconds * 1000, limitMs));
+    return undefined;
+  }
+  if (handler.exec) {
+    const command = handler.exec.command ?? [];
+    try {
+      const { exitCode, stdout, stderr } = await runtime.execSync(containerId, command, limitMs);
+      if (exitCode === 0) return undefined;
+      const text = Buffer.from(stdout).toString() + Buffer.from(stderr).toString();
+      return `Exec lifecycle hook (${JSON.stringify(command)}) for Container "${spec.name}" failed - error: command exited with ${exitCode}, message: ${JSON.stringify(text)}`;
+    } catch (err) {
+      const why = err instanceof Error ? err.message : String(err);
+      return `Exec lifecycle hook (${JSON.stringify(command)}) for Container "${spec.name}" failed - error: ${why}`;
+    }
+  }
+  if (handler.httpGet) {
+    const { host, path, scheme, httpHeaders } = handler.httpGet;
+    const port = portOf(handler.httpGet.port, spec.ports);
+    if (port === undefined) return `couldn't find port: ${handler.httpGet.port}`;
+    const request: HttpTarget = {
+      scheme: scheme === 'HTTPS' ? 'HTTPS' : 'HTTP',
+      host: host || podIp,
+      port,
+      path: path ?? '/',
+      headers: httpHeaders ?? [],
+    };
+    const outcome = await probeHttp(request, limitMs);
+    return outcome.type === 'success'
+      ? undefined
+      : `HTTP lifecycle hook (${path ?? '/'}) for Container "${spec.name}" failed - error: ${outcome.message}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,38 @@
+import type { HookView, ImageView, Problem, VolumesView } from './snapshot.ts';
+
+/** What one worker remembers between two passes: nothing here has to survive it. */
+export interface PodMemory {
+  volumes: VolumesView;
+  volumePaths: ReadonlyMap<string, string>;
+  cgroupParent: string;
+  readonly images: Map<string, ImageView>;
+  readonly problems: Map<string, Problem>;
+  sandboxProblem: Problem | undefined;
+  deleteProblem: Problem | undefined;
+  readonly postStart: Map<string, HookView>;
+  readonly stopping: Map<string, number>;
+  readonly stopped: Set<string>;
+  cleaned: boolean;
+  deleted: boolean;
+  gone: boolean;
+  verdict: { readonly reason: string; readonly message: string } | undefined;
+}
+
+export function emptyMemory(): PodMemory {
+  return {
+    volumes: { state: 'pending' },
+    volumePaths: new Map(),
+    cgroupParent: '',
+    images: new Map(),
+    problems: new Map(),
+    sandboxProblem: undefined,
+    deleteProblem: undefined,
+    postStart: new Map(),
+    stopping: new Map(),
+    stopped: new Set(),
+    cleaned: false,
+    deleted: false,
+    gone: false,
+    verdict: undefined,
+  };
+}

@@ -1,0 +1,183 @@
+/**
+ * The pods of this board: one worker a pod, found by uid, so that a pod that was replaced under its name while the
+ * board was away is two. What is not desired is removed only once the board holds its full set of wishes.
+ */
+import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import { EventRecorder } from './event-recorder.ts';
+import { Gate } from './gate.ts';
+import { POD_NAME, POD_NAMESPACE } from './labels.ts';
+import { PodFiles } from './pod-files.ts';
+import { PodWorker, podOfRuntime } from './pod-worker.ts';
+import type { PodsContext, PodsOptions } from './pods-options.ts';
+import { RuntimeView } from './runtime-view.ts';
+import { StatusReporter } from './status-reporter.ts';
+
+const RELIST_MS = 60_000;
+const FIRST_RETRY_MS = 500;
+const LAST_RETRY_MS = 10_000;
+/** Sandboxes and containers being started at a time: more makes each slower on a board, not the sum faster. */
+const STARTS = 4;
+
+export interface Pods {
+  /** Ends a pod as failed: for whoever watches over the board's memory and disk. */
+  evict(uid: string, reason: string, message: string): void;
+  /** Pods with a worker, wanted or still going. */
+  list(): readonly Pod[];
+  /** Events of this board, for the node's own too. */
+  readonly events: EventRecorder;
+  /** Resolves when all workers have ended, after the signal. */
+  readonly done: Promise<void>;
+}
+
+/** Runs the desired pods on the runtime until the signal; leaves what runs running. */
+export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
+  const { runtime, desired, clock, log } = options;
+  const files = new PodFiles(options.podsDir, options.logsDir);
+  const context: PodsContext = {
+    ...options,
+    files,
+    view: new RuntimeView(runtime, (state, sandbox) => {
+      const uid = sandbox?.uid ?? '';
+      const name = sandbox?.name ?? state.labels[POD_NAME] ?? '';
+      const namespace = sandbox?.namespace ?? state.labels[POD_NAMESPACE] ?? '';
+      return files.terminationMessage({ uid, name, namespace }, state);
+    }),
+    events: new EventRecorder(options),
+    reporter: new StatusReporter(options, signal),
+    starts: new Gate(STARTS),
+  };
+  const workers = new Map<string, PodWorker>();
+  const running = new Set<Promise<void>>();
+  let swept = false;
+
+  const work = (uid: string, pod: Pod, recovered: boolean): PodWorker => {
+    const worker = new PodWorker(context, pod, recovered);
+    workers.set(uid, worker);
+    const run = worker
+      .run(signal)
+      .catch((err: unknown) => log.error('pod worker ended', { pod: pod.metadata.name, err }))
+      .finally(() => {
+        workers.delete(uid);
+        running.delete(run);
+      });
+    running.add(run);
+    return worker;
+  };
+
+  /** Compares wishes, workers and runtime; cheap where nothing differs. */
+  const reconcile = async (): Promise<void> => {
+    const listing = await context.view.list();
+    const wanted = new Map(desired.pods().map((pod) => [pod.metadata.uid ?? '', pod]));
+    for (const [uid, pod] of wanted) {
+      const worker = workers.get(uid);
+      if (worker) worker.update(pod);
+      else work(uid, pod, listing.has(uid));
+    }
+    if (!desired.complete) return;
+    for (const [uid, found] of listing) {
+      if (!wanted.has(uid) && !workers.has(uid)) work(uid, podOfRuntime(uid, found), true);
+    }
+    for (const [uid, worker] of workers) if (!wanted.has(uid)) worker.update(undefined);
+    if (swept) return;
+    // What a power cut left of pods that the runtime has already forgotten.
+    swept = true;
+    for (const uid of await options.volumes.podsOnDisk()) {
+      if (wanted.has(uid) || workers.has(uid)) continue;
+      await options.volumes.cleanupVolumes(uid);
+      await options.cgroups.remove(uid);
+    }
+  };
+
+  const wishes = latest(async () => {
+    await reconcile().catch((err: unknown) => log.warn('pods not compared', { err }));
+  });
+  const off = desired.onChange((plural, key) => {
+    if (plural === 'pods') wishes();
+    if (plural === 'configmaps' || plural === 'secrets') {
+      const [namespace, name = ''] = key.split('/');
+      for (const worker of workers.values()) {
+        if (worker.pod.metadata.namespace === namespace) worker.referenceChanged(plural, name);
+      }
+    }
+  });
+  signal.addEventListener('abort', off, { once: true });
+
+  /** Runtime events say that something has moved; which pod is found by looking, the list being cheap. */
+  const moved = latest(async () => {
+    const before = new Map(seen);
+    const listing = await context.view.list().catch(() => undefined);
+    if (!listing) return;
+    seen.clear();
+    for (const [uid, { sandboxes, containers }] of listing) {
+      const text = [
+        ...sandboxes.map((s) => `${s.id}${s.ready}`),
+        ...containers.map((c) => `${c.id}${c.state}`),
+      ].join();
+      seen.set(uid, text);
+      if (before.get(uid) !== text) workers.get(uid)?.wake();
+    }
+  });
+  const seen = new Map<string, string>();
+
+  const watchRuntime = async (): Promise<void> => {
+    let retryMs = FIRST_RETRY_MS;
+    while (!signal.aborted) {
+      try {
+        const events = runtime.events(signal);
+        moved();
+        for await (const _ of events) {
+          retryMs = FIRST_RETRY_MS;
+          moved();
+        }
+      } catch (err) {
+        if (!signal.aborted) log.debug('runtime events ended', { err });
+      }
+      await clock.sleep(retryMs, signal).catch(() => undefined);
+      retryMs = Math.min(LAST_RETRY_MS, retryMs * 2);
+      for (const worker of workers.values()) worker.wake();
+    }
+  };
+
+  const relist = async (): Promise<void> => {
+    let first = true;
+    while (!signal.aborted) {
+      try {
+        await reconcile();
+        if (!first) moved();
+        first = false;
+      } catch (err) {
+        log.warn('pods not compared', { err });
+      }
+      await clock.sleep(first ? LAST_RETRY_MS : RELIST_MS, signal).catch(() => undefined);
+    }
+  };
+
+  const done = Promise.all([watchRuntime(), relist()]).then(async () => {
+    while (running.size > 0) await Promise.all(running);
+  });
+  return {
+    evict: (uid, reason, message) => workers.get(uid)?.evict(reason, message),
+    list: () => [...workers.values()].map((worker) => worker.pod),
+    events: context.events,
+    done,
+  };
+}
+
+/** Calls that come while one is running become one more call after it. */
+function latest(work: () => Promise<void>): () => void {
+  let running = false;
+  let again = false;
+  const go = async (): Promise<void> => {
+    if (running) {
+      again = true;
+      return;
+    }
+    running = true;
+    do {
+      again = false;
+      await work();
+    } while (again);
+    running = false;
+  };
+  return () => void go();
+}

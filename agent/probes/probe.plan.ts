@@ -1,0 +1,58 @@
+/**
+ * One probe of one running container, as upstream's prober worker sees it:
+ *
+ *   unknown ──success × successThreshold──> success ⇄ failure   (× failureThreshold)
+ *
+ * Readiness starts as failure, liveness as success, startup as unknown. A result changes only when its threshold is
+ * reached; what is held (a liveness failure) ends with the container.
+ */
+import type { Probe } from '#proto/schema/generated/core-v1.ts';
+
+export type ProbeKind = 'liveness' | 'readiness' | 'startup';
+
+export type Outcome =
+  | { readonly type: 'success'; readonly message: string }
+  | { readonly type: 'failure'; readonly message: string }
+  /** The probe itself could not be made: counts for nothing. */
+  | { readonly type: 'error'; readonly message: string };
+
+export interface ProbeState {
+  readonly result: 'unknown' | 'success' | 'failure';
+  /** The last outcome, and how many of it came in a row. */
+  readonly last: 'success' | 'failure' | undefined;
+  readonly run: number;
+}
+
+export function initialState(kind: ProbeKind): ProbeState {
+  const result = ({ liveness: 'success', readiness: 'failure', startup: 'unknown' } as const)[kind];
+  return { result, last: undefined, run: 0 };
+}
+
+/** The state after one more outcome. */
+export function stepProbe(state: ProbeState, probe: Probe, outcome: Outcome): ProbeState {
+  if (outcome.type === 'error') return state;
+  const run = state.last === outcome.type ? state.run + 1 : 1;
+  const threshold =
+    outcome.type === 'success' ? (probe.successThreshold ?? 1) : (probe.failureThreshold ?? 3);
+  return { result: run >= threshold ? outcome.type : state.result, last: outcome.type, run };
+}
+
+export const periodMs = (probe: Probe): number => Math.max(1, probe.periodSeconds ?? 10) * 1000;
+export const timeoutMs = (probe: Probe): number => Math.max(1, probe.timeoutSeconds ?? 1) * 1000;
+
+/** How long after `now` the first try is due: the initial delay counts from the container's start. */
+export function firstDelayMs(probe: Probe, startedAtMs: number, now: number): number {
+  return Math.max(0, startedAtMs + (probe.initialDelaySeconds ?? 0) * 1000 - now);
+}
+
+/** A port by number, or by the name that the container gives it. */
+export function portOf(
+  port: number | string,
+  ports: readonly { readonly name?: string | undefined; readonly containerPort: number }[] | undefined,
+): number | undefined {
+  if (typeof port === 'number') return port;
+  const named = ports?.find((p) => p.name === port);
+  if (named) return named.containerPort;
+  const number = Number(port);
+  return Number.isInteger(number) && number > 0 ? number : undefined;
+}
