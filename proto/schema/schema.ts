@@ -143,6 +143,11 @@ export class Schema {
       .map((name) => `${packageId}.${name}`);
   }
 
+  /** The packages that hold messages: `core/v1`, `apps/v1`, … */
+  packageIds(): string[] {
+    return [...this.#packages.keys()].filter((id) => id.includes('/'));
+  }
+
   /** `core/v1` of group `''` and version `v1`. */
   packageOf(group: string, version: string): string | undefined {
     return this.#byGroupVersion.get(`${group}/${version}`);
