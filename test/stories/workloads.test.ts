@@ -6,7 +6,7 @@ import { isTrue } from '../support/cluster/cluster.ts';
 import { apply, helloDeployment } from '../support/cluster/manifests.ts';
 import { useCluster } from '../support/cluster/use-cluster.ts';
 
-const cluster = useCluster({ boards: 2 });
+const cluster = useCluster({ boards: 2, ownContainerd: true });
 const kubectl = (args: string) => cluster().kubectl.ok(args);
 /** Upstream's five minutes would make this story long; the toleration is the Pod's own to choose. */
 const tolerations = ['not-ready', 'unreachable'].map((state) => ({

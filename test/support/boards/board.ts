@@ -27,6 +27,8 @@ export interface BoardOptions {
   readonly memoryMiB?: number;
   /** False when something else starts containerd (or nothing). */
   readonly containerd?: boolean;
+  /** Where its containerd listens, when something else starts it. */
+  readonly containerdPath?: string;
   /** A pod network for tests without an agent: `10.42.9.0/24`. */
   readonly podSubnet?: string;
   readonly services?: readonly Service[];
@@ -47,6 +49,7 @@ export class Board {
   readonly #cable: string;
   readonly #netns: string;
   readonly #containerd: boolean;
+  readonly #containerdPath: string;
   readonly #memoryMiB: number | undefined;
 
   constructor(lan: Lan, options: BoardOptions) {
@@ -57,6 +60,7 @@ export class Board {
     this.#cable = `b${options.host}`;
     this.#netns = `${PREFIX}${lan.number}-${options.name}`;
     this.#containerd = options.containerd ?? true;
+    this.#containerdPath = options.containerdPath ?? '/run/containerd/containerd.sock';
     this.#memoryMiB = options.memoryMiB;
     this.#furnish(options);
   }
@@ -72,7 +76,7 @@ export class Board {
   }
 
   get containerdSocket(): string {
-    return `${this.rootPath}/run/containerd/containerd.sock`;
+    return `${this.rootPath}${this.#containerdPath}`;
   }
 
   /** The cgroup that holds all of it, in every hierarchy. */
@@ -179,8 +183,13 @@ export class Board {
   }
 
   async startService(name: string): Promise<void> {
-    rmSync(join(this.directory, 'services', `${name}.stopped`), { force: true });
+    this.releaseService(name);
     await eventually(() => this.servicePid(name), { timeoutMs: 10_000, intervalMs: 20 });
+  }
+
+  /** Lets init start it again, and does not wait. */
+  releaseService(name: string): void {
+    rmSync(join(this.directory, 'services', `${name}.stopped`), { force: true });
   }
 
   /** Signals a service and waits for its end; init starts it again unless it is stopped. */

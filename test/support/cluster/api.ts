@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
+import { createInterface } from 'node:readline';
 import { parse } from 'yaml';
 
 export interface ApiAnswer {
@@ -93,6 +94,27 @@ export class Api {
   /** POST of an object. */
   create(path: string, object: unknown): Promise<ApiAnswer> {
     return this.send('POST', path, { body: JSON.stringify(object) });
+  }
+
+  /** Watches a path's collection from now on; resolves once the server answered. Gives what ends it. */
+  watch<T>(path: string, onEvent: (type: string, object: T) => void): Promise<() => void> {
+    return new Promise((resolve, reject) => {
+      const outgoing = request(
+        `${this.#url}${path}${path.includes('?') ? '&' : '?'}watch=true`,
+        { agent: this.#agent, headers: { accept: 'application/json' } },
+        (response) => {
+          if (response.statusCode !== 200) reject(new Error(`watch ${path}: ${response.statusCode}`));
+          createInterface({ input: response }).on('line', (line) => {
+            const event = JSON.parse(line) as { type: string; object: T };
+            onEvent(event.type, event.object);
+          });
+          response.on('error', () => {}); // it ends when we say so
+          resolve(() => outgoing.destroy());
+        },
+      );
+      outgoing.on('error', reject);
+      outgoing.end();
+    });
   }
 
   close(): void {

@@ -29,12 +29,16 @@ export interface ClusterOptions {
   /** More flags of `coracle server`. */
   readonly serverFlags?: readonly string[];
   readonly agentFlags?: readonly string[];
+  /** The agent runs a containerd of its own, as it does by default, instead of using the board's. */
+  readonly ownContainerd?: boolean;
 }
 
 /** The server as a story handles it, wherever it runs. */
 export interface ServerControl {
   /** In this machine's numbering; undefined when it is down. */
   pid(): number | undefined;
+  /** Starts it and does not wait. */
+  launch(): void;
   /** Starts it and waits for /readyz. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -70,9 +74,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const up = [...cluster.boards, ...(cluster.serverBoard ? [cluster.serverBoard] : [])];
     await Promise.all(up.map((board) => board.boot()));
     await cluster.server.start();
+    const nodes = options.serverIsNode ? up : cluster.boards;
     await Promise.all(
-      up.flatMap((board) =>
-        existsSync(board.containerdSocket) ? [board.ctr('images', 'import', BUSYBOX_TAR)] : [],
+      nodes.map((board) =>
+        eventually(() => board.ctr('images', 'import', BUSYBOX_TAR), { timeoutMs: 30_000 }),
       ),
     );
     await cluster.nodesReady();
@@ -96,12 +101,17 @@ function assemble(lan: Lan, options: ClusterOptions): Cluster {
     ...['--token', TOKEN, '--advertise-address', serverIp, ...(options.serverFlags ?? [])],
     ...(options.serverIsNode ? ['--containerd', '/run/containerd/containerd.sock'] : ['--no-agent']),
   ];
-  const agentFlags = ['--server', url, '--token', TOKEN, '--containerd', '/run/containerd/containerd.sock'];
+  const agentFlags = ['--server', url, '--token', TOKEN];
+  const runtime = options.ownContainerd
+    ? { containerd: false, containerdPath: '/run/coracle/containerd/containerd.sock' }
+    : { containerd: true };
+  if (!options.ownContainerd) agentFlags.push('--containerd', '/run/containerd/containerd.sock');
   const boards = Array.from({ length: options.boards ?? 2 }, (_, index) => {
     const name = `board-${index + 1}`;
     return new Board(lan, {
       name,
       host: 11 + index,
+      ...runtime,
       ...(options.memoryMiB === undefined ? {} : { memoryMiB: options.memoryMiB }),
       services: [
         {
@@ -194,6 +204,7 @@ function assemble(lan: Lan, options: ClusterOptions): Cluster {
 function controlOnHost(process_: HostProcess, awaitReadyz: () => Promise<void>): ServerControl {
   return {
     pid: () => process_.pid,
+    launch: () => process_.start(),
     start: async () => {
       process_.start();
       await awaitReadyz();
@@ -207,6 +218,7 @@ function controlOnHost(process_: HostProcess, awaitReadyz: () => Promise<void>):
 function controlOnBoard(board: Board, awaitReadyz: () => Promise<void>): ServerControl {
   return {
     pid: () => board.servicePid('server'),
+    launch: () => board.releaseService('server'),
     start: async () => {
       await board.startService('server');
       await awaitReadyz();

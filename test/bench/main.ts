@@ -1,0 +1,142 @@
+/**
+ * `npm run bench`: one JSON document on stdout, progress on stderr. Five real agents on virtual boards, a server on
+ * this machine, 50 real Pods. Needs root, some 8 minutes, and a machine that does nothing else.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cgroupsNamed, processesIn } from '../support/boards/cgroups.ts';
+import { PREFIX } from '../support/boards/lan.ts';
+import { Api, credentialsOf } from '../support/cluster/api.ts';
+import { type Cluster, startCluster } from '../support/cluster/cluster.ts';
+import { apply, helloDeployment } from '../support/cluster/manifests.ts';
+import { createsPerSecond } from './creates.ts';
+import { criFloorMs, podStartMs } from './pod-start.ts';
+import { memoryOf, summary, usageOf, withCommand } from './processes.ts';
+
+const NODES = 5;
+const PODS = 50;
+const SAMPLES = 15;
+const IDLE_MS = 60_000;
+
+const progress = (line: string) => process.stderr.write(`bench: ${line}\n`);
+
+/** Programs of the cluster, in this machine's numbering. */
+function programs(cluster: Cluster): { server: readonly number[]; agents: readonly (readonly number[])[] } {
+  const serverGroups = cgroupsNamed(`${PREFIX}${cluster.lan.number}-server`);
+  return {
+    server: serverGroups.flatMap((name) => withCommand(processesIn(name), 'coracle.mjs', 'server')),
+    agents: cluster.boards.map((board) => withCommand(processesIn(board.cgroup), 'coracle.mjs', 'agent')),
+  };
+}
+
+/** Memory now, CPU and writes over one minute in which nobody asks for anything. */
+async function idle(cluster: Cluster) {
+  await sleep(20_000); // what was started settles
+  const { server, agents } = programs(cluster);
+  const everyone = [server, ...agents];
+  const before = everyone.map(usageOf);
+  await sleep(IDLE_MS);
+  const costs = everyone.map((pids, index) => {
+    const after = usageOf(pids);
+    return {
+      ...memoryOf(pids),
+      cpuSecondsPerMinute: Math.round((after.cpuSeconds - (before[index]?.cpuSeconds ?? 0)) * 100) / 100,
+      writtenBytesPerMinute: after.writtenBytes - (before[index]?.writtenBytes ?? 0),
+    };
+  });
+  return { server: costs[0], agents: costs.slice(1) };
+}
+
+/** From exec to /readyz and to the first new Pod Running, with the boards waiting to reconnect. */
+async function serverStart(cluster: Cluster) {
+  const readyz: number[] = [];
+  const firstPod: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    await cluster.server.stop();
+    const api = new Api(cluster.url, credentialsOf(cluster.kubeconfig));
+    const since = performance.now();
+    cluster.server.launch();
+    for (;;) {
+      const answer = await api.send('GET', '/readyz').catch(() => undefined);
+      if (answer?.status === 200) break;
+      if (performance.now() - since > 60_000)
+        throw new Error(`no /readyz within 60 s\n${cluster.server.log()}`);
+      await sleep(5);
+    }
+    const ready = performance.now() - since;
+    readyz.push(ready);
+    const [board] = cluster.boards;
+    if (board) firstPod.push(ready + (await podStartMs(api, board)));
+    api.close();
+  }
+  return { toReadyz: summary(readyz), toFirstPodRunning: summary(firstPod) };
+}
+
+async function podStart(cluster: Cluster) {
+  const [board] = cluster.boards;
+  if (!board) throw new Error('no board');
+  const api = new Api(cluster.url, credentialsOf(cluster.kubeconfig));
+  const floor: number[] = [];
+  const pods: number[] = [];
+  // In turns, so that both see the same machine.
+  for (let i = 0; i < SAMPLES; i++) {
+    floor.push(await criFloorMs(board));
+    await sleep(500);
+    pods.push(await podStartMs(api, board));
+    await sleep(500);
+  }
+  api.close();
+  const [floorSummary, podSummary] = [summary(floor), summary(pods)];
+  return {
+    criFloor: floorSummary,
+    pod: podSummary,
+    medianAboveFloorMs: Math.round((podSummary.medianMs - floorSummary.medianMs) * 10) / 10,
+  };
+}
+
+progress(`starting a server and ${NODES} boards`);
+const cluster = await startCluster({ boards: NODES });
+try {
+  progress('idle, without Pods');
+  const idleEmpty = await idle(cluster);
+  progress('Pod start against the CRI floor');
+  const start = await podStart(cluster);
+  progress('creates');
+  const credentials = credentialsOf(cluster.kubeconfig);
+  const creates = {
+    oneClient: await createsPerSecond(cluster.url, credentials, 1),
+    sixtyFourClients: await createsPerSecond(cluster.url, credentials, 64),
+  };
+  progress('server start');
+  const restart = await serverStart(cluster);
+  progress(`idle, with ${PODS} Pods`);
+  await apply(cluster, helloDeployment('load', PODS));
+  await cluster.readyPods('app=load', PODS, 180_000);
+  const idleLoaded = await idle(cluster);
+  const sizes = join(import.meta.dirname, '../../dist/sizes.json');
+  process.stdout.write(
+    `${JSON.stringify(
+      {
+        at: new Date().toISOString(),
+        machine: { arch: process.arch, cpus: cpus().length, memoryBytes: totalmem(), node: process.version },
+        nodes: NODES,
+        pods: PODS,
+        idleWithoutPods: idleEmpty,
+        idleWithPods: idleLoaded,
+        serverStart: restart,
+        podStart: start,
+        durableCreatesPerSecond: creates,
+        bundles: existsSync(sizes) ? JSON.parse(readFileSync(sizes, 'utf8')) : [],
+      },
+      null,
+      2,
+    )}\n`,
+  );
+} catch (err) {
+  process.stderr.write(`${cluster.logs()}\n`);
+  throw err;
+} finally {
+  await cluster.stop();
+}
