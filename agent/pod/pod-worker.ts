@@ -5,7 +5,8 @@
 import { Prober } from '#agent/probes/prober.ts';
 import { RuntimeError } from '#agent/runtime/runtime.ts';
 import type { Pod, PodStatus } from '#proto/schema/generated/core-v1.ts';
-import { execute, type Hands } from './execute.ts';
+import { execute } from './execute.ts';
+import type { Hands } from './hands.ts';
 import { containersOf, currentSandbox } from './history.plan.ts';
 import { GRACE_PERIOD, POD_NAME, POD_NAMESPACE, START_TIME } from './labels.ts';
 import { lifecycleOf } from './lifecycle.plan.ts';

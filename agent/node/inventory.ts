@@ -1,0 +1,38 @@
+/** What does not change while the board is up: read once, at the start of the agent. */
+import { readFile, statfs } from 'node:fs/promises';
+import os from 'node:os';
+import si from 'systeminformation';
+import type { Inventory } from './node-status.plan.ts';
+import { parseOsRelease } from './proc.plan.ts';
+
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
+
+/** `disk`: a path on the file system that pods write to. */
+export async function readInventory(disk: string): Promise<Inventory> {
+  const system = await si.system().catch(() => undefined);
+  const [machineId, bootId, release, model, fs] = await Promise.all([
+    read('/etc/machine-id'),
+    read('/proc/sys/kernel/random/boot_id'),
+    read('/etc/os-release'),
+    read('/proc/device-tree/model'),
+    statfs(disk).catch(() => undefined),
+  ]);
+  const id = machineId.trim();
+  const uuid = system?.uuid && system.uuid !== '-' ? system.uuid.toLowerCase() : '';
+  return {
+    machineId: id,
+    systemUuid: uuid || id,
+    bootId: bootId.trim(),
+    kernelVersion: os.release(),
+    osImage: parseOsRelease(release).get('PRETTY_NAME') ?? 'Linux',
+    architecture: ARCHITECTURES[process.arch] ?? process.arch,
+    cpus: os.availableParallelism(),
+    memoryBytes: os.totalmem(),
+    diskBytes: fs ? fs.blocks * fs.bsize : 0,
+    model: model.replaceAll('\0', '').trim() || (system?.model ?? ''),
+  };
+}
+
+async function read(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch(() => '');
+}

@@ -1,0 +1,161 @@
+/** The Node object of this board: what is said of it once, and what changes. Pure. */
+import { bytesQuantity } from '#proto/meta/quantity.ts';
+import type { Node, NodeCondition, NodeStatus } from '#proto/schema/generated/core-v1.ts';
+import type { NodeSample } from './metrics.ts';
+
+export const KUBELET_VERSION = 'v1.36.0+coracle';
+const MAX_PODS = 110;
+const MAX_IMAGES = 50;
+const MAX_NAMES = 5;
+/** Below these the board is under pressure. Rule: upstream's default hard eviction thresholds. */
+const MEMORY_BYTES = 100 * 1024 * 1024;
+const DISK_SHARE = 0.1;
+const INODES_PERCENT = 5;
+const PIDS_SHARE = 0.05;
+
+/** What does not change while the board is up. */
+export interface Inventory {
+  readonly machineId: string;
+  readonly systemUuid: string;
+  readonly bootId: string;
+  readonly kernelVersion: string;
+  readonly osImage: string;
+  /** As Go names it: `arm64`, `amd64`. */
+  readonly architecture: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  /** `Raspberry Pi 4 Model B Rev 1.4`; '' where the board does not say. */
+  readonly model: string;
+}
+
+export interface NodeFacts {
+  readonly name: string;
+  readonly inventory: Inventory;
+  readonly addresses: readonly string[];
+  readonly runtime: { readonly name: string; readonly version: string } | undefined;
+  readonly health: {
+    readonly runtimeReady: boolean;
+    readonly networkReady: boolean;
+    readonly message: string;
+  };
+  readonly sample: NodeSample | undefined;
+  readonly images: readonly { readonly names: readonly string[]; readonly sizeBytes: number }[];
+  readonly now: number;
+}
+
+/** The labels that every node has. */
+export function nodeLabels(name: string, architecture: string): Readonly<Record<string, string>> {
+  return {
+    'beta.kubernetes.io/arch': architecture,
+    'beta.kubernetes.io/os': 'linux',
+    'kubernetes.io/arch': architecture,
+    'kubernetes.io/hostname': name,
+    'kubernetes.io/os': 'linux',
+  };
+}
+
+/** What a board registers itself as. */
+export function nodeObject(facts: NodeFacts): Node {
+  const { name, inventory } = facts;
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name, labels: { ...nodeLabels(name, inventory.architecture) } },
+    spec: {},
+    status: nodeStatus(facts, undefined),
+  };
+}
+
+/** `previous` gives the times at which conditions changed last. */
+export function nodeStatus(facts: NodeFacts, previous: NodeStatus | undefined): NodeStatus {
+  const { inventory, runtime } = facts;
+  const resources = {
+    cpu: String(inventory.cpus),
+    'ephemeral-storage': bytesQuantity(inventory.diskBytes),
+    memory: bytesQuantity(inventory.memoryBytes),
+    pods: String(MAX_PODS),
+  };
+  const memory = Math.max(0, inventory.memoryBytes - MEMORY_BYTES);
+  const disk = Math.floor(inventory.diskBytes * (1 - DISK_SHARE));
+  return {
+    capacity: resources,
+    allocatable: { ...resources, memory: bytesQuantity(memory), 'ephemeral-storage': bytesQuantity(disk) },
+    conditions: conditions(facts, previous),
+    addresses: [
+      ...facts.addresses.map((address) => ({ type: 'InternalIP', address })),
+      { type: 'Hostname', address: facts.name },
+    ],
+    daemonEndpoints: { kubeletEndpoint: { Port: 0 } },
+    nodeInfo: {
+      machineID: inventory.machineId,
+      systemUUID: inventory.systemUuid,
+      bootID: inventory.bootId,
+      kernelVersion: inventory.kernelVersion,
+      osImage: inventory.osImage,
+      containerRuntimeVersion: runtime ? `${runtime.name}://${runtime.version.replace(/^v/, '')}` : '',
+      kubeletVersion: KUBELET_VERSION,
+      kubeProxyVersion: '',
+      operatingSystem: 'linux',
+      architecture: inventory.architecture,
+    },
+    images: [...facts.images]
+      .sort((a, b) => b.sizeBytes - a.sizeBytes)
+      .slice(0, MAX_IMAGES)
+      .map(({ names, sizeBytes }) => ({ names: names.slice(0, MAX_NAMES), sizeBytes })),
+  };
+}
+
+type Verdict = readonly [type: string, status: boolean, reason: string, message: string];
+
+function conditions(facts: NodeFacts, previous: NodeStatus | undefined): NodeCondition[] {
+  const now = time(facts.now);
+  return verdicts(facts).map(([type, yes, reason, message]) => {
+    const status = yes ? 'True' : 'False';
+    const old = previous?.conditions?.find((c) => c.type === type);
+    const since = old?.status === status ? old.lastTransitionTime : undefined;
+    return { type, status, lastHeartbeatTime: now, lastTransitionTime: since ?? now, reason, message };
+  });
+}
+
+function verdicts({ sample, health }: NodeFacts): readonly Verdict[] {
+  const disk = sample?.disk;
+  const lowMemory = !!sample && sample.memoryAvailableBytes < MEMORY_BYTES;
+  const lowDisk =
+    !!disk &&
+    disk.totalBytes > 0 &&
+    (disk.availableBytes < disk.totalBytes * DISK_SHARE || disk.freeInodesPercent < INODES_PERCENT);
+  const lowPids = !!sample && sample.maxProcesses - sample.processes < sample.maxProcesses * PIDS_SHARE;
+  const ready = health.runtimeReady && health.networkReady;
+  return [
+    lowMemory
+      ? ['MemoryPressure', true, 'KubeletHasInsufficientMemory', 'kubelet has insufficient memory available']
+      : ['MemoryPressure', false, 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
+    lowDisk
+      ? ['DiskPressure', true, 'KubeletHasDiskPressure', 'kubelet has disk pressure']
+      : ['DiskPressure', false, 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
+    lowPids
+      ? ['PIDPressure', true, 'KubeletHasInsufficientPID', 'kubelet has insufficient PID available']
+      : ['PIDPressure', false, 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
+    ready
+      ? ['Ready', true, 'KubeletReady', 'kubelet is posting ready status']
+      : ['Ready', false, 'KubeletNotReady', notReady(health)],
+  ];
+}
+
+function notReady({ runtimeReady, message }: NodeFacts['health']): string {
+  if (!runtimeReady) return `[container runtime is down${message ? `: ${message}` : ''}]`;
+  return `container runtime network not ready: ${message}`;
+}
+
+const time = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+
+/** Equal but for the times of heartbeats. */
+export function sameNodeStatus(a: NodeStatus, b: NodeStatus): boolean {
+  const plain = (status: NodeStatus): string =>
+    JSON.stringify({
+      ...status,
+      conditions: (status.conditions ?? []).map(({ lastHeartbeatTime: _, ...condition }) => condition),
+    });
+  return plain(a) === plain(b);
+}

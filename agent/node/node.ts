@@ -1,0 +1,210 @@
+/**
+ * This board as a Node: registers it, renews its lease every 10 s, writes its status when it changes and every 5 min.
+ * While the server is away nothing is queued: the next write tells how things are then.
+ */
+import type { Cluster, DesiredState } from '#agent/link/cluster.ts';
+import type { Runtime } from '#agent/runtime/runtime.ts';
+import type { Clock } from '#proto/meta/clock.ts';
+import type { Logger } from '#proto/meta/log.ts';
+import { isAlreadyExists, isNotFound } from '#proto/meta/status-error.ts';
+import type { Lease } from '#proto/schema/generated/coordination-v1.ts';
+import type { Node, NodeStatus } from '#proto/schema/generated/core-v1.ts';
+import type { NodeMetrics } from './metrics.ts';
+import {
+  type Inventory,
+  type NodeFacts,
+  nodeLabels,
+  nodeObject,
+  nodeStatus,
+  sameNodeStatus,
+} from './node-status.plan.ts';
+import type { Sampler } from './sampler.ts';
+
+const PERIOD_MS = 10_000;
+const REPORT_MS = 300_000;
+const IMAGES_MS = 60_000;
+const LEASE_SECONDS = 40;
+
+export interface NodeOptions {
+  readonly runtime: Runtime;
+  readonly desired: DesiredState;
+  readonly cluster: Cluster;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly nodeName: string;
+  readonly inventory: Inventory;
+  readonly sampler: Sampler;
+  readonly metrics: NodeMetrics;
+  hostIps(): readonly string[];
+}
+
+/** Runs until the signal; the promise resolves after it. */
+export function startNode(options: NodeOptions, signal: AbortSignal): { readonly done: Promise<void> } {
+  const reporter = new NodeReporter(options);
+  const off = options.cluster.onConnection((connected) => {
+    if (connected) void reporter.tick();
+  });
+  signal.addEventListener('abort', off, { once: true });
+  const loop = async (): Promise<void> => {
+    while (!signal.aborted) {
+      await reporter.tick();
+      await options.clock.sleep(PERIOD_MS, signal).catch(() => undefined);
+    }
+  };
+  return { done: loop() };
+}
+
+class NodeReporter {
+  readonly #options: NodeOptions;
+  #busy = false;
+  #again = false;
+  #registered = false;
+  #sent: NodeStatus | undefined;
+  #sentAtMs = 0;
+  #leased = false;
+  #version: { name: string; version: string } | undefined;
+  #images: NodeFacts['images'] = [];
+  #imagesAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: NodeOptions) {
+    this.#options = options;
+  }
+
+  async tick(): Promise<void> {
+    if (this.#busy) {
+      this.#again = true;
+      return;
+    }
+    this.#busy = true;
+    try {
+      do {
+        this.#again = false;
+        await this.#once();
+      } while (this.#again);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #once(): Promise<void> {
+    const { cluster, log, metrics, sampler } = this.#options;
+    try {
+      metrics.set(await sampler.sample());
+    } catch (err) {
+      log.debug('board not sampled', { err });
+    }
+    if (!cluster.connected) return;
+    try {
+      const facts = await this.#facts();
+      if (!this.#registered) await this.#register(facts);
+      await this.#report(facts);
+    } catch (err) {
+      log.debug('node not reported', { err });
+    }
+    // On its own: a status that is refused must not make the board look dead.
+    await this.#renew().catch((err: unknown) => log.debug('lease not renewed', { err }));
+  }
+
+  async #facts(): Promise<NodeFacts> {
+    const { runtime, clock, inventory, metrics, nodeName, hostIps } = this.#options;
+    const now = clock.now();
+    const health = await runtime.status().catch((err: unknown) => ({
+      runtimeReady: false,
+      networkReady: false,
+      message: err instanceof Error ? err.message : String(err),
+    }));
+    if (health.runtimeReady) {
+      this.#version ??= await runtime.version().catch(() => undefined);
+      if (now - this.#imagesAtMs >= IMAGES_MS) {
+        const images = await runtime.listImages().catch(() => []);
+        this.#images = images.map(({ tags, digests, sizeBytes }) => ({
+          names: [...digests, ...tags],
+          sizeBytes,
+        }));
+        this.#imagesAtMs = now;
+      }
+    }
+    return {
+      name: nodeName,
+      inventory,
+      addresses: hostIps(),
+      runtime: this.#version,
+      health,
+      sample: metrics.last,
+      images: this.#images,
+      now,
+    };
+  }
+
+  async #register(facts: NodeFacts): Promise<void> {
+    const { cluster, nodeName, inventory, log } = this.#options;
+    try {
+      const created = await cluster.api<Node>('POST', '/api/v1/nodes', nodeObject(facts));
+      this.#sent = created.status;
+      log.info('node registered', { node: nodeName });
+    } catch (err) {
+      if (!isAlreadyExists(err)) throw err;
+      const path = `/api/v1/nodes/${nodeName}`;
+      const known = await cluster.api<Node>('GET', path);
+      this.#sent = known.status;
+      const labels = nodeLabels(nodeName, inventory.architecture);
+      const wrong = Object.entries(labels).some(([key, value]) => known.metadata.labels?.[key] !== value);
+      if (wrong) await cluster.api('PATCH', path, { metadata: { labels } }, 'application/merge-patch+json');
+    }
+    // Whatever is known of the status is older than this process: it is written once in any case.
+    this.#sentAtMs = Number.NEGATIVE_INFINITY;
+    this.#registered = true;
+  }
+
+  async #report(facts: NodeFacts): Promise<void> {
+    const status = nodeStatus(facts, this.#sent);
+    const due = facts.now - this.#sentAtMs >= REPORT_MS;
+    if (!due && this.#sent && sameNodeStatus(status, this.#sent)) return;
+    const { cluster, nodeName } = this.#options;
+    const body = { status: { ...status, addresses: [{ $patch: 'replace' }, ...(status.addresses ?? [])] } };
+    try {
+      const path = `/api/v1/nodes/${nodeName}/status`;
+      await cluster.api('PATCH', path, body, 'application/strategic-merge-patch+json');
+      this.#sent = status;
+      this.#sentAtMs = facts.now;
+    } catch (err) {
+      // Deleted by hand: a board that is there comes back.
+      if (isNotFound(err)) this.#registered = false;
+      throw err;
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const { cluster, clock, nodeName } = this.#options;
+    const leases = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases';
+    const renewTime = `${new Date(clock.now()).toISOString().slice(0, -1)}000Z`;
+    const spec = { holderIdentity: nodeName, leaseDurationSeconds: LEASE_SECONDS, renewTime };
+    if (this.#leased) {
+      try {
+        await cluster.api('PATCH', `${leases}/${nodeName}`, { spec }, 'application/merge-patch+json');
+        return;
+      } catch (err) {
+        if (!isNotFound(err)) throw err;
+      }
+    }
+    const uid = this.#options.desired.node()?.metadata.uid;
+    const owner = { apiVersion: 'v1', kind: 'Node', name: nodeName, uid: uid ?? '' };
+    const lease: Lease = {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: {
+        name: nodeName,
+        namespace: 'kube-node-lease',
+        ...(uid ? { ownerReferences: [owner] } : {}),
+      },
+      spec,
+    };
+    try {
+      await cluster.api('POST', leases, lease);
+    } catch (err) {
+      if (!isAlreadyExists(err)) throw err;
+      await cluster.api('PATCH', `${leases}/${nodeName}`, { spec }, 'application/merge-patch+json');
+    }
+    this.#leased = true;
+  }
+}

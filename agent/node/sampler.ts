@@ -1,0 +1,56 @@
+/** Samples the board: CPU load and memory by systeminformation, all else from files, which costs next to nothing. */
+import { readFile, statfs } from 'node:fs/promises';
+import os from 'node:os';
+import si from 'systeminformation';
+import type { Clock } from '#proto/meta/clock.ts';
+import type { NodeSample } from './metrics.ts';
+import { parseLoadAvg, parseMillidegrees, parseNetDev, parseThrottled } from './proc.plan.ts';
+
+const THROTTLED = '/sys/devices/platform/soc/soc:firmware/get_throttled';
+const TEMPERATURE = '/sys/class/thermal/thermal_zone0/temp';
+
+export interface Sampler {
+  sample(): Promise<NodeSample>;
+}
+
+/** `disk`: a path on the file system that pods write to. */
+export function boardSampler(clock: Clock, disk: string): Sampler {
+  return {
+    async sample() {
+      const [load, mem] = await Promise.all([si.currentLoad(), si.mem()]);
+      const [fs, net, loadavg, temperature, throttled, pidMax] = await Promise.all([
+        statfs(disk).catch(() => undefined),
+        read('/proc/net/dev'),
+        read('/proc/loadavg'),
+        read(TEMPERATURE),
+        read(THROTTLED),
+        read('/proc/sys/kernel/pid_max'),
+      ]);
+      const { load1, threads } = parseLoadAvg(loadavg);
+      return {
+        atMs: clock.now(),
+        cpuPercent: load.currentLoad,
+        memoryTotalBytes: mem.total,
+        memoryAvailableBytes: mem.available,
+        swapUsedBytes: mem.swapused,
+        load1,
+        uptimeSeconds: os.uptime(),
+        temperatureCelsius: parseMillidegrees(temperature),
+        throttled: parseThrottled(throttled),
+        disk: {
+          totalBytes: fs ? fs.blocks * fs.bsize : 0,
+          availableBytes: fs ? fs.bavail * fs.bsize : 0,
+          freeInodesPercent: fs && fs.files > 0 ? (100 * fs.ffree) / fs.files : 100,
+        },
+        network: parseNetDev(net),
+        processes: threads,
+        maxProcesses: Number(pidMax.trim()) || 32_768,
+      };
+    },
+  };
+}
+
+/** '' for what this board does not have. */
+async function read(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch(() => '');
+}
