@@ -1,13 +1,6 @@
+import type { FieldValidation } from '#proto/meta/decode/strict.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
-
-export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
-
-/** Group, version and kind of an object. */
-export interface GroupVersionKind {
-  readonly group: string;
-  readonly version: string;
-  readonly kind: string;
-}
+import type { GroupVersionKind } from '#proto/schema/schema.ts';
 
 /**
  * What the handlers need to know about the shape of kinds. All functions answer private copies and reject with a
@@ -35,7 +28,12 @@ export interface Codec {
   /** Static defaults of the schema, in place. */
   applyDefaults(object: KubeObject, kind: GroupVersionKind): void;
   /** The patch body: JSON for all but `apply`, which is YAML or JSON. */
-  decodePatch(bytes: Uint8Array, type: PatchKind): unknown;
+  decodePatch(
+    bytes: Uint8Array,
+    type: PatchKind,
+    validation: FieldValidation,
+    warn: (message: string) => void,
+  ): unknown;
   jsonPatch(object: KubeObject, patch: unknown): KubeObject;
   mergePatch(object: KubeObject, patch: unknown): KubeObject;
   strategicMergePatch(object: KubeObject, patch: unknown, kind: GroupVersionKind): KubeObject;

@@ -1,9 +1,10 @@
 import { apiVersionOf } from '#proto/api/resource.ts';
+import type { FieldValidation } from '#proto/meta/decode/strict.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { badRequest } from '#proto/meta/status-error.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import { applyObject } from '#server/apiserver/rest/apply.ts';
-import type { FieldValidation, PatchKind } from '#server/apiserver/rest/codec.ts';
+import type { PatchKind } from '#server/apiserver/rest/codec.ts';
 import { presentEntry, storedOf, toStored } from '#server/apiserver/rest/conversion.ts';
 import { literalEntry, objectOf } from '#server/apiserver/rest/entries.ts';
 import { wrongKind } from '#server/apiserver/rest/errors.ts';

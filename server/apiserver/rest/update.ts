@@ -9,6 +9,7 @@ import { objectOf } from '#server/apiserver/rest/entries.ts';
 import { isSpecChanged, isUnchanged } from '#server/apiserver/rest/equal.ts';
 import { stale } from '#server/apiserver/rest/errors.ts';
 import { keepIdentity, settleName, settleNamespace } from '#server/apiserver/rest/metadata.ts';
+import { onlyPart } from '#server/apiserver/rest/parts.ts';
 import {
   countsGenerations,
   hasStatus,
@@ -85,7 +86,7 @@ async function writeChange(api: Api, call: Call, entry: Entry, changed: KubeObje
   const strategy = api.strategyOf(stored);
   const old = objectOf(entry);
   const context = contextOf(api, call);
-  let next = onlyPart(call, changed, old, hasStatus(stored, strategy));
+  let next = onlyPart(call.subresource, changed, old, hasStatus(stored, strategy));
   settleName(call, next);
   settleNamespace(call, next);
   keepIdentity(next, old);
@@ -134,21 +135,3 @@ function isGone(call: Call, object: KubeObject): boolean {
 
 const heldBy = (namespace: KubeObject): readonly string[] =>
   (namespace as { spec?: { finalizers?: string[] } }).spec?.finalizers ?? [];
-
-/** A main update leaves status alone, a status update everything else but labels and annotations. */
-function onlyPart(call: Call, next: KubeObject, old: KubeObject, withStatus: boolean): KubeObject {
-  const { status: oldStatus, ...oldRest } = old as KubeObject & { status?: unknown };
-  if (call.subresource === 'status') {
-    const { labels, annotations, managedFields } = next.metadata;
-    const status = (next as { status?: unknown }).status;
-    const metadata = { ...structuredClone(old.metadata), labels, annotations, managedFields };
-    return {
-      ...structuredClone(oldRest),
-      metadata,
-      ...(status === undefined ? {} : { status }),
-    } as KubeObject;
-  }
-  if (call.subresource || !withStatus) return next;
-  const { status: _status, ...rest } = next as KubeObject & { status?: unknown };
-  return oldStatus === undefined ? rest : ({ ...rest, status: structuredClone(oldStatus) } as KubeObject);
-}

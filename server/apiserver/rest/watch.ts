@@ -27,6 +27,13 @@ export interface OpenWatch {
   progress(): void;
 }
 
+/** Refuses a watch that can't begin, before its answer has begun. */
+export function checkWatch(api: Api, resource: Resource, query: WatchQuery): void {
+  checkListOptions(query, true);
+  selectionOf(resource, query.labelSelector, query.fieldSelector);
+  requireRevision(api, parseRevision(query.resourceVersion));
+}
+
 /**
  * Starts a watch: what exists first where the query asks for it, then every change after that, without a gap. An
  * object that begins or ceases to match the selectors comes as ADDED or DELETED.
@@ -38,10 +45,9 @@ export function openWatch(
   query: WatchQuery,
   sink: WatchSink,
 ): OpenWatch {
-  checkListOptions(query, true);
+  checkWatch(api, resource, query);
   const selection = selectionOf(resource, query.labelSelector, query.fieldSelector);
   const wanted = parseRevision(query.resourceVersion);
-  requireRevision(api, wanted);
   let delivered = wanted;
   // Absent and "0" mean: begin with what is there. So does sendInitialEvents, whatever the revision.
   if (query.sendInitialEvents || (wanted === 0 && query.sendInitialEvents === undefined)) {

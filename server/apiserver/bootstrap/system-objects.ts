@@ -1,0 +1,102 @@
+import { endpoints } from '#proto/api/core/endpoints.ts';
+import { namespaces } from '#proto/api/core/namespaces.ts';
+import { services } from '#proto/api/core/services.ts';
+import { endpointslices } from '#proto/api/discovery/endpointslices.ts';
+import type { Resource } from '#proto/api/resource.ts';
+import type { KubeObject, ObjectKey } from '#proto/meta/object.ts';
+import { isAlreadyExists, isNotFound } from '#proto/meta/status-error.ts';
+import type { Endpoints, Namespace, Service } from '#proto/schema/generated/core-v1.ts';
+import type { EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
+import type { ApiClient } from '#server/client/client.ts';
+
+const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+const COMMON = { component: 'apiserver', provider: 'kubernetes' };
+/** In etcd's words upstream, here in ours: who keeps these objects. */
+const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
+
+export interface SystemObjects {
+  /** The address of the `kubernetes` Service: the first of the service range. */
+  readonly serviceIp: string;
+  /** Where Pods reach this server. */
+  readonly advertiseAddress: string;
+  readonly port: number;
+}
+
+/** What every cluster has from its first second on. Idempotent; follows a changed address. */
+export async function ensureSystemObjects(client: ApiClient, options: SystemObjects): Promise<void> {
+  for (const name of NAMESPACES) {
+    await ensure<Namespace>(client, namespaces, { metadata: { name }, spec: {} });
+  }
+  await ensure<Service>(client, services, {
+    metadata: { name: 'kubernetes', namespace: 'default', labels: COMMON },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: options.serviceIp,
+      clusterIPs: [options.serviceIp],
+      sessionAffinity: 'None',
+      ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: options.port }],
+    } as Service['spec'],
+  });
+  await keep<Endpoints>(
+    client,
+    endpoints,
+    endpointsOf(options),
+    (old, wished) => (old.subsets = wished.subsets),
+  );
+  await keep<EndpointSlice>(client, endpointslices, sliceOf(options), (old, wished) => {
+    old.endpoints = wished.endpoints;
+    old.ports = wished.ports;
+  });
+}
+
+const endpointsOf = ({ advertiseAddress, port }: SystemObjects): Endpoints => ({
+  metadata: {
+    name: 'kubernetes',
+    namespace: 'default',
+    // The slice below is written, not mirrored.
+    labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' },
+  },
+  subsets: [{ addresses: [{ ip: advertiseAddress }], ports: [{ name: 'https', port, protocol: 'TCP' }] }],
+});
+
+const sliceOf = ({ advertiseAddress, port }: SystemObjects): EndpointSlice => ({
+  metadata: {
+    name: 'kubernetes',
+    namespace: 'default',
+    labels: { 'kubernetes.io/service-name': 'kubernetes', [MANAGED_BY]: 'apiserver.coracle' },
+  },
+  addressType: 'IPv4',
+  endpoints: [{ addresses: [advertiseAddress], conditions: { ready: true } }],
+  ports: [{ name: 'https', port, protocol: 'TCP' }],
+});
+
+async function ensure<T extends KubeObject>(
+  client: ApiClient,
+  resource: Resource<T>,
+  object: T,
+): Promise<void> {
+  try {
+    await client.create(resource, object);
+  } catch (err) {
+    if (!isAlreadyExists(err)) throw err;
+  }
+}
+
+/** Creates, or brings what `take` copies up to date. */
+async function keep<T extends KubeObject>(
+  client: ApiClient,
+  resource: Resource<T>,
+  wished: T,
+  take: (old: T, wished: T) => void,
+): Promise<void> {
+  const { name = '', namespace } = wished.metadata;
+  const key: ObjectKey = { name, namespace };
+  try {
+    const next = structuredClone(await client.get(resource, key));
+    take(next, wished);
+    await client.update(resource, next);
+  } catch (err) {
+    if (!isNotFound(err)) throw err;
+    await client.create(resource, wished);
+  }
+}

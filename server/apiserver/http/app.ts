@@ -1,0 +1,198 @@
+import type { HttpBindings } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { Hono } from 'hono';
+import type { Logger } from '#proto/meta/log.ts';
+import { forbidden, internalError, StatusError, unauthorized } from '#proto/meta/status-error.ts';
+import type { Authenticator, UserInfo } from '#server/apiserver/authn/authenticator.ts';
+import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
+import type { DiscoveryHandler } from '#server/apiserver/discovery/discovery-handler.ts';
+import { type Answer, type ApiRequest, jsonAnswer, textAnswer } from '#server/apiserver/http/exchange.ts';
+import { type HealthCheck, healthAnswer } from '#server/apiserver/http/health.ts';
+import { impersonate } from '#server/apiserver/http/impersonation.ts';
+import {
+  apiRequestOf,
+  headerOf,
+  type Incoming,
+  splitUrl,
+  tlsSocketOf,
+} from '#server/apiserver/http/incoming.ts';
+import type { ResourceHandler } from '#server/apiserver/http/resource-handler.ts';
+import { type Outgoing, sendAnswer } from '#server/apiserver/http/send.ts';
+import { versionInfo } from '#server/apiserver/http/version.ts';
+
+/** A page beside the API: `/metrics`, the dashboard, `/openapi`. Undefined: not mine. */
+export type ExtraHandler = (request: ApiRequest) => Promise<Answer | undefined> | Answer | undefined;
+
+export interface AppDeps {
+  readonly authenticators: readonly Authenticator[];
+  readonly authorizer: Authorizer;
+  readonly resources: ResourceHandler;
+  readonly discovery: DiscoveryHandler;
+  readonly healthChecks: readonly HealthCheck[];
+  /** Asked in order, after authentication and, for all but `open` paths, authorization. */
+  readonly extras: readonly ExtraHandler[];
+  readonly version: string;
+  readonly log: Logger;
+}
+
+type Env = { Bindings: HttpBindings };
+
+/** Requests of the API on hono: who asks, may they, what do they get. Nothing that a client sends throws out of here. */
+export class ApiApp {
+  readonly hono: Hono<Env>;
+  readonly #deps: AppDeps;
+
+  constructor(deps: AppDeps) {
+    this.#deps = deps;
+    const app = new Hono<Env>();
+    const answers =
+      (respond: (request: ApiRequest) => Promise<Answer> | Answer) =>
+      async ({ env }: { env: HttpBindings }): Promise<Response> => {
+        await this.#exchange(env.incoming, env.outgoing as unknown as Outgoing, respond);
+        return RESPONSE_ALREADY_SENT;
+      };
+    // Without credentials: supervisors and boards look here before they have any.
+    for (const path of ['/livez/:check?', '/readyz/:check?', '/healthz/:check?']) {
+      app.get(path, async ({ env }) => {
+        const answer = await this.#health(env.incoming);
+        await sendAnswer(env.outgoing as unknown as Outgoing, answer, undefined);
+        return RESPONSE_ALREADY_SENT;
+      });
+    }
+    app.get(
+      '/version',
+      answers((request) => this.#path(request, () => jsonAnswer(200, versionInfo(deps.version)))),
+    );
+    app.all(
+      '/api/*',
+      answers((request) => this.#api(request)),
+    );
+    app.all(
+      '/apis/*',
+      answers((request) => this.#api(request)),
+    );
+    app.all(
+      '*',
+      answers((request) => this.#path(request, () => this.#extra(request))),
+    );
+    this.hono = app;
+  }
+
+  /** Who asks; 401 for nobody, and for a credential that is bad. */
+  async identify(incoming: Incoming): Promise<UserInfo> {
+    const credentials = {
+      authorization: headerOf(incoming, 'authorization'),
+      socket: tlsSocketOf(incoming),
+    };
+    for (const authenticator of this.#deps.authenticators) {
+      const user = await authenticator.authenticate(credentials);
+      if (user) return impersonate(incoming, withAuthenticated(user), this.#deps.authorizer);
+    }
+    throw unauthorized();
+  }
+
+  /** The answer to a request whose user is known; errors are answers, too. */
+  async answer(
+    request: ApiRequest,
+    respond: (request: ApiRequest) => Promise<Answer> | Answer,
+  ): Promise<Answer> {
+    try {
+      return await respond(request);
+    } catch (err) {
+      return this.errorAnswer(err, request);
+    }
+  }
+
+  /** As {@link answer}, for what comes under `/api` and `/apis`. */
+  apiAnswer(request: ApiRequest): Promise<Answer> {
+    return this.answer(request, (r) => this.#api(r));
+  }
+
+  errorAnswer(err: unknown, request: Pick<ApiRequest, 'method' | 'path'>): Answer {
+    const status = err instanceof StatusError ? err : internalError(err);
+    if (status.code >= 500 && status !== err) {
+      this.#deps.log.error('a request failed', { method: request.method, path: request.path, err });
+    }
+    const after = status.details?.retryAfterSeconds;
+    const answer = jsonAnswer(status.code, status.toStatus());
+    return after ? { ...answer, headers: { 'retry-after': String(after) } } : answer;
+  }
+
+  async #exchange(
+    incoming: Incoming,
+    out: Outgoing,
+    respond: (request: ApiRequest) => Promise<Answer> | Answer,
+  ): Promise<void> {
+    let answer: Answer;
+    try {
+      const user = await this.identify(incoming);
+      answer = await this.answer(apiRequestOf(incoming, user), respond);
+    } catch (err) {
+      answer = this.errorAnswer(err, { method: incoming.method ?? '', path: incoming.url ?? '' });
+    }
+    await sendAnswer(out, answer, headerOf(incoming, 'accept-encoding'), incoming.method === 'HEAD');
+  }
+
+  async #api(request: ApiRequest): Promise<Answer> {
+    if (request.method === 'GET' || request.method === 'HEAD') {
+      const discovery = this.#deps.discovery.handle(request);
+      if (discovery) {
+        await this.#authorizePath(request);
+        return discovery;
+      }
+    }
+    const answer = await this.#deps.resources.handle(request);
+    if (answer) return answer;
+    return this.#path(request, () => notFoundAnswer());
+  }
+
+  async #path(request: ApiRequest, respond: () => Promise<Answer> | Answer): Promise<Answer> {
+    await this.#authorizePath(request);
+    return respond();
+  }
+
+  async #authorizePath({ user, method, path }: ApiRequest): Promise<void> {
+    const verb = method === 'HEAD' ? 'get' : method.toLowerCase();
+    const decision = await this.#deps.authorizer.authorize({ kind: 'path', user, verb, path });
+    if (decision.allowed) return;
+    throw forbidden({ group: '', resource: '' }, '', `User "${user.name}" cannot ${verb} path "${path}"`);
+  }
+
+  async #extra(request: ApiRequest): Promise<Answer> {
+    for (const extra of this.#deps.extras) {
+      const answer = await extra(request);
+      if (answer) return answer;
+    }
+    return request.path === '/' ? jsonAnswer(200, { paths: ROOTS }) : notFoundAnswer();
+  }
+
+  async #health(incoming: Incoming): Promise<Answer> {
+    try {
+      const { path, query } = splitUrl(incoming.url);
+      return (
+        (await healthAnswer(this.#deps.healthChecks, path, query)) ?? textAnswer(404, '404 page not found\n')
+      );
+    } catch (err) {
+      return this.errorAnswer(err, { method: 'GET', path: incoming.url ?? '' });
+    }
+  }
+}
+
+const ROOTS = [
+  '/api',
+  '/api/v1',
+  '/apis',
+  '/healthz',
+  '/livez',
+  '/openapi/v2',
+  '/openapi/v3',
+  '/readyz',
+  '/version',
+];
+
+const notFoundAnswer = (): Answer => textAnswer(404, '404 page not found\n');
+
+const withAuthenticated = (user: UserInfo): UserInfo =>
+  user.groups.includes('system:authenticated')
+    ? user
+    : { ...user, groups: [...user.groups, 'system:authenticated'] };

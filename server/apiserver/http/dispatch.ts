@@ -1,0 +1,62 @@
+import { MAX_BODY_BYTES } from '#proto/meta/decode/decode-object.ts';
+import { badRequest, StatusError } from '#proto/meta/status-error.ts';
+import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
+import type { ApiApp } from '#server/apiserver/http/app.ts';
+import type { Answer, ApiRequest } from '#server/apiserver/http/exchange.ts';
+import { splitUrl } from '#server/apiserver/http/incoming.ts';
+
+/** Runs one API call as it would run over HTTPS, authorization and admission included. Never rejects. */
+export type Dispatch = (request: {
+  readonly method: string;
+  /** With query. */
+  readonly path: string;
+  readonly contentType: string;
+  readonly body: Uint8Array;
+  readonly user: UserInfo;
+}) => Promise<{ readonly code: number; readonly contentType: string; readonly body: Uint8Array }>;
+
+/** For calls that come on another way than HTTPS and whose caller is known: a board's session. */
+export function createDispatch(app: ApiApp): Dispatch {
+  return async ({ method, path: url, contentType, body, user }) => {
+    const answer = await call(app, method, url, contentType, body, user);
+    return {
+      code: answer.code,
+      contentType: answer.contentType,
+      body: answer.kind === 'bytes' ? answer.body : new Uint8Array(),
+    };
+  };
+}
+
+async function call(
+  app: ApiApp,
+  method: string,
+  url: string,
+  contentType: string,
+  body: Uint8Array,
+  user: UserInfo,
+): Promise<Answer> {
+  try {
+    const { path, query } = splitUrl(url);
+    const headers: Record<string, string> = { 'content-type': contentType, 'user-agent': 'coracle-agent' };
+    const request: ApiRequest = {
+      method,
+      path,
+      query,
+      user,
+      header: (name) => headers[name],
+      body: async () => {
+        if (body.length > MAX_BODY_BYTES)
+          throw new StatusError(
+            'RequestEntityTooLarge',
+            `Request entity too large: limit is ${MAX_BODY_BYTES}`,
+          );
+        return body;
+      },
+    };
+    const answer = await app.apiAnswer(request);
+    if (answer.kind === 'bytes') return answer;
+    throw badRequest('only calls with one answer can be made here');
+  } catch (err) {
+    return app.errorAnswer(err, { method, path: url });
+  }
+}

@@ -1,0 +1,103 @@
+import type { IncomingMessage } from 'node:http';
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import { getRequestListener } from '@hono/node-server';
+import type { Logger } from '#proto/meta/log.ts';
+import type { ApiApp } from '#server/apiserver/http/app.ts';
+import type { UpgradeHandler } from '#server/apiserver/http/upgrade.ts';
+
+export interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  /** PEM. */
+  readonly cert: string;
+  readonly key: string;
+  /** The CA of client certificates, PEM. */
+  readonly clientCa: string;
+}
+
+/** How long `close` waits for what is being answered. */
+const GRACE_MS = 5_000;
+/** A client that opens a connection and says nothing holds it this long. */
+const HEADERS_MS = 30_000;
+
+/** HTTP/1.1 and HTTP/2 by ALPN on one port. Whatever arrives here, the process stays up. */
+export class HttpsServer {
+  readonly #app: ApiApp;
+  readonly #upgrades: UpgradeHandler;
+  readonly #log: Logger;
+  readonly #sockets = new Set<Duplex>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #server: Http2SecureServer | undefined;
+
+  constructor(app: ApiApp, upgrades: UpgradeHandler, log: Logger) {
+    this.#app = app;
+    this.#upgrades = upgrades;
+    this.#log = log;
+  }
+
+  /** Resolves with the port. */
+  listen(options: ListenOptions): Promise<number> {
+    const server = createSecureServer({
+      allowHTTP1: true,
+      cert: options.cert,
+      key: options.key,
+      ca: options.clientCa,
+      // A certificate is one way to say who one is; authenticators look at what was verified.
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: HEADERS_MS,
+      // One connection of a client carries all its watches.
+      settings: { maxConcurrentStreams: 1000 },
+    });
+    const listener = getRequestListener(this.#app.hono.fetch, { overrideGlobalObjects: false });
+    server.on('request', (incoming, outgoing) => void listener(incoming, outgoing));
+    server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
+      void this.#upgrades.handle(incoming, socket, head);
+    });
+    server.on('secureConnection', (socket) => {
+      this.#sockets.add(socket);
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, HEADERS_MS);
+      socket.on('error', () => socket.destroy());
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    server.on('session', (session) => {
+      this.#sessions.add(session);
+      session.on('error', () => session.destroy());
+      session.once('close', () => this.#sessions.delete(session));
+    });
+    server.on('sessionError', (err) => this.#log.debug('an HTTP/2 session failed', { err }));
+    server.on('tlsClientError', (err) => this.#log.debug('a TLS handshake failed', { err }));
+    server.on('clientError', (_err: Error, socket: Duplex) => {
+      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
+      else socket.destroy();
+    });
+    server.on('unknownProtocol', (socket) => socket.destroy());
+    this.#server = server;
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(options.port, options.host, () => {
+        server.off('error', reject);
+        server.on('error', (err) => this.#log.error('the API listener failed', { err }));
+        const address = server.address();
+        resolve(typeof address === 'object' && address ? address.port : options.port);
+      });
+    });
+  }
+
+  /** Watches never end by themselves, so after the grace what is left is cut. */
+  async close(): Promise<void> {
+    const server = this.#server;
+    if (!server) return;
+    this.#server = undefined;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    for (const session of this.#sessions) session.close();
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, GRACE_MS);
+    await closed;
+    clearTimeout(timer);
+  }
+}

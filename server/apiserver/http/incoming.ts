@@ -1,0 +1,79 @@
+import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import { MAX_BODY_BYTES } from '#proto/meta/decode/decode-object.ts';
+import { StatusError } from '#proto/meta/status-error.ts';
+import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
+import type { ApiRequest } from '#server/apiserver/http/exchange.ts';
+
+/** HTTP/1 and HTTP/2 requests, as far as they are the same. */
+export type Incoming = Pick<IncomingMessage, 'method' | 'url' | 'headers' | 'socket'> &
+  AsyncIterable<Uint8Array>;
+
+const EMPTY = new Uint8Array();
+
+/** The path of a request, decoded; 400 for one that can't be. */
+export function splitUrl(url: string | undefined): { path: string; query: URLSearchParams } {
+  const text = url ?? '/';
+  const at = text.indexOf('?');
+  const raw = at < 0 ? text : text.slice(0, at);
+  try {
+    return { path: decodeURIComponent(raw), query: new URLSearchParams(at < 0 ? '' : text.slice(at + 1)) };
+  } catch (cause) {
+    throw new StatusError('BadRequest', `invalid path ${JSON.stringify(raw)}`, { cause });
+  }
+}
+
+export function apiRequestOf(incoming: Incoming, user: UserInfo): ApiRequest {
+  const { path, query } = splitUrl(incoming.url);
+  let body: Promise<Uint8Array> | undefined;
+  return {
+    method: incoming.method ?? 'GET',
+    path,
+    query,
+    user,
+    header: (name) => headerOf(incoming, name),
+    body: () => (body ??= readBody(incoming)),
+  };
+}
+
+export function headerOf(incoming: Pick<Incoming, 'headers'>, name: string): string | undefined {
+  const value = incoming.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+/** All values of a header that may come more than once. */
+export function headerValues(incoming: Pick<Incoming, 'headers'>, name: string): string[] {
+  const value = incoming.headers[name];
+  if (value === undefined) return [];
+  return Array.isArray(value) ? value : value.split(',').map((v) => v.trim());
+}
+
+export async function readBody(incoming: Incoming): Promise<Uint8Array> {
+  if (incoming.method === 'GET' || incoming.method === 'HEAD') return EMPTY;
+  if (Number(incoming.headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of incoming) {
+      size += chunk.length;
+      if (size > MAX_BODY_BYTES) throw tooLarge();
+      parts.push(chunk);
+    }
+  } catch (err) {
+    if (err instanceof StatusError) throw err;
+    throw new StatusError('BadRequest', 'the request body ended early', { cause: err });
+  }
+  const [only] = parts;
+  return parts.length === 1 && only ? only : Buffer.concat(parts);
+}
+
+const tooLarge = (): StatusError =>
+  new StatusError('RequestEntityTooLarge', `Request entity too large: limit is ${MAX_BODY_BYTES}`);
+
+/** The TLS connection below a request; HTTP/2 streams share theirs. */
+export function tlsSocketOf(
+  incoming: Pick<Incoming, 'socket'> & { stream?: { session?: { socket?: unknown } } },
+): TLSSocket | undefined {
+  const socket = (incoming.stream?.session?.socket ?? incoming.socket) as TLSSocket | undefined;
+  return socket && 'getPeerCertificate' in socket ? socket : undefined;
+}

@@ -1,0 +1,73 @@
+import type { FieldValidation } from '#proto/meta/decode/strict.ts';
+import { badRequest } from '#proto/meta/status-error.ts';
+import type { DeleteOptions } from '#proto/schema/generated/meta-v1.ts';
+import { isTrue } from '#server/apiserver/http/target.ts';
+import type { ListQuery } from '#server/apiserver/rest/list.ts';
+import type { WatchQuery } from '#server/apiserver/rest/watch.ts';
+
+/** Query parameters as the handlers take them. Rule: `metav1.ListOptions`, `CreateOptions`, `DeleteOptions`. */
+export function listQuery(query: URLSearchParams): ListQuery {
+  return {
+    labelSelector: query.get('labelSelector') ?? undefined,
+    fieldSelector: query.get('fieldSelector') ?? undefined,
+    limit: integer(query, 'limit'),
+    continue: query.get('continue') ?? undefined,
+    resourceVersion: query.get('resourceVersion') ?? undefined,
+    resourceVersionMatch: query.get('resourceVersionMatch') ?? undefined,
+  };
+}
+
+export function watchQuery(query: URLSearchParams, name: string): WatchQuery {
+  const list = listQuery(query);
+  const byName = name ? `metadata.name=${name}` : undefined;
+  const initial = query.get('sendInitialEvents');
+  return {
+    ...list,
+    fieldSelector: [list.fieldSelector, byName].filter(Boolean).join(',') || undefined,
+    allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
+    sendInitialEvents: initial === null ? undefined : isTrue(initial),
+  };
+}
+
+export function integer(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  if (text === null || text === '') return undefined;
+  if (!/^-?[0-9]{1,15}$/.test(text)) {
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  }
+  return Number(text);
+}
+
+export function isDryRun(values: readonly string[]): boolean {
+  for (const value of values) {
+    if (value !== 'All') throw badRequest(`Invalid value: ${JSON.stringify(value)}: supported values: "All"`);
+  }
+  return values.length > 0;
+}
+
+export function fieldValidation(query: URLSearchParams): FieldValidation {
+  const text = query.get('fieldValidation') || 'Warn';
+  if (text === 'Strict' || text === 'Warn' || text === 'Ignore') return text;
+  throw badRequest(
+    `fieldValidation: Unsupported value: ${JSON.stringify(text)}: supported values: "Ignore", "Strict", "Warn"`,
+  );
+}
+
+/** Parameters of a delete that come in the query; a body with the same wins. */
+export function deleteOptions(query: URLSearchParams): DeleteOptions {
+  const grace = integer(query, 'gracePeriodSeconds');
+  const policy = query.get('propagationPolicy');
+  const orphan = query.get('orphanDependents');
+  return {
+    ...(grace === undefined ? {} : { gracePeriodSeconds: grace }),
+    ...(policy === null ? {} : { propagationPolicy: policy }),
+    ...(orphan === null ? {} : { orphanDependents: isTrue(orphan) }),
+  };
+}
+
+/** `fieldManager`, or the program's name as its user agent says it. */
+export function managerOf(query: URLSearchParams, userAgent: string | undefined): string {
+  const given = query.get('fieldManager');
+  if (given && given.length > 128) throw badRequest('fieldManager: Too long: may not be more than 128 bytes');
+  return given || (userAgent ?? '').split('/')[0] || 'unknown';
+}

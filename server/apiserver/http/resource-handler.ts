@@ -1,0 +1,205 @@
+import { groupResourceOf } from '#proto/api/resource.ts';
+import { forbidden, methodNotAllowed } from '#proto/meta/status-error.ts';
+import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
+import type { Answer, ApiRequest } from '#server/apiserver/http/exchange.ts';
+import { negotiate } from '#server/apiserver/http/negotiate.ts';
+import { integer, isDryRun, listQuery, managerOf, watchQuery } from '#server/apiserver/http/query.ts';
+import { type Exchange, readDeleteOptions, readObject, readPatch } from '#server/apiserver/http/reading.ts';
+import { encode, includeOf, renderList, renderObject } from '#server/apiserver/http/render.ts';
+import { isWatch, type Target, targetOf, verbOf } from '#server/apiserver/http/target.ts';
+import { watchAnswer } from '#server/apiserver/http/watch-answer.ts';
+import type { Api } from '#server/apiserver/rest/api.ts';
+import { presentEntry } from '#server/apiserver/rest/conversion.ts';
+import { createObject } from '#server/apiserver/rest/create.ts';
+import { deleteCollection, deleteObject } from '#server/apiserver/rest/delete.ts';
+import { objectOf } from '#server/apiserver/rest/entries.ts';
+import { listEntries } from '#server/apiserver/rest/list.ts';
+import { patchObject } from '#server/apiserver/rest/patch.ts';
+import { isReturnedOnDelete } from '#server/apiserver/rest/traits.ts';
+import { replaceObject } from '#server/apiserver/rest/update.ts';
+import { requireEntry } from '#server/apiserver/rest/write.ts';
+import type { SubresourceHandlers } from '#server/apiserver/subresources/subresources.ts';
+
+/** Requests under `/api` and `/apis` that name a resource: authorized, routed to the generic handlers, rendered. */
+export class ResourceHandler {
+  readonly #api: Api;
+  readonly #authorizer: Authorizer;
+  readonly #subresources: SubresourceHandlers;
+
+  constructor(api: Api, authorizer: Authorizer, subresources: SubresourceHandlers) {
+    this.#api = api;
+    this.#authorizer = authorizer;
+    this.#subresources = subresources;
+  }
+
+  /** Undefined where no resource is served at the path. Rejects with a StatusError. */
+  async handle(request: ApiRequest): Promise<Answer | undefined> {
+    const target = targetOf(this.#api.resources, request.path);
+    if (!target) return undefined;
+    await this.authorize(target, request);
+    const warnings: string[] = [];
+    const exchange = this.#exchange(target, request, (message) => void warnings.push(message));
+    const answer = await this.#route(exchange);
+    return warnings.length > 0 ? { ...answer, warnings: [...new Set(warnings)] } : answer;
+  }
+
+  /** 403 with the sentence that upstream's authorizers give. */
+  async authorize(target: Target, request: ApiRequest): Promise<void> {
+    const { resource, namespace, name, subresource } = target;
+    const verb = verbOf(target, request.method, request.query);
+    const group = resource.group;
+    const decision = await this.#authorizer.authorize({
+      kind: 'resource',
+      user: request.user,
+      verb,
+      group,
+      version: resource.version,
+      resource: resource.plural,
+      subresource: subresource?.name,
+      namespace:
+        namespace ?? (resource.plural === 'namespaces' && group === '' ? name || undefined : undefined),
+      name: name || undefined,
+      labelSelector: request.query.get('labelSelector') ?? undefined,
+      fieldSelector: request.query.get('fieldSelector') ?? undefined,
+    });
+    if (decision.allowed) return;
+    const what = subresource ? `${resource.plural}/${subresource.name}` : resource.plural;
+    const where = namespace ? ` in the namespace "${namespace}"` : ' at the cluster scope';
+    const why = decision.reason ? `: ${decision.reason}` : '';
+    throw forbidden(
+      groupResourceOf(resource),
+      name,
+      `User "${request.user.name}" cannot ${verb} resource "${what}" in API group "${group}"${where}${why}`,
+    );
+  }
+
+  #exchange(target: Target, request: ApiRequest, warn: (message: string) => void): Exchange {
+    const { query } = request;
+    const transforms =
+      target.resource.verbs.includes('get') && (!target.subresource || target.subresource.name === 'status');
+    const form = negotiate(request.header('accept'), transforms);
+    return {
+      api: this.#api,
+      request,
+      target,
+      renderer: { form, resource: target.resource, include: includeOf(query), now: this.#api.clock.now() },
+      call: {
+        resource: target.resource,
+        namespace: target.namespace,
+        name: target.name,
+        subresource: target.subresource?.name,
+        user: request.user,
+        dryRun: isDryRun(query.getAll('dryRun')),
+        manager: managerOf(query, request.header('user-agent')),
+        warn,
+      },
+    };
+  }
+
+  #route(exchange: Exchange): Promise<Answer> | Answer {
+    const { target, request } = exchange;
+    if (target.subresource && target.subresource.name !== 'status')
+      return this.#subresources.handle(exchange);
+    const collection = target.name === '';
+    const allows = (verb: Parameters<typeof target.resource.verbs.includes>[0]): boolean =>
+      (target.subresource?.verbs ?? target.resource.verbs).includes(verb);
+    switch (request.method) {
+      case 'GET':
+      case 'HEAD':
+        if (isWatch(target, request.query)) {
+          if (allows('watch')) return this.#watch(exchange);
+        } else if (collection ? allows('list') : allows('get')) {
+          return collection ? this.#list(exchange) : this.#get(exchange);
+        }
+        break;
+      case 'POST':
+        if (collection && allows('create')) return this.#create(exchange);
+        break;
+      case 'PUT':
+        if (!collection && allows('update')) return this.#update(exchange);
+        break;
+      case 'PATCH':
+        if (!collection && allows('patch')) return this.#patch(exchange);
+        break;
+      case 'DELETE':
+        if (collection ? allows('deletecollection') : allows('delete')) return this.#delete(exchange);
+        break;
+      default:
+    }
+    throw methodNotAllowed(
+      groupResourceOf(target.resource),
+      request.method === 'GET' ? 'get' : verbOf(target, request.method, request.query),
+    );
+  }
+
+  #get({ api, call, renderer }: Exchange): Answer {
+    const virtual = this.#subresources.getVirtual(call);
+    return renderObject(renderer, 200, virtual ?? presentEntry(call.resource, requireEntry(api, call)));
+  }
+
+  #list({ api, call, renderer, request }: Exchange): Answer {
+    const query = listQuery(request.query);
+    return renderList(
+      renderer,
+      this.#subresources.listVirtual(call) ?? listEntries(api, call.resource, call.namespace, query),
+    );
+  }
+
+  #watch({ api, call, renderer, request }: Exchange): Answer {
+    return watchAnswer(api, renderer, {
+      resource: call.resource,
+      namespace: call.namespace,
+      query: watchQuery(request.query, call.name),
+      timeoutSeconds: integer(request.query, 'timeoutSeconds'),
+    });
+  }
+
+  async #create(exchange: Exchange): Promise<Answer> {
+    const { api, call, target, renderer } = exchange;
+    if (target.resource.namespaced && target.namespace === undefined) {
+      throw methodNotAllowed(groupResourceOf(target.resource), 'create');
+    }
+    const body = await readObject(exchange, target.resource);
+    const review = await this.#subresources.review(api, call, body);
+    if (review) return encode(renderer.form, 201, review);
+    return renderObject(renderer, 201, await createObject(api, call, body));
+  }
+
+  async #update(exchange: Exchange): Promise<Answer> {
+    const body = await readObject(exchange, exchange.target.resource);
+    const { entry, created } = await replaceObject(exchange.api, exchange.call, body);
+    return renderObject(exchange.renderer, created ? 201 : 200, entry);
+  }
+
+  async #patch(exchange: Exchange): Promise<Answer> {
+    const { api, call, renderer } = exchange;
+    const { entry, created } = await patchObject(api, call, await readPatch(exchange));
+    return renderObject(renderer, created ? 201 : 200, entry);
+  }
+
+  async #delete(exchange: Exchange): Promise<Answer> {
+    const { api, target, renderer, request } = exchange;
+    const options = await readDeleteOptions(exchange);
+    const dryRun = exchange.call.dryRun || isDryRun(options.dryRun ?? []);
+    const call = { ...exchange.call, dryRun };
+    if (target.name === '') {
+      return renderList(renderer, await deleteCollection(api, call, listQuery(request.query), options));
+    }
+    const { entry, gone } = await deleteObject(api, call, options);
+    if (!gone || isReturnedOnDelete(call.resource)) return renderObject(renderer, 200, entry);
+    return encode(renderer.form, 200, success(call, objectOf(entry).metadata.uid));
+  }
+}
+
+const success = (call: Exchange['call'], uid: string | undefined): object => ({
+  kind: 'Status',
+  apiVersion: 'v1',
+  metadata: {},
+  status: 'Success',
+  details: {
+    name: call.name,
+    ...(call.resource.group ? { group: call.resource.group } : {}),
+    kind: call.resource.plural,
+    ...(uid ? { uid } : {}),
+  },
+});

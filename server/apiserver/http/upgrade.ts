@@ -1,0 +1,133 @@
+import type { IncomingMessage } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Logger } from '#proto/meta/log.ts';
+import { badRequest, internalError, StatusError } from '#proto/meta/status-error.ts';
+import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import type { ApiApp } from '#server/apiserver/http/app.ts';
+import { apiRequestOf, headerOf } from '#server/apiserver/http/incoming.ts';
+import type { ResourceHandler } from '#server/apiserver/http/resource-handler.ts';
+import { targetOf } from '#server/apiserver/http/target.ts';
+import { Admission } from '#server/apiserver/rest/admit.ts';
+import type { Api, Call } from '#server/apiserver/rest/api.ts';
+import { objectOf } from '#server/apiserver/rest/entries.ts';
+import { requireEntry } from '#server/apiserver/rest/write.ts';
+import type { NodeStreams, TunnelRequest } from '#server/apiserver/streams/node-streams.ts';
+import { chooseContainer } from '#server/apiserver/subresources/subresources.ts';
+
+const KINDS: readonly string[] = ['exec', 'attach', 'portforward'] satisfies TunnelRequest['kind'][];
+/** WebSocket protocols that container runtimes speak. They know no v5, and no SPDY inside of a WebSocket. */
+const TUNNELLED = [
+  'v4.channel.k8s.io',
+  'v4.base64.channel.k8s.io',
+  'channel.k8s.io',
+  'base64.channel.k8s.io',
+];
+/** Ends at this connection; the tunnel is no place for credentials. */
+const WITHHELD = new Set(['authorization', 'cookie', 'host']);
+
+/**
+ * Exec, attach and port-forward: after the same checks as any request, the client's connection is joined to the
+ * board's runtime and no byte is looked at. A WebSocket of a newer protocol than runtimes speak is refused before
+ * it is one, and kubectl comes back with SPDY by itself.
+ */
+export class UpgradeHandler {
+  readonly #api: Api;
+  readonly #app: ApiApp;
+  readonly #resources: ResourceHandler;
+  readonly #streams: NodeStreams;
+  readonly #log: Logger;
+
+  constructor(api: Api, app: ApiApp, resources: ResourceHandler, streams: NodeStreams, log: Logger) {
+    this.#api = api;
+    this.#app = app;
+    this.#resources = resources;
+    this.#streams = streams;
+    this.#log = log;
+  }
+
+  /** Takes over the socket of an upgrade request. Never rejects. */
+  async handle(incoming: IncomingMessage, socket: Duplex, head: Uint8Array): Promise<void> {
+    socket.on('error', () => socket.destroy());
+    try {
+      const request = await this.#check(incoming);
+      await this.#streams.tunnel(request, socket, head);
+    } catch (err) {
+      const status = err instanceof StatusError ? err : internalError(err);
+      if (status !== err) this.#log.error('an upgrade failed', { path: incoming.url, err });
+      refuse(socket, status);
+    }
+  }
+
+  async #check(incoming: IncomingMessage): Promise<TunnelRequest> {
+    const user = await this.#app.identify(incoming);
+    const request = apiRequestOf(incoming, user);
+    const target = targetOf(this.#api.resources, request.path);
+    const kind = target?.subresource?.name ?? '';
+    if (target?.resource.plural !== 'pods' || !KINDS.includes(kind)) {
+      throw badRequest(`${request.path} can not be upgraded`);
+    }
+    await this.#resources.authorize(target, request);
+    checkProtocol(incoming);
+    const call: Call = {
+      resource: target.resource,
+      namespace: target.namespace,
+      name: target.name,
+      subresource: kind,
+      user,
+      dryRun: false,
+      manager: '',
+      warn: () => {},
+    };
+    const pod = objectOf(requireEntry(this.#api, call)) as Pod;
+    const admission = new Admission(this.#api, call, 'CONNECT', undefined, pod);
+    await admission.mutate();
+    await admission.validate();
+    const node = pod.spec.nodeName;
+    if (!node) throw badRequest(`pod ${call.name} does not have a host assigned`);
+    const { query } = request;
+    if (kind !== 'portforward') query.set('container', chooseContainer(pod, query.get('container')));
+    return {
+      kind: kind as TunnelRequest['kind'],
+      pod,
+      node,
+      method: request.method,
+      headers: headersOf(incoming),
+      query: query.toString(),
+    };
+  }
+}
+
+function checkProtocol(incoming: IncomingMessage): void {
+  const upgrade = (headerOf(incoming, 'upgrade') ?? '').toLowerCase();
+  if (upgrade === 'spdy/3.1') return;
+  if (upgrade !== 'websocket')
+    throw badRequest(`unable to upgrade: unknown protocol ${JSON.stringify(upgrade)}`);
+  const offered = (headerOf(incoming, 'sec-websocket-protocol') ?? '').split(',').map((p) => p.trim());
+  if (!offered.some((protocol) => TUNNELLED.includes(protocol))) {
+    throw badRequest(
+      `unable to upgrade: unsupported WebSocket protocols ${offered.join(', ')}: use SPDY/3.1`,
+    );
+  }
+}
+
+function headersOf(incoming: IncomingMessage): { name: string; value: string }[] {
+  const headers: { name: string; value: string }[] = [];
+  for (let i = 0; i + 1 < incoming.rawHeaders.length; i += 2) {
+    const name = incoming.rawHeaders[i] ?? '';
+    if (!WITHHELD.has(name.toLowerCase()) && !name.toLowerCase().startsWith('impersonate-')) {
+      headers.push({ name, value: incoming.rawHeaders[i + 1] ?? '' });
+    }
+  }
+  return headers;
+}
+
+/** An ordinary HTTP answer on a socket that has left its parser. */
+function refuse(socket: Duplex, status: StatusError): void {
+  if (socket.destroyed || !socket.writable) return void socket.destroy();
+  const body = JSON.stringify(status.toStatus());
+  socket.end(
+    `HTTP/1.1 ${status.code} ${STATUS_CODES[status.code] ?? 'Error'}\r\n` +
+      `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,75 @@
+import { checkObject, decodeObject } from '#proto/meta/decode/decode-object.ts';
+import { applySchemaDefaults } from '#proto/meta/decode/defaults.ts';
+import { parseJson, SyntaxProblem } from '#proto/meta/decode/json.ts';
+import { StrictErrors } from '#proto/meta/decode/strict.ts';
+import { parseYaml } from '#proto/meta/decode/yaml.ts';
+import type { KubeObject } from '#proto/meta/object.ts';
+import { isObject, type JsonObject } from '#proto/meta/own-property.ts';
+import { applyJsonPatch, readJsonPatch } from '#proto/meta/patch/json-patch.ts';
+import { applyMergePatch } from '#proto/meta/patch/merge-patch.ts';
+import { applyStrategicMergePatch } from '#proto/meta/patch/strategic.ts';
+import { badRequest, StatusError } from '#proto/meta/status-error.ts';
+import { schema } from '#proto/schema/schema.ts';
+import type { Codec } from '#server/apiserver/rest/codec.ts';
+
+const decoder = new TextDecoder();
+
+/** The codec of the built-in kinds: everything follows from the generated schema. */
+export function createSchemaCodec(): Codec {
+  return {
+    decode: ({ bytes, contentType, fallback, validation, warn }) => {
+      const { object, warnings } = decodeObject(bytes, contentType, {
+        resource: fallback,
+        fieldValidation: validation,
+      });
+      if (validation === 'Warn') warnings.forEach(warn);
+      return object;
+    },
+    recode: ({ object, kind, validation, warn }) => {
+      const checked = checkObject(object, { resource: kind, fieldValidation: validation });
+      if (validation === 'Warn') checked.warnings.forEach(warn);
+      return checked.object;
+    },
+    applyDefaults: (object, kind) => {
+      const message = schema.kind(kind);
+      if (message) applySchemaDefaults(schema, message, object as unknown as JsonObject);
+    },
+    decodePatch: (bytes, type, validation, warn) => {
+      const text = decoder.decode(bytes);
+      const strict = validation === 'Ignore' ? undefined : new StrictErrors();
+      let patch: unknown;
+      try {
+        patch = type === 'apply' ? parseYaml(text, strict) : parseJson(text, strict);
+      } catch (err) {
+        if (err instanceof SyntaxProblem) throw badRequest(`error decoding patch: ${err.message}`, err);
+        throw err;
+      }
+      const doubled = strict?.messages ?? [];
+      if (doubled.length > 0 && validation === 'Strict') {
+        throw badRequest(`error decoding patch: strict decoding error: ${doubled.join(', ')}`);
+      }
+      doubled.forEach(warn);
+      return patch;
+    },
+    jsonPatch: (object, patch) => applyJsonPatch(object, readJsonPatch(patch)) as KubeObject,
+    mergePatch: (object, patch) => {
+      if (!isObject(patch)) throw badRequest('Invalid JSON Patch');
+      return applyMergePatch(object, patch) as KubeObject;
+    },
+    strategicMergePatch: (object, patch, kind) => {
+      const message = schema.kind(kind);
+      if (!message)
+        throw new StatusError(
+          'UnsupportedMediaType',
+          `the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml`,
+        );
+      if (!isObject(patch)) throw badRequest('invalid JSON document');
+      return applyStrategicMergePatch(
+        schema,
+        message,
+        object as unknown as JsonObject,
+        patch,
+      ) as unknown as KubeObject;
+    },
+  };
+}

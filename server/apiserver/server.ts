@@ -1,0 +1,114 @@
+import { services } from '#proto/api/core/services.ts';
+import type { Resource } from '#proto/api/resource.ts';
+import { type Clock, systemClock } from '#proto/meta/clock.ts';
+import type { Logger } from '#proto/meta/log.ts';
+import type { Service } from '#proto/schema/generated/core-v1.ts';
+import type { AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
+import type { Authenticator, UserInfo } from '#server/apiserver/authn/authenticator.ts';
+import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
+import { DiscoveryHandler } from '#server/apiserver/discovery/discovery-handler.ts';
+import { ApiApp, type ExtraHandler } from '#server/apiserver/http/app.ts';
+import { createDispatch, type Dispatch } from '#server/apiserver/http/dispatch.ts';
+import type { HealthCheck } from '#server/apiserver/http/health.ts';
+import { HttpsServer, type ListenOptions } from '#server/apiserver/http/https-server.ts';
+import { ResourceHandler } from '#server/apiserver/http/resource-handler.ts';
+import { UpgradeHandler } from '#server/apiserver/http/upgrade.ts';
+import { type Api, ResourceIndex, randomSources } from '#server/apiserver/rest/api.ts';
+import { objectOf } from '#server/apiserver/rest/entries.ts';
+import { prefixOf } from '#server/apiserver/rest/keys.ts';
+import { createSchemaCodec } from '#server/apiserver/rest/schema-codec.ts';
+import { IpRange } from '#server/apiserver/services/ip-range.ts';
+import { ServiceAllocator } from '#server/apiserver/services/service-allocator.ts';
+import type { NodeStreams } from '#server/apiserver/streams/node-streams.ts';
+import {
+  type Review,
+  SubresourceHandlers,
+  type TokenIssuer,
+} from '#server/apiserver/subresources/subresources.ts';
+import type { ApiClient } from '#server/client/client.ts';
+import { createLocalClient } from '#server/client/local-client.ts';
+import type { Strategy } from '#server/registry/strategy.ts';
+import type { Store } from '#server/store/store.ts';
+
+export interface ApiServerDeps {
+  readonly store: Store;
+  readonly resources: readonly Resource[];
+  readonly strategyOf: (resource: Resource) => Strategy;
+  readonly admission: readonly AdmissionPlugin[];
+  readonly authenticators: readonly Authenticator[];
+  readonly authorizer: Authorizer;
+  /** By plural: tokenreviews, subjectaccessreviews, selfsubjectreviews, … */
+  readonly reviews: Readonly<Record<string, Review>>;
+  readonly tokenIssuer: TokenIssuer;
+  readonly streams: NodeStreams;
+  /** `/openapi/…`, `/metrics`, the dashboard: asked in order for every path that is not the API. */
+  readonly extras: readonly ExtraHandler[];
+  readonly healthChecks: readonly HealthCheck[];
+  /** `10.43.0.0/16` */
+  readonly serviceCidr: string;
+  /** `host:port` that `/api` tells clients. */
+  readonly serverAddress: string;
+  /** Coracle's own version. */
+  readonly version: string;
+  readonly log: Logger;
+  readonly clock?: Clock;
+}
+
+export interface ApiServer {
+  readonly api: Api;
+  /** The address of the `kubernetes` Service. */
+  readonly serviceIp: string;
+  /** The API in this process, in the name of `user`. */
+  client(user: UserInfo): ApiClient;
+  /** One API call of a board, with authorization and admission. */
+  readonly dispatch: Dispatch;
+  /** Resolves with the port when connections are taken. */
+  listen(options: ListenOptions): Promise<number>;
+  /** Takes no more connections, ends watches, and resolves when the rest is answered or out of time. */
+  close(): Promise<void>;
+}
+
+/** The API server, put together. It reads from top to bottom: what a request passes on its way. */
+export function createApiServer(deps: ApiServerDeps): ApiServer {
+  const { store, authorizer, log, streams } = deps;
+  const range = new IpRange(deps.serviceCidr);
+  const allocator = new ServiceAllocator(range, randomSources.random);
+  const stored = store.range({ prefix: prefixOf(services) }).entries;
+  allocator.repair(
+    stored.map((entry) => objectOf(entry) as Service),
+    log,
+  );
+
+  const api: Api = {
+    store,
+    resources: new ResourceIndex(deps.resources),
+    strategyOf: deps.strategyOf,
+    codec: createSchemaCodec(),
+    admission: deps.admission,
+    services: allocator,
+    clock: deps.clock ?? systemClock,
+    log,
+    ...randomSources,
+  };
+  const subresources = new SubresourceHandlers(deps);
+  const resources = new ResourceHandler(api, authorizer, subresources);
+  const app = new ApiApp({
+    authenticators: deps.authenticators,
+    authorizer,
+    resources,
+    discovery: new DiscoveryHandler(api.resources, deps.serverAddress),
+    healthChecks: deps.healthChecks,
+    extras: deps.extras,
+    version: deps.version,
+    log,
+  });
+  const https = new HttpsServer(app, new UpgradeHandler(api, app, resources, streams, log), log);
+  return {
+    api,
+    serviceIp: range.at(1),
+    client: (user) => createLocalClient(api, subresources, user),
+    dispatch: createDispatch(app),
+    listen: (options) => https.listen(options),
+    close: () => https.close(),
+  };
+}

@@ -1,0 +1,51 @@
+import type { Duplex } from 'node:stream';
+import type { Pod } from '#proto/schema/generated/core-v1.ts';
+
+/** One connection that a client upgraded: exec, attach and port-forward of a Pod, raw bytes both ways. */
+export interface TunnelRequest {
+  readonly kind: 'exec' | 'attach' | 'portforward';
+  readonly pod: Pod;
+  /** The node that runs the Pod. */
+  readonly node: string;
+  /** The client's request line and headers: the board replays them to its container runtime. */
+  readonly method: string;
+  readonly headers: readonly { readonly name: string; readonly value: string }[];
+  /** Without `?`. */
+  readonly query: string;
+}
+
+/** An HTTP request that goes on to a Pod or a node and is answered once: the `proxy` subresource. */
+export interface ProxyRequest {
+  readonly pod: Pod | undefined;
+  readonly node: string;
+  /** `http` or `https`, and the port; the port of the node's own server where there is none. */
+  readonly scheme: 'http' | 'https';
+  readonly port: number | undefined;
+  readonly method: string;
+  /** With query. */
+  readonly path: string;
+  readonly headers: readonly { readonly name: string; readonly value: string }[];
+  readonly body: Uint8Array;
+}
+
+export interface ProxyResponse {
+  readonly code: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * What lies behind the API server on a Pod's node. The caller is authenticated and authorized, the Pod exists and
+ * is bound. Both reject with a StatusError; once a tunnel has begun, errors close it.
+ */
+export interface NodeStreams {
+  /** `query` as of `pods/log`: container, follow, previous, tailLines, sinceSeconds, timestamps, limitBytes. */
+  openLog(pod: Pod, query: URLSearchParams): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * Joins the client's socket to the node until either side ends. `head` is what the client has sent behind its
+   * request. The board's answer, status line included, goes to the socket as it is.
+   */
+  tunnel(request: TunnelRequest, socket: Duplex, head: Uint8Array): Promise<void>;
+  /** Absent where the link does not carry HTTP: the proxy subresources then answer 503. */
+  proxy?(request: ProxyRequest): Promise<ProxyResponse>;
+}

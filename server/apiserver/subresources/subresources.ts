@@ -1,0 +1,216 @@
+import { groupResourceOf } from '#proto/api/resource.ts';
+import type { KubeObject } from '#proto/meta/object.ts';
+import { badRequest, methodNotAllowed, notFound, serviceUnavailable } from '#proto/meta/status-error.ts';
+import type { TokenRequest } from '#proto/schema/generated/authentication-v1.ts';
+import type { Scale } from '#proto/schema/generated/autoscaling-v1.ts';
+import type { Binding, Pod, ServiceAccount } from '#proto/schema/generated/core-v1.ts';
+import type { Eviction } from '#proto/schema/generated/policy-v1.ts';
+import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
+import type { Answer } from '#server/apiserver/http/exchange.ts';
+import { type Exchange, readObject, readPatch } from '#server/apiserver/http/reading.ts';
+import { encode, renderObject } from '#server/apiserver/http/render.ts';
+import { Admission } from '#server/apiserver/rest/admit.ts';
+import type { Api, Call } from '#server/apiserver/rest/api.ts';
+import { literalEntry, objectOf } from '#server/apiserver/rest/entries.ts';
+import type { ListPage } from '#server/apiserver/rest/list.ts';
+import { patchObject } from '#server/apiserver/rest/patch.ts';
+import { replaceObject } from '#server/apiserver/rest/update.ts';
+import { requireEntry } from '#server/apiserver/rest/write.ts';
+import type { NodeStreams } from '#server/apiserver/streams/node-streams.ts';
+import { bindPod } from '#server/apiserver/subresources/binding.ts';
+import { componentStatuses } from '#server/apiserver/subresources/component-statuses.ts';
+import { evictPod } from '#server/apiserver/subresources/eviction.ts';
+import { proxyAnswer } from '#server/apiserver/subresources/proxy.ts';
+import { changeScale, getScale } from '#server/apiserver/subresources/scale.ts';
+import type { Entry } from '#server/store/store.ts';
+
+/** Answers one kind of review: the body with its status filled in. `namespace` for local reviews. */
+export type Review = (
+  body: KubeObject,
+  context: { readonly user: UserInfo; readonly namespace: string | undefined },
+) => Promise<KubeObject> | KubeObject;
+
+/** `POST serviceaccounts/x/token`: the request with its status filled in. Rejects with a StatusError. */
+export type TokenIssuer = (request: TokenRequest, account: ServiceAccount) => Promise<TokenRequest>;
+
+/** What subresources and virtual kinds need that is not the store's. */
+export interface SubresourceDeps {
+  /** By plural: tokenreviews, subjectaccessreviews, selfsubjectreviews, … */
+  readonly reviews: Readonly<Record<string, Review>>;
+  readonly tokenIssuer: TokenIssuer;
+  readonly streams: NodeStreams;
+}
+
+/** Same kind, same handlers: only a part of the object is written (see update.ts). */
+const PARTS = new Set(['ephemeralcontainers', 'resize', 'approval', 'finalize']);
+
+const POSTS = new Set(['binding', 'eviction', 'token']);
+
+/** Subresources with a behaviour of their own, and kinds that are answered instead of stored. */
+export class SubresourceHandlers {
+  readonly #deps: SubresourceDeps;
+
+  constructor(deps: SubresourceDeps) {
+    this.#deps = deps;
+  }
+
+  async handle(exchange: Exchange): Promise<Answer> {
+    const { target, request, call } = exchange;
+    const name = target.subresource?.name ?? '';
+    const { method } = request;
+    if (PARTS.has(name)) return this.#part(exchange);
+    if (name === 'proxy') return proxyAnswer(exchange, this.#deps.streams);
+    if (name === 'scale') return this.#scale(exchange);
+    if (name === 'log' && method === 'GET') return this.#log(exchange);
+    if (method === 'POST' && POSTS.has(name)) return this.#post(exchange);
+    if (name === 'exec' || name === 'attach' || name === 'portforward') {
+      requireEntry(exchange.api, call);
+      throw badRequest('Upgrade request required');
+    }
+    throw methodNotAllowed(groupResourceOf(target.resource), method.toLowerCase());
+  }
+
+  /** An object of a kind that has no store. */
+  getVirtual(call: Call): Entry | undefined {
+    if (call.resource.plural !== 'componentstatuses' || call.resource.group !== '') return undefined;
+    const found = componentStatuses().find((c) => c.metadata.name === call.name);
+    if (!found) throw notFound(groupResourceOf(call.resource), call.name);
+    return literalEntry(found);
+  }
+
+  listVirtual(call: Call): ListPage | undefined {
+    if (call.resource.plural !== 'componentstatuses' || call.resource.group !== '') return undefined;
+    const entries = componentStatuses().map((c) => literalEntry(c));
+    return { entries, revision: 0, continue: undefined, remainingItemCount: undefined };
+  }
+
+  /** A create of something that is not stored: the answer, undefined for ordinary kinds. */
+  async review(api: Api, call: Call, body: KubeObject): Promise<object | undefined> {
+    const { plural, verbs, group } = call.resource;
+    if (verbs.length !== 1) return undefined;
+    if (plural === 'bindings' && group === '') {
+      await bindPod(api, call, body as Binding);
+      return SUCCESS;
+    }
+    const review = this.#deps.reviews[plural];
+    if (!review) throw serviceUnavailable(`${plural} can not be answered yet`);
+    return review(body, { user: call.user, namespace: call.namespace });
+  }
+
+  async #part(exchange: Exchange): Promise<Answer> {
+    const { api, call, renderer, request } = exchange;
+    const plain = { ...renderer, form: { ...renderer.form, as: 'object' as const } };
+    switch (request.method) {
+      case 'GET':
+        return renderObject(plain, 200, requireEntry(api, call));
+      case 'PUT': {
+        const body = await readObject(exchange, call.resource);
+        return renderObject(plain, 200, (await replaceObject(api, call, body)).entry);
+      }
+      case 'PATCH':
+        return renderObject(plain, 200, (await patchObject(api, call, await readPatch(exchange))).entry);
+      default:
+        throw methodNotAllowed(groupResourceOf(call.resource), request.method.toLowerCase());
+    }
+  }
+
+  async #scale(exchange: Exchange): Promise<Answer> {
+    const { api, call, renderer, request } = exchange;
+    const kind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
+    switch (request.method) {
+      case 'GET':
+        return encode(renderer.form, 200, getScale(api, call));
+      case 'PUT': {
+        const body = (await readObject(exchange, kind)) as Scale;
+        return encode(renderer.form, 200, await changeScale(api, call, () => body));
+      }
+      case 'PATCH': {
+        const { type, patch, validation } = await readPatch(exchange);
+        const change = (old: Scale): Scale => {
+          // Strategic and apply have nothing to merge by in a Scale: they are a merge here.
+          const next = type === 'json' ? api.codec.jsonPatch(old, patch) : api.codec.mergePatch(old, patch);
+          return api.codec.recode({ object: next, kind, validation, warn: call.warn }) as Scale;
+        };
+        return encode(renderer.form, 200, await changeScale(api, call, change));
+      }
+      default:
+        throw methodNotAllowed(groupResourceOf(call.resource), request.method.toLowerCase());
+    }
+  }
+
+  /** A create on a subresource that makes something else; undefined where there is no such one. */
+  async post(api: Api, call: Call, body: KubeObject): Promise<object | undefined> {
+    switch (call.subresource) {
+      case 'binding':
+        await bindPod(api, call, body as Binding);
+        return SUCCESS;
+      case 'eviction':
+        await evictPod(api, call, body as Eviction);
+        return SUCCESS;
+      case 'token':
+        return this.#token(api, call, body as TokenRequest);
+      default:
+        return undefined;
+    }
+  }
+
+  /** An update of a subresource that is of another kind than its object; undefined for the others. */
+  async put(api: Api, call: Call, body: KubeObject): Promise<KubeObject | undefined> {
+    return call.subresource === 'scale' ? changeScale(api, call, () => body as Scale) : undefined;
+  }
+
+  async #post(exchange: Exchange): Promise<Answer> {
+    const { api, call, target, renderer } = exchange;
+    const {
+      kind = '',
+      group = target.resource.group,
+      version = target.resource.version,
+    } = target.subresource ?? {};
+    const body = await readObject(exchange, { group, version, kind });
+    return encode(renderer.form, 201, await this.post(api, call, body));
+  }
+
+  async #token(api: Api, call: Call, body: TokenRequest): Promise<TokenRequest> {
+    const account = objectOf(requireEntry(api, call)) as ServiceAccount;
+    const admission = new Admission(api, call, 'CREATE', body, undefined);
+    const request = ((await admission.mutate()) ?? body) as TokenRequest;
+    await admission.validate();
+    return this.#deps.tokenIssuer(request, account);
+  }
+
+  async #log({ api, call, request }: Exchange): Promise<Answer> {
+    const pod = objectOf(requireEntry(api, call)) as Pod;
+    const container = chooseContainer(pod, request.query.get('container'));
+    if (!pod.spec.nodeName) {
+      throw badRequest(`pod ${call.name} does not have a host assigned`);
+    }
+    const query = new URLSearchParams(request.query);
+    query.set('container', container);
+    return {
+      kind: 'chunks',
+      code: 200,
+      contentType: 'text/plain',
+      chunks: await this.#deps.streams.openLog(pod, query),
+    };
+  }
+}
+
+/** The container that was asked for, or the only one; 400 as upstream words it. */
+export function chooseContainer(pod: Pod, wanted: string | null): string {
+  const { containers, initContainers = [], ephemeralContainers = [] } = pod.spec;
+  const names = containers.map((c) => c.name);
+  const inits = initContainers.map((c) => c.name);
+  const all = [...names, ...inits, ...ephemeralContainers.map((c) => c.name)];
+  if (wanted) {
+    if (all.includes(wanted)) return wanted;
+    throw badRequest(`container ${wanted} is not valid for pod ${pod.metadata.name}`);
+  }
+  const byDefault = pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'];
+  if (byDefault && all.includes(byDefault)) return byDefault;
+  if (names.length === 1) return names[0] as string;
+  const choices = `choose one of: [${names.join(' ')}]`;
+  const init = inits.length > 0 ? ` or one of the init containers: [${inits.join(' ')}]` : '';
+  throw badRequest(`a container name must be specified for pod ${pod.metadata.name}, ${choices}${init}`);
+}
+
+const SUCCESS = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
