@@ -56,6 +56,7 @@ missing_debian_packages() {
   has nft || echo nftables
   has iptables || echo iptables # the bridge plug-in's masquerading
   has sysctl || echo procps
+  has openssl || [ "$MODE" = run ] || echo openssl
   # The images that every board needs are compiled from our sources.
   [ -e "dist/images/$ARCH/pause.tar" ] && [ "$MODE" = run ] || has gcc || echo gcc
   [ "$MODE" = test ] || return 0
