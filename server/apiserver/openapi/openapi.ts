@@ -56,7 +56,7 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
   const made = new Map<string, Promise<OpenApiDocument>>();
   const own = (key: string): Resource[] => resources.filter((r) => documentKey(r) === key);
 
-  const etagOf = (key: string): string =>
+  const hash = (key: string): string =>
     createHash('sha256')
       .update(
         JSON.stringify([
@@ -69,6 +69,9 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
       )
       .digest('hex')
       .toUpperCase();
+
+  const etags = new Map(keys.map((key) => [key, hash(key)]));
+  const etagOf = (key: string): string => etags.get(key) ?? '';
 
   const make = async (key: string): Promise<OpenApiDocument> => {
     const texts = await loadTexts(descriptions, schema);
