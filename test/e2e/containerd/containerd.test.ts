@@ -194,9 +194,9 @@ describe('a containerd of our own', () => {
 
     const before = await runtime.containerStatus(id);
     const events = runtime.events(new AbortController().signal)[Symbol.asyncIterator]();
-    const ending = events.next();
+    const ending = expect(events.next()).rejects.toMatchObject({ kind: 'unavailable' });
     await run('kill', ['-9', pid]);
-    await expect(ending).rejects.toMatchObject({ kind: 'unavailable' });
+    await ending;
     await expect(runtime.version()).rejects.toMatchObject({ kind: 'unavailable' });
     for (let i = 0; i < 300 && readFileSync(pidPath, 'utf8') === pid; i++) await sleep(50);
     for (let i = 0; i < 300 && !(await runtime.version().catch(() => undefined)); i++) await sleep(50);
