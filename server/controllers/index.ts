@@ -1,0 +1,81 @@
+import type { Resource } from '#proto/api/resource.ts';
+import type { Clock } from '#proto/meta/clock.ts';
+import type { Logger } from '#proto/meta/log.ts';
+import type { ApiClient } from '#server/client/client.ts';
+import { ApiEventRecorder } from '#server/client/events.ts';
+import type { InformerFactory } from '#server/client/informer-factory.ts';
+import { createClusterRoleController } from '#server/controllers/clusterrole/clusterrole.controller.ts';
+import type { Controller, ControllerContext } from '#server/controllers/context.ts';
+import { createDeploymentController } from '#server/controllers/deployment/deployment.controller.ts';
+import { createDisruptionController } from '#server/controllers/disruption/disruption.controller.ts';
+import { createGarbageCollector } from '#server/controllers/garbagecollector/garbagecollector.controller.ts';
+import { createNamespaceController } from '#server/controllers/namespace/namespace.controller.ts';
+import { createNodeIpamController } from '#server/controllers/nodeipam/nodeipam.controller.ts';
+import { createNodeLifecycleController } from '#server/controllers/nodelifecycle/nodelifecycle.controller.ts';
+import { createTaintEvictionController } from '#server/controllers/nodelifecycle/taint-eviction.controller.ts';
+import { createPodGcController } from '#server/controllers/podgc/podgc.controller.ts';
+import { createReplicaSetController } from '#server/controllers/replicaset/replicaset.controller.ts';
+import { createReplicationControllerController } from '#server/controllers/replicationcontroller/replicationcontroller.controller.ts';
+import { createRootCaController } from '#server/controllers/rootca/rootca.controller.ts';
+import type { IssueSecretToken } from '#server/controllers/satoken/satoken.controller.ts';
+import { createServiceAccountTokenController } from '#server/controllers/satoken/satoken.controller.ts';
+import { createEndpointsController } from '#server/controllers/service/endpoints.controller.ts';
+import { createEndpointSliceController } from '#server/controllers/service/endpointslice.controller.ts';
+import { createServiceAccountController } from '#server/controllers/serviceaccount/serviceaccount.controller.ts';
+
+export interface ControllersOptions {
+  readonly client: ApiClient;
+  /** Shared with everybody in the program; may be started already. */
+  readonly informers: InformerFactory;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  /** The cluster's CA: what pods trust the API by. */
+  readonly caPem: string;
+  /** The pod network that nodes get their blocks of: `10.42.0.0/16`. */
+  readonly clusterCidr: string;
+  readonly issueToken: IssueSecretToken;
+  /** All kinds that the API knows at the moment. */
+  readonly resources: () => readonly Resource[];
+  readonly rng?: () => number;
+}
+
+/** Every controller of the cluster. Resolves when all caches have synced and all of them work. */
+export async function startControllers(options: ControllersOptions): Promise<void> {
+  const { client, informers, clock, log, signal, caPem, resources } = options;
+  const context: ControllerContext = {
+    client,
+    informers,
+    clock,
+    log,
+    rng: options.rng ?? Math.random,
+    recorderFor: (component) => new ApiEventRecorder({ client, clock, log, component }),
+  };
+  const controllers: readonly Controller[] = [
+    createNamespaceController(context, resources),
+    createServiceAccountController(context),
+    createServiceAccountTokenController(context, caPem, options.issueToken),
+    createRootCaController(context, caPem),
+    createClusterRoleController(context),
+
+    createNodeIpamController(context, options.clusterCidr),
+    createNodeLifecycleController(context),
+    createTaintEvictionController(context),
+
+    createDeploymentController(context),
+    createReplicaSetController(context),
+    createReplicationControllerController(context),
+    createDisruptionController(context),
+
+    createEndpointsController(context),
+    createEndpointSliceController(context),
+
+    createPodGcController(context),
+  ];
+  informers.start(signal);
+  await informers.whenSynced(signal);
+  for (const controller of controllers) controller.start(signal);
+  // It watches every kind there is. One that can't be watched must not keep the others waiting.
+  createGarbageCollector(context, resources).start(signal);
+  log.info('controllers started', { count: controllers.length + 1 });
+}
