@@ -1,3 +1,4 @@
+import { apiVersionOf } from '#proto/api/resource.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { badRequest, StatusError } from '#proto/meta/status-error.ts';
 import { Admission } from '#server/apiserver/rest/admit.ts';
@@ -41,6 +42,8 @@ async function createOnce(api: Api, call: Call, body: KubeObject): Promise<Entry
   const stored = storedOf(call.resource);
   const strategy = api.strategyOf(stored);
   let object = toStored(call.resource, body);
+  // In process, objects come without.
+  Object.assign(object, { apiVersion: apiVersionOf(stored), kind: stored.kind });
   api.codec.applyDefaults(object, stored);
   strategy.applyDefaults?.(object);
   const meta = object.metadata;

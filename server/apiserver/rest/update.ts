@@ -1,3 +1,4 @@
+import { apiVersionOf } from '#proto/api/resource.ts';
 import { invalidValue } from '#proto/meta/field-error.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { invalid } from '#proto/meta/status-error.ts';
@@ -90,6 +91,7 @@ async function writeChange(api: Api, call: Call, entry: Entry, changed: KubeObje
   settleName(call, next);
   settleNamespace(call, next);
   keepIdentity(next, old);
+  Object.assign(next, { apiVersion: apiVersionOf(stored), kind: stored.kind });
   api.codec.applyDefaults(next, stored);
   strategy.applyDefaults?.(next);
 
