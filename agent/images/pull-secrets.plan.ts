@@ -1,10 +1,16 @@
 /** Which of a pod's pull secrets is for an image. Rule: upstream's `pkg/credentialprovider`. */
-import type { ImageAuth } from '#agent/runtime/runtime.ts';
+/** What a registry is shown. */
+export interface RegistryAuth {
+  readonly username: string;
+  readonly password: string;
+  readonly serverAddress: string;
+  readonly identityToken?: string;
+}
 
 interface Entry {
   readonly host: string;
   readonly path: string;
-  readonly auth: ImageAuth;
+  readonly auth: RegistryAuth;
 }
 
 /**
@@ -15,7 +21,7 @@ export function authsFor(
   image: { readonly registry: string; readonly repository: string },
   configs: readonly string[],
   decode: (base64: string) => string,
-): readonly ImageAuth[] {
+): readonly RegistryAuth[] {
   return configs
     .flatMap((text) => entriesOf(text, decode))
     .filter((entry) => matches(entry, image))
@@ -42,7 +48,7 @@ function authOf(
   value: Readonly<Record<string, unknown>>,
   serverAddress: string,
   decode: (base64: string) => string,
-): ImageAuth | undefined {
+): RegistryAuth | undefined {
   const text = (key: string): string => (typeof value[key] === 'string' ? value[key] : '');
   const [user = '', ...rest] = text('auth') === '' ? [] : decode(text('auth')).replace(/\0+$/, '').split(':');
   const username = user || text('username');

@@ -59,7 +59,6 @@ export function parseLogOptions(query: ReadonlyMap<string, string>, now: number)
 /** Turns raw lines into what the reader is to see; remembers whether the last line of each stream is continued. */
 export class LogFormatter {
   readonly #options: LogOptions;
-  readonly #encoder = new TextEncoder();
   #left: number;
   #continued = false;
 
