@@ -80,8 +80,8 @@ export class LogFormatter {
     if (stream !== undefined && parsed.stream !== stream) return undefined;
     if (sinceMs !== undefined && Date.parse(parsed.time) < sinceMs) return undefined;
     const text = line.subarray(parsed.textStart, parsed.partial ? line.length - 1 : line.length);
-    const prefix =
-      timestamps && !this.#continued ? this.#encoder.encode(`${parsed.time} `) : new Uint8Array();
+    // With its space.
+    const prefix = line.subarray(0, timestamps && !this.#continued ? parsed.time.length + 1 : 0);
     this.#continued = parsed.partial;
     const out = new Uint8Array(Math.min(prefix.length + text.length, this.#left));
     out.set(prefix.subarray(0, out.length));
