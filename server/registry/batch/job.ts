@@ -1,0 +1,199 @@
+import { type FieldError, invalidValue, notSupported, required } from '#proto/meta/field-error.ts';
+import type { Job, JobSpec } from '#proto/schema/generated/batch-v1.ts';
+import { applyTemplateDefaults } from '#server/registry/core/pod-defaults.ts';
+import type { Strategy } from '#server/registry/strategy.ts';
+import { immutable, isSame, nonNegative, oneOfOptional } from '#server/registry/validation/field-checks.ts';
+import { validatePodTemplate } from '#server/registry/validation/pod/pod-spec.ts';
+import { validateLabelSelector, validateTemplateLabels } from '#server/registry/validation/selectors.ts';
+
+const UID = 'controller-uid';
+const JOB_NAME = 'job-name';
+const PREFIX = 'batch.kubernetes.io/';
+const MAX_INT32 = 2 ** 31 - 1;
+const MAX_PARALLELISM = 100_000;
+
+/** Jobs. Rule: upstream's `pkg/registry/batch/job/strategy.go`. */
+export const job: Strategy<Job> = {
+  applyDefaults: (object) => {
+    object.spec ??= { template: {} };
+    applyJobSpecDefaults(object.spec);
+    const labels = object.spec.template.metadata?.labels;
+    if (labels && Object.keys(object.metadata.labels ?? {}).length === 0)
+      object.metadata.labels = { ...labels };
+  },
+  prepareForCreate: (object) => {
+    generateSelector(object);
+    object.status = {};
+  },
+  validate: (object) => [
+    ...validateGeneratedSelector(object),
+    ...validateJobSpec(object.spec, 'spec'),
+    ...validateSelector(object.spec),
+  ],
+  validateUpdate: (object, old, { subresource }) =>
+    subresource ? [] : validateSpecUpdate(object.spec, old.spec),
+};
+
+/** Defaults that a Job and a CronJob's template share. */
+export function applyJobSpecDefaults(spec: JobSpec): void {
+  spec.template ??= {};
+  applyTemplateDefaults(spec.template);
+  if (spec.completions === undefined && spec.parallelism === undefined) spec.completions = 1;
+  spec.parallelism ??= 1;
+  spec.backoffLimit ??= spec.backoffLimitPerIndex === undefined ? 6 : MAX_INT32;
+  spec.completionMode ??= 'NonIndexed';
+  spec.suspend ??= false;
+  spec.podReplacementPolicy ??= spec.podFailurePolicy ? 'Failed' : 'TerminatingOrFailed';
+  spec.manualSelector ??= false;
+  for (const rule of spec.podFailurePolicy?.rules ?? []) {
+    for (const pattern of rule.onPodConditions ?? []) pattern.status ||= 'True';
+  }
+}
+
+/** Pods are found by the uid of their Job, so that no two Jobs of a name ever share them. */
+function generateSelector(object: Job): void {
+  const { spec, metadata } = object;
+  if (spec.manualSelector || !metadata.uid) return;
+  const uid = metadata.uid;
+  spec.template.metadata ??= {};
+  spec.template.metadata.labels = {
+    ...spec.template.metadata.labels,
+    [PREFIX + UID]: uid,
+    [UID]: uid,
+    [PREFIX + JOB_NAME]: metadata.name ?? '',
+    [JOB_NAME]: metadata.name ?? '',
+  };
+  spec.selector ??= {};
+  spec.selector.matchLabels = { ...spec.selector.matchLabels, [PREFIX + UID]: uid };
+}
+
+function validateGeneratedSelector({ spec, metadata }: Job): FieldError[] {
+  if (spec.manualSelector) return [];
+  const labels = spec.template.metadata?.labels ?? {};
+  const path = 'spec.template.metadata.labels';
+  const errors: FieldError[] = [];
+  for (const [key, value] of [
+    [UID, metadata.uid],
+    [PREFIX + UID, metadata.uid],
+    [JOB_NAME, metadata.name],
+    [PREFIX + JOB_NAME, metadata.name],
+  ] as const) {
+    if (labels[key] === undefined) errors.push(required(`${path}.${key}`));
+    else if (labels[key] !== value) errors.push(invalidValue(path, labels, `must be '${value}'`));
+  }
+  return errors;
+}
+
+/** What a Job's spec must be; the selector is checked apart, since templates of CronJobs have none. */
+export function validateJobSpec(spec: JobSpec, path: string): FieldError[] {
+  return [
+    ...nonNegative(`${path}.parallelism`, spec.parallelism),
+    ...nonNegative(`${path}.completions`, spec.completions),
+    ...nonNegative(`${path}.activeDeadlineSeconds`, spec.activeDeadlineSeconds),
+    ...nonNegative(`${path}.backoffLimit`, spec.backoffLimit),
+    ...nonNegative(`${path}.ttlSecondsAfterFinished`, spec.ttlSecondsAfterFinished),
+    ...nonNegative(`${path}.backoffLimitPerIndex`, spec.backoffLimitPerIndex),
+    ...nonNegative(`${path}.maxFailedIndexes`, spec.maxFailedIndexes),
+    ...oneOfOptional(`${path}.completionMode`, spec.completionMode, ['Indexed', 'NonIndexed']),
+    ...(spec.completionMode === 'Indexed' ? validateIndexed(spec, path) : validateNonIndexed(spec, path)),
+    ...oneOfOptional(`${path}.podReplacementPolicy`, spec.podReplacementPolicy, [
+      'Failed',
+      'TerminatingOrFailed',
+    ]),
+    ...validatePodTemplate(spec.template, `${path}.template`),
+    ...validateRestartPolicy(spec, `${path}.template.spec.restartPolicy`),
+  ];
+}
+
+function validateIndexed(spec: JobSpec, path: string): FieldError[] {
+  const { completions, parallelism = 1, maxFailedIndexes, backoffLimitPerIndex } = spec;
+  const errors: FieldError[] = [];
+  if (completions === undefined) {
+    errors.push(required(`${path}.completions`, 'when completion mode is Indexed'));
+  }
+  if (parallelism > MAX_PARALLELISM) {
+    const detail = `must be less than or equal to ${MAX_PARALLELISM} when completion mode is Indexed`;
+    errors.push(invalidValue(`${path}.parallelism`, parallelism, detail));
+  }
+  if (maxFailedIndexes !== undefined && backoffLimitPerIndex === undefined) {
+    errors.push(required(`${path}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified'));
+  }
+  if (completions !== undefined && (maxFailedIndexes ?? 0) > completions) {
+    const detail = 'must be less than or equal to completions';
+    errors.push(invalidValue(`${path}.maxFailedIndexes`, maxFailedIndexes, detail));
+  }
+  return errors;
+}
+
+const validateNonIndexed = (spec: JobSpec, path: string): FieldError[] =>
+  (['backoffLimitPerIndex', 'maxFailedIndexes', 'successPolicy'] as const)
+    .filter((field) => spec[field] !== undefined)
+    .map((field) => invalidValue(`${path}.${field}`, spec[field], 'requires indexed completion mode'));
+
+function validateRestartPolicy(spec: JobSpec, path: string): FieldError[] {
+  const policy = spec.template?.spec?.restartPolicy;
+  if (!policy || policy === 'Always') return [required(path, 'valid values: "OnFailure", "Never"')];
+  if (policy !== 'OnFailure' && policy !== 'Never')
+    return [notSupported(path, policy, ['OnFailure', 'Never'])];
+  if (spec.podFailurePolicy && policy !== 'Never') {
+    return [invalidValue(path, policy, 'only "Never" is supported when podFailurePolicy is specified')];
+  }
+  return [];
+}
+
+function validateSelector(spec: JobSpec): FieldError[] {
+  if (!spec.selector) return [required('spec.selector')];
+  return [
+    ...validateLabelSelector(spec.selector, 'spec.selector'),
+    ...validateTemplateLabels(spec.selector, spec.template.metadata?.labels, 'spec.template'),
+  ];
+}
+
+function validateSpecUpdate(spec: JobSpec, old: JobSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  if (spec.completions !== old.completions) {
+    // An indexed Job may grow and shrink with its parallelism.
+    const isTandem = spec.completionMode === 'Indexed' && spec.completions === spec.parallelism;
+    if (spec.completionMode !== 'Indexed')
+      errors.push(...immutable('spec.completions', spec.completions, old.completions));
+    else if (!isTandem) {
+      const detail = 'can only be modified in tandem with spec.parallelism';
+      errors.push(invalidValue('spec.completions', spec.completions, detail));
+    }
+  }
+  for (const field of [
+    'selector',
+    'completionMode',
+    'podFailurePolicy',
+    'backoffLimitPerIndex',
+    'managedBy',
+    'successPolicy',
+  ] as const) {
+    errors.push(...immutable(`spec.${field}`, spec[field], old[field]));
+  }
+  // While a Job is suspended, queues may still place it.
+  const isSuspended = old.suspend === true && spec.suspend === true;
+  if (!isSame(isSuspended ? placed(spec, old) : spec.template, old.template)) {
+    errors.push(invalidValue('spec.template', spec.template, 'field is immutable'));
+  }
+  return errors;
+}
+
+/** The template with what decides about its node taken from the old one. */
+function placed(spec: JobSpec, old: JobSpec): JobSpec['template'] {
+  const before = old.template.spec;
+  return {
+    metadata: {
+      ...spec.template.metadata,
+      labels: old.template.metadata?.labels,
+      annotations: old.template.metadata?.annotations,
+    },
+    spec: {
+      ...(spec.template.spec ?? { containers: [] }),
+      nodeSelector: before?.nodeSelector,
+      tolerations: before?.tolerations,
+      affinity: before?.affinity,
+      schedulingGates: before?.schedulingGates,
+    },
+  };
+}
