@@ -71,7 +71,7 @@ export class PodWorker {
 
   /** The wish has changed, or is gone: `undefined`. */
   update(pod: Pod | undefined): void {
-    if (pod ? this.#wanted && pod === this.#pod : !this.#wanted) return;
+    if (pod ? this.#wanted && isSame(pod, this.#pod) : !this.#wanted) return;
     if (pod) {
       const changed = JSON.stringify(pod.metadata) !== JSON.stringify(this.#pod.metadata);
       if (changed && this.#memory.volumes.state === 'ready') this.#memory.volumes = { state: 'stale' };
@@ -274,6 +274,12 @@ export class PodWorker {
     this.#wakeUp = undefined;
     timer.abort();
   }
+}
+
+/** A store may parse an object anew for every look at it. */
+function isSame(a: Pod, b: Pod): boolean {
+  const { resourceVersion } = a.metadata;
+  return a === b || (resourceVersion !== undefined && resourceVersion === b.metadata.resourceVersion);
 }
 
 function startTime(sandboxes: Snapshot['sandboxes'], pod: Pod): number | undefined {

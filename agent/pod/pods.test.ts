@@ -1,0 +1,252 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Images } from '#agent/images/images.ts';
+import { FakeRuntime } from '#agent/runtime/fake/fake-runtime.ts';
+import { FakeClock } from '#proto/meta/clock.ts';
+import { silent } from '#proto/meta/log.ts';
+import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import { aContainer, aPod, FakeCluster, FakeDesired, UID } from './fixtures.ts';
+import { type Pods, startPods } from './pods.ts';
+
+const IMAGE = 'coracle.test/hello:1';
+
+describe('pods on a board', () => {
+  let directory: string;
+  let clock: FakeClock;
+  let runtime: FakeRuntime;
+  let desired: FakeDesired;
+  let cluster: FakeCluster;
+  let abort: AbortController;
+  let pods: Pods;
+  let cleaned: string[];
+
+  const start = (): void => {
+    abort = new AbortController();
+    pods = startPods(
+      {
+        runtime,
+        desired,
+        cluster,
+        clock,
+        log: silent,
+        nodeName: 'pi',
+        images: new Images({ runtime, state: desired, clock }),
+        volumes: {
+          prepareVolumes: async (pod) =>
+            new Map((pod.spec.volumes ?? []).map((v) => [v.name, `/volumes/${v.name}`])),
+          refreshVolumes: async () => {},
+          prepareSubPath: async (_pod, _container, _index, volume, sub) => `${volume.path}/${sub}`,
+          cleanupVolumes: async (uid) => void cleaned.push(uid),
+          podsOnDisk: async () => [],
+        },
+        cgroups: { ensure: async (pod) => `/kubepods/pod${pod.metadata.uid}`, remove: async () => {} },
+        hostIps: () => ['192.168.1.10'],
+        clusterDns: () => ({ server: '10.43.0.10', domain: 'cluster.local' }),
+        hostDns: async () => ({ servers: ['1.1.1.1'], searches: ['lan'], options: [] }),
+        hostHosts: async () => '127.0.0.1 localhost\n',
+        allocatable: () => ({ cpu: '4', memory: '1Gi' }),
+        memoryCapacityBytes: 1 << 30,
+        podsDir: path.join(directory, 'pods'),
+        logsDir: path.join(directory, 'logs'),
+        seccompDir: path.join(directory, 'seccomp'),
+      },
+      abort.signal,
+    );
+  };
+
+  /** Lets files, fakes and workers come to rest; the fake clock stands still. */
+  const settle = async (): Promise<void> => {
+    for (let i = 0; i < 60; i++) await new Promise((resolve) => setTimeout(resolve, 1));
+  };
+  const pass = async (seconds: number): Promise<void> => {
+    for (let left = seconds; left > 0; left -= 5) {
+      await clock.advance(Math.min(left, 5) * 1000);
+      await settle();
+    }
+  };
+  const wish = async (pod: Pod): Promise<void> => {
+    cluster.pods.set(pod.metadata.name ?? '', pod);
+    desired.setPod(pod);
+    await settle();
+  };
+  const status = () => cluster.pods.get('web')?.status;
+  const first = () => status()?.containerStatuses?.[0];
+  const running = () => [...runtime.containers.values()].filter((c) => c.state.state === 'running');
+
+  beforeEach(async () => {
+    directory = await mkdtemp(path.join(os.tmpdir(), 'coracle-pods-'));
+    clock = new FakeClock();
+    runtime = new FakeRuntime({ clock, images: [IMAGE] });
+    desired = new FakeDesired();
+    cluster = new FakeCluster();
+    cleaned = [];
+    start();
+    await settle();
+  });
+  afterEach(async () => {
+    abort.abort();
+    await pods.done;
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  it('runs a pod and says so', async () => {
+    await wish(aPod());
+    expect(status()).toMatchObject({ phase: 'Running', podIP: '10.42.0.2', hostIP: '192.168.1.10' });
+    expect(first()).toMatchObject({ ready: true, started: true, restartCount: 0 });
+    expect(cluster.reasons()).toEqual(['Pulled', 'Created', 'Started']);
+    const calls = runtime.calls.length;
+    const said = cluster.calls.length;
+    await pass(130);
+    expect(runtime.calls.length).toBe(calls);
+    expect(cluster.calls.length).toBe(said);
+  });
+
+  it('backs off a container that crashes', async () => {
+    await wish(aPod());
+    runtime.exit(runtime.containerId('main'), 1);
+    await settle();
+    expect(first()).toMatchObject({ restartCount: 1, lastState: { terminated: { exitCode: 1 } } });
+    runtime.exit(runtime.containerId('main'), 1);
+    await settle();
+    expect(first()?.state?.waiting).toEqual({
+      reason: 'CrashLoopBackOff',
+      message: `back-off 10s restarting failed container=main pod=web_default(${UID})`,
+    });
+    await pass(11);
+    expect(first()).toMatchObject({ restartCount: 2 });
+    runtime.exit(runtime.containerId('main'), 1);
+    await settle();
+    expect(first()?.state?.waiting?.message).toContain('back-off 20s');
+    abort.abort();
+    await pods.done;
+    start();
+    await settle();
+    expect(first()?.state?.waiting?.message).toContain('back-off 20s');
+  });
+
+  it('touches nothing that runs when the agent or the runtime starts again', async () => {
+    await wish(aPod());
+    const before = [...runtime.calls];
+    abort.abort();
+    await pods.done;
+    start();
+    await settle();
+    runtime.disconnect();
+    await pass(70);
+    expect(runtime.calls).toEqual(before);
+    expect(running()).toHaveLength(1);
+  });
+
+  it('brings a pod back after a power cut, in a new sandbox', async () => {
+    await wish(aPod());
+    abort.abort();
+    await pods.done;
+    runtime.reboot();
+    cluster.setConnected(false);
+    start();
+    await settle();
+    expect(running()).toHaveLength(1);
+    cluster.setConnected(true);
+    await pass(10);
+    expect(status()?.phase).toBe('Running');
+    expect(first()).toMatchObject({
+      restartCount: 1,
+      lastState: { terminated: { exitCode: 255, reason: 'Unknown' } },
+    });
+  });
+
+  it('ends a deleted pod, deletes it from the API, and leaves nothing', async () => {
+    const pod = aPod();
+    await wish(pod);
+    const deletionTimestamp = new Date(clock.now() + 30_000).toISOString();
+    await wish(aPod({}, { deletionTimestamp, deletionGracePeriodSeconds: 30 }));
+    await pass(5);
+    expect(running()).toHaveLength(0);
+    const deletion = cluster.calls.find((call) => call.method === 'DELETE');
+    expect(deletion?.body).toMatchObject({ gracePeriodSeconds: 0, preconditions: { uid: UID } });
+    expect(cleaned).toEqual([UID]);
+    desired.removePod(pod);
+    await settle();
+    expect(runtime.containers.size + runtime.sandboxes.size).toBe(0);
+    expect(pods.list()).toEqual([]);
+  });
+
+  it('removes what nobody wishes only when it knows all wishes', async () => {
+    const pod = aPod();
+    await wish(pod);
+    abort.abort();
+    await pods.done;
+    desired.removePod(pod);
+    desired.complete = false;
+    start();
+    await pass(65);
+    expect(running()).toHaveLength(1);
+    desired.complete = true;
+    await pass(65);
+    expect(runtime.containers.size + runtime.sandboxes.size).toBe(0);
+  });
+
+  it('waits for a missing ConfigMap key, and starts when it comes', async () => {
+    const env = [{ name: 'A', valueFrom: { configMapKeyRef: { name: 'c', key: 'a' } } }];
+    await wish(aPod({ containers: [aContainer({ env })] }));
+    expect(first()?.state?.waiting).toEqual({
+      reason: 'CreateContainerConfigError',
+      message: 'configmap "c" not found',
+    });
+    desired.set('configmaps', { metadata: { namespace: 'default', name: 'c' }, data: { a: '1' } } as never);
+    await settle();
+    expect(status()?.phase).toBe('Running');
+  });
+
+  it('says why an image cannot be had', async () => {
+    await wish(aPod({ containers: [aContainer({ image: 'coracle.test/none:1' })] }));
+    expect(first()?.state?.waiting?.reason).toBe('ErrImagePull');
+    await pass(5);
+    expect(first()?.state?.waiting?.reason).toBe('ImagePullBackOff');
+    expect(status()?.phase).toBe('Pending');
+  });
+
+  it('runs init containers in order, and a sidecar beside the rest', async () => {
+    const done = { command: ['true'] };
+    const initContainers = [
+      aContainer({ name: 'one', ...done }),
+      aContainer({ name: 'side', restartPolicy: 'Always' }),
+      aContainer({ name: 'two', ...done }),
+    ];
+    await wish(aPod({ initContainers }));
+    await pass(20);
+    const started = runtime.calls.filter((call) => call.startsWith('startContainer'));
+    expect(started.map((call) => call.split(' ')[1])).toEqual(['one', 'side', 'two', 'main']);
+    expect(status()).toMatchObject({ phase: 'Running' });
+    expect(running().map((c) => c.state.name)).toEqual(['side', 'main']);
+  });
+
+  it('ends a pod whose work is done, and keeps its containers for their logs', async () => {
+    await wish(aPod({ restartPolicy: 'Never', containers: [aContainer({ command: ['true'] })] }));
+    await pass(5);
+    expect(status()?.phase).toBe('Succeeded');
+    expect(status()?.conditions).toContainEqual(
+      expect.objectContaining({ type: 'Ready', status: 'False', reason: 'PodCompleted' }),
+    );
+    expect(cleaned).toEqual([UID]);
+    expect(runtime.containers.size).toBe(1);
+  });
+
+  it('restarts a container whose liveness probe fails', async () => {
+    const livenessProbe = { exec: { command: ['check'] }, periodSeconds: 1, failureThreshold: 2 };
+    await wish(aPod({ containers: [aContainer({ livenessProbe })] }));
+    runtime.exec = async () => ({ exitCode: 1, stdout: new Uint8Array(), stderr: new Uint8Array() });
+    await pass(5);
+    expect(first()?.restartCount).toBe(1);
+    expect(cluster.reasons()).toEqual(expect.arrayContaining(['Unhealthy', 'Killing']));
+  });
+
+  it('fails a pod at its deadline', async () => {
+    await wish(aPod({ activeDeadlineSeconds: 20 }));
+    await pass(25);
+    expect(status()).toMatchObject({ phase: 'Failed', reason: 'DeadlineExceeded' });
+    expect(running()).toHaveLength(0);
+  });
+});
