@@ -37,7 +37,8 @@ install_npm_packages() {
   has node && has npm || fail "Node 20 or newer with npm is needed: apt-get install nodejs npm"
   if ! npm_packages_match; then
     say "npm packages, as package-lock.json says"
-    npm ci --no-audit --no-fund --loglevel=error
+    # A registry that lacks some other platform's package makes `ci` refuse; `install` takes the same versions.
+    npm ci --no-audit --no-fund --loglevel=silent || npm install --no-save --no-audit --no-fund --loglevel=error
   fi
   case $(node_modules/.bin/node --version 2>/dev/null) in
     v24.*) ;;
