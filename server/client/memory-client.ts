@@ -183,7 +183,7 @@ export class MemoryClient implements ApiClient {
     copy.metadata.deletionTimestamp ??= new Date(this.#now() + grace * 1000).toISOString();
     copy.metadata.deletionGracePeriodSeconds = grace;
     if (resource.kind === 'Namespace') copy.status = { ...(copy.status as object), phase: 'Terminating' };
-    this.#commit(resource, 'MODIFIED', copy);
+    if (!isDeepStrictEqual(old, copy)) this.#commit(resource, 'MODIFIED', copy);
   }
 
   async post<T extends KubeObject, B, R>(

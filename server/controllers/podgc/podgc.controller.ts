@@ -48,7 +48,10 @@ export function createPodGcController(context: ControllerContext): Controller {
   const queue = createQueue(context, 'pod-gc', async (key): Promise<Outcome> => {
     if (key === TERMINATED) return trim();
     const pod = allPods.get(key);
-    if (!pod) return undefined;
+    // Forced already: what is left are finalizers, and they are others' business.
+    if (!pod || (pod.metadata.deletionTimestamp && pod.metadata.deletionGracePeriodSeconds === 0)) {
+      return undefined;
+    }
     const { nodeName } = pod.spec;
     if (!nodeName) {
       if (pod.metadata.deletionTimestamp) await remove(pod, 'PodGC: unscheduled terminating pod');
