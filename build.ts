@@ -1,14 +1,15 @@
 /**
- * Makes `dist/`: the command, the server and agent bundles, LevelDB's native files for each platform, and the images of
- * every board. `dist/` runs by itself on any Node 24, with no node_modules.
+ * Makes `dist/`: the command, the server and agent bundles, LevelDB's native files for each platform, the texts
+ * of `kubectl explain`, and the images of every board. `dist/` runs by itself on any Node 24, with no node_modules.
  */
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { copyFile, glob, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build as esbuild, type Plugin } from 'esbuild';
 import { buildImages } from '#firmware/images/build-images.ts';
+import { schema } from '#proto/schema/schema.ts';
+import { buildDescriptions } from '#server/apiserver/openapi/build-descriptions.ts';
 
 const ROOT = import.meta.dirname;
 const DIST = join(ROOT, 'dist');
@@ -106,7 +107,8 @@ export async function build(log: (line: string) => void): Promise<readonly Bundl
       join(DIST, 'prebuilds', to),
       await readFile(join(ROOT, 'node_modules/classic-level/prebuilds', from)),
     );
-  await buildDescriptions(log);
+  // What `kubectl explain` says: made from a dependency, so it is not in the repository.
+  await buildDescriptions(join(DIST, 'openapi'), schema.packageIds());
   const sizes = await Promise.all(PROGRAMS.map(bundle));
   await buildImages({ dist: DIST, log });
   await copyFile(join(ROOT, 'LICENSE'), join(DIST, 'LICENSE'));
@@ -162,16 +164,6 @@ async function bundle({
       .sort((a, b) => b.bytes - a.bytes)
       .slice(0, 8),
   };
-}
-
-/** What `kubectl explain` says: made from a dependency, so it is not in the repository. */
-async function buildDescriptions(log: (line: string) => void): Promise<void> {
-  const builder = join(ROOT, 'server/apiserver/openapi/build-descriptions.ts');
-  if (!existsSync(builder)) return;
-  const { buildDescriptions } = (await import(builder)) as {
-    buildDescriptions: (options: { dist: string; log: (line: string) => void }) => Promise<void>;
-  };
-  await buildDescriptions({ dist: DIST, log });
 }
 
 /** Everything that goes into `dist/`, but tests. */
