@@ -1,0 +1,164 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FakeCluster, FakeDesired } from '#agent/pod/fixtures.ts';
+import { FakeRuntime } from '#agent/runtime/fake/fake-runtime.ts';
+import { FakeClock } from '#proto/meta/clock.ts';
+import { silent } from '#proto/meta/log.ts';
+import type { NodeStatus } from '#proto/schema/generated/core-v1.ts';
+import { NodeMetrics, type NodeSample } from './metrics.ts';
+import { startNode } from './node.ts';
+import { type Inventory, type NodeFacts, nodeStatus } from './node-status.plan.ts';
+import { parseMillidegrees, parseNetDev, parseOsRelease, parseThrottled } from './proc.plan.ts';
+
+const MI = 1024 * 1024;
+const inventory: Inventory = {
+  machineId: 'm',
+  systemUuid: 'u',
+  bootId: 'b',
+  kernelVersion: '6.12.0',
+  osImage: 'Debian GNU/Linux 12 (bookworm)',
+  architecture: 'arm64',
+  cpus: 4,
+  memoryBytes: 1024 * MI,
+  diskBytes: 32_000_000_000,
+  model: 'Raspberry Pi 4',
+};
+const aSample = (overrides: Partial<NodeSample> = {}): NodeSample => ({
+  atMs: 0,
+  cpuPercent: 5,
+  memoryTotalBytes: 1024 * MI,
+  memoryAvailableBytes: 512 * MI,
+  swapUsedBytes: 0,
+  load1: 0.1,
+  uptimeSeconds: 60,
+  temperatureCelsius: 48.7,
+  throttled: 0,
+  disk: { totalBytes: 32e9, availableBytes: 16e9, freeInodesPercent: 80 },
+  network: { receivedBytes: 0, sentBytes: 0 },
+  processes: 200,
+  maxProcesses: 32_768,
+  ...overrides,
+});
+const facts = (overrides: Partial<NodeFacts> = {}): NodeFacts => ({
+  name: 'pi',
+  inventory,
+  addresses: ['192.168.1.10'],
+  runtime: { name: 'containerd', version: 'v1.7.2' },
+  health: { runtimeReady: true, networkReady: true, message: '' },
+  sample: aSample(),
+  images: [],
+  now: 0,
+  ...overrides,
+});
+const condition = (status: NodeStatus, type: string) => status.conditions?.find((c) => c.type === type);
+
+describe('nodeStatus', () => {
+  it('tells of a board that is well', () => {
+    const status = nodeStatus(facts(), undefined);
+    expect(status.capacity).toEqual({
+      cpu: '4',
+      memory: '1Gi',
+      pods: '110',
+      'ephemeral-storage': expect.any(String),
+    });
+    expect(status.allocatable?.['memory']).toBe('924Mi');
+    expect(status.nodeInfo).toMatchObject({
+      containerRuntimeVersion: 'containerd://1.7.2',
+      architecture: 'arm64',
+    });
+    expect(condition(status, 'Ready')).toMatchObject({ status: 'True', reason: 'KubeletReady' });
+    expect(status.conditions?.filter((c) => c.status === 'True')).toHaveLength(1);
+  });
+
+  it.each<[string, Partial<NodeFacts>, string, string]>([
+    ['memory', { sample: aSample({ memoryAvailableBytes: 50 * MI }) }, 'MemoryPressure', 'True'],
+    [
+      'disk',
+      { sample: aSample({ disk: { totalBytes: 100, availableBytes: 5, freeInodesPercent: 50 } }) },
+      'DiskPressure',
+      'True',
+    ],
+    [
+      'inodes',
+      { sample: aSample({ disk: { totalBytes: 100, availableBytes: 50, freeInodesPercent: 1 } }) },
+      'DiskPressure',
+      'True',
+    ],
+    ['processes', { sample: aSample({ processes: 32_000 }) }, 'PIDPressure', 'True'],
+    [
+      'the network',
+      { health: { runtimeReady: true, networkReady: false, message: 'no cni' } },
+      'Ready',
+      'False',
+    ],
+    ['the runtime', { health: { runtimeReady: false, networkReady: false, message: '' } }, 'Ready', 'False'],
+  ])('tells of a want of %s', (_name, overrides, type, status) => {
+    expect(condition(nodeStatus(facts(overrides), undefined), type)?.status).toBe(status);
+  });
+
+  it('keeps the time of a transition that was none', () => {
+    const first = nodeStatus(facts(), undefined);
+    const later = condition(nodeStatus(facts({ now: 60_000 }), first), 'Ready');
+    expect(later).toMatchObject({
+      lastTransitionTime: '1970-01-01T00:00:00Z',
+      lastHeartbeatTime: '1970-01-01T00:01:00Z',
+    });
+  });
+});
+
+describe('a board at its server', () => {
+  const clock = new FakeClock();
+  const cluster = new FakeCluster();
+  let abort: AbortController;
+  const written = (method: string, part: string) =>
+    cluster.calls.filter((call) => call.method === method && call.path.includes(part)).length;
+
+  beforeEach(() => {
+    abort = new AbortController();
+  });
+  afterEach(() => abort.abort());
+
+  it('registers once, renews its lease, and writes its status rarely', async () => {
+    cluster.connected = false;
+    const options = {
+      runtime: new FakeRuntime({ clock }),
+      desired: new FakeDesired(),
+      cluster,
+      clock,
+      log: silent,
+      nodeName: 'pi',
+      inventory,
+      sampler: { sample: async () => aSample() },
+      metrics: new NodeMetrics(),
+      hostIps: () => ['192.168.1.10'],
+    };
+    const { done } = startNode(options, abort.signal);
+    await clock.advance(20_000);
+    expect(cluster.calls).toEqual([]);
+    expect(options.metrics.last?.cpuPercent).toBe(5);
+    cluster.setConnected(true);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    for (let i = 0; i < 60; i++) {
+      await clock.advance(10_000);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    expect(written('POST', '/api/v1/nodes')).toBe(1);
+    expect(written('POST', '/leases')).toBe(1);
+    expect(written('PATCH', '/leases/pi')).toBeGreaterThan(50);
+    expect(written('PATCH', '/nodes/pi/status')).toBe(3);
+    abort.abort();
+    await done;
+  });
+});
+
+describe('files of the kernel', () => {
+  it('reads them', () => {
+    const dev =
+      'Inter-|\n face |\n    lo: 9 0 0 0 0 0 0 0 9 0\n  eth0: 100 0 0 0 0 0 0 0 50 0\n veth1: 7 0 0 0 0 0 0 0 7 0\n';
+    expect(parseNetDev(dev)).toEqual({ receivedBytes: 100, sentBytes: 50 });
+    expect(parseOsRelease('PRETTY_NAME="Debian 12"\nID=debian\n').get('PRETTY_NAME')).toBe('Debian 12');
+    expect(parseThrottled('50005\n')).toBe(0x50005);
+    expect(parseThrottled('')).toBeUndefined();
+    expect(parseMillidegrees('48712\n')).toBe(48.712);
+    expect(parseMillidegrees('')).toBeUndefined();
+  });
+});
