@@ -61,6 +61,22 @@ function withSpecialItems(
   return replace ? { base: items, items: [] } : { base, items };
 }
 
+/**
+ * The order that `$setElementOrder` falls back to for a list that was merged. Upstream's new items take the
+ * places that deleted ones left, which decides what stands before what; the result is kept the same.
+ */
+export function orderAfterMerge(
+  original: readonly unknown[],
+  patch: readonly unknown[],
+  mergeKey: string | undefined,
+): readonly unknown[] {
+  if (mergeKey === undefined || !original.every(isObject) || !patch.every(isObject)) return original;
+  if (patch.some((item) => item[DIRECTIVE] === 'replace')) return original;
+  const { base, items } = withSpecialItems(original, patch, mergeKey);
+  const added = items.filter((item) => !base.some((own) => sameKey(own, item, mergeKey)));
+  return [...base, ...added].slice(0, original.length);
+}
+
 function keyOf(item: JsonObject, mergeKey: string): unknown {
   if (!Object.hasOwn(item, mergeKey))
     throw badRequest(`map: ${goFormat(item)} does not contain declared merge key: ${mergeKey}`);

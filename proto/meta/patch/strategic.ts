@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { goFormat } from '#proto/meta/go-format.ts';
 import { getOwn, isObject, type JsonObject, setOwn } from '#proto/meta/own-property.ts';
-import { mergeList, orderList } from '#proto/meta/patch/strategic-list.ts';
+import { mergeList, orderAfterMerge, orderList } from '#proto/meta/patch/strategic-list.ts';
 import { badRequest } from '#proto/meta/status-error.ts';
 import type { Field, Message, Schema, Type } from '#proto/schema/schema.ts';
 
@@ -87,17 +87,15 @@ class StrategicMerge {
         if (list !== undefined && !Array.isArray(list)) throw badArgument('[]interface {}', list);
       const strategy = this.#strategy(type, name);
       checkOrder((value as unknown[] | undefined) ?? [], order, strategy.mergeKey);
+      const before = Array.isArray(now) ? now : [];
       let merged: unknown[];
       if (!Array.isArray(value)) {
         if (!Array.isArray(now)) continue;
         merged = now;
       } else if (Array.isArray(now)) merged = this.#list([...now], value, strategy, false);
       else merged = withoutDirectives(value) as unknown[];
-      setOwn(
-        original,
-        name,
-        orderList(merged, order, (now as unknown[] | undefined) ?? [], strategy.mergeKey),
-      );
+      const rest = Array.isArray(value) ? orderAfterMerge(before, value, strategy.mergeKey) : before;
+      setOwn(original, name, orderList(merged, order, rest, strategy.mergeKey));
       delete patch[name];
     }
   }
