@@ -2,12 +2,15 @@ import type { LabelSelector } from '#proto/schema/generated/meta-v1.ts';
 
 type Labels = Readonly<Record<string, string>> | undefined;
 
-/** An absent selector selects nothing, an empty one everything. Rule: `metav1.LabelSelectorAsSelector`. */
+/**
+ * An absent selector selects nothing, an empty one everything. Specs were validated when they were written, so
+ * this matches straight away: controllers do it for every change of a pod. Rule: `metav1.LabelSelectorAsSelector`.
+ */
 export function matchesSelector(selector: LabelSelector | undefined, labels: Labels): boolean {
   if (!selector) return false;
   if (!matchesLabels(selector.matchLabels ?? {}, labels)) return false;
   return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-    const value = labels?.[key];
+    const value = labels && Object.hasOwn(labels, key) ? labels[key] : undefined;
     switch (operator) {
       case 'In':
         return value !== undefined && values.includes(value);
