@@ -38,6 +38,8 @@ export interface Call {
   /** `fieldManager`, or the program's name from the user agent. */
   readonly manager: string;
   readonly warn: (message: string) => void;
+  /** Server-side apply settles who owns which field itself. */
+  readonly applies?: boolean;
 }
 
 /** The kinds that are served, by the parts of their path. */

@@ -1,4 +1,4 @@
-import { apiVersionOf, type Resource } from '#proto/api/resource.ts';
+import type { Resource } from '#proto/api/resource.ts';
 import {
   type FieldTerm,
   matchesFields,
@@ -32,9 +32,7 @@ export function selectionOf(
   const fields = fieldSelector ? parse(() => parseFieldSelector(fieldSelector)) : [];
   for (const { field } of fields) {
     if (!isSelectable(resource, field)) {
-      throw badRequest(
-        `Unable to find "${apiVersionOf(resource)}, Resource=${resource.plural}" that match label selector "${labelSelector ?? ''}", field selector "${fieldSelector}": field label not supported: ${field}`,
-      );
+      throw badRequest(`field label not supported: ${field}`);
     }
   }
   return {

@@ -2,6 +2,8 @@ import { apiVersionOf } from '#proto/api/resource.ts';
 import { invalidValue } from '#proto/meta/field-error.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { invalid } from '#proto/meta/status-error.ts';
+import { shapeOfKind } from '#server/apiserver/apply/apply-object.ts';
+import { trackUpdate } from '#server/apiserver/apply/managed-fields.ts';
 import { Admission } from '#server/apiserver/rest/admit.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import { presentEntry, storedOf, toStored } from '#server/apiserver/rest/conversion.ts';
@@ -9,7 +11,7 @@ import { createObject } from '#server/apiserver/rest/create.ts';
 import { objectOf } from '#server/apiserver/rest/entries.ts';
 import { isSpecChanged, isUnchanged } from '#server/apiserver/rest/equal.ts';
 import { stale } from '#server/apiserver/rest/errors.ts';
-import { keepIdentity, settleName, settleNamespace } from '#server/apiserver/rest/metadata.ts';
+import { keepIdentity, settleName, settleNamespace, timestamp } from '#server/apiserver/rest/metadata.ts';
 import { onlyPart } from '#server/apiserver/rest/parts.ts';
 import {
   countsGenerations,
@@ -101,6 +103,7 @@ async function writeChange(api: Api, call: Call, entry: Entry, changed: KubeObje
   if (countsGenerations(stored, strategy) && isSpecChanged(next, old)) {
     next.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }
+  if (!call.applies) settleOwnership(api, call, next, old);
   const reservation = api.services.reserve(stored, next, old);
   try {
     refuse(call.resource, call.name, [
@@ -137,3 +140,15 @@ function isGone(call: Call, object: KubeObject): boolean {
 
 const heldBy = (namespace: KubeObject): readonly string[] =>
   (namespace as { spec?: { finalizers?: string[] } }).spec?.finalizers ?? [];
+
+function settleOwnership(api: Api, call: Call, next: KubeObject, old: KubeObject): void {
+  const stored = storedOf(call.resource);
+  if (!old.metadata.managedFields?.length) return;
+  trackUpdate(next, old, shapeOfKind(stored), {
+    name: call.manager || 'unknown',
+    operation: 'Update',
+    apiVersion: apiVersionOf(stored),
+    subresource: call.subresource,
+    time: timestamp(api.clock.now()),
+  });
+}
