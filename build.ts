@@ -193,11 +193,19 @@ async function place(path: string, contents: Uint8Array): Promise<void> {
 if (import.meta.main) {
   if (process.argv.includes('--clean')) await rm(DIST, { recursive: true, force: true });
   const kib = (bytes: number) => `${Math.round(bytes / 1024)} KiB`;
-  for (const { name, bytes, gzipBytes, heaviest } of await build((line) => process.stdout.write(`${line}\n`)))
-    process.stdout.write(
-      `dist/${name}.mjs: ${kib(bytes)}, ${kib(gzipBytes)} gzipped (${heaviest
-        .slice(0, 5)
-        .map((part) => `${part.name} ${kib(part.bytes)}`)
-        .join(', ')})\n`,
-    );
+  try {
+    for (const { name, bytes, gzipBytes, heaviest } of await build((line) =>
+      process.stdout.write(`${line}\n`),
+    ))
+      process.stdout.write(
+        `dist/${name}.mjs: ${kib(bytes)}, ${kib(gzipBytes)} gzipped (${heaviest
+          .slice(0, 5)
+          .map((part) => `${part.name} ${kib(part.bytes)}`)
+          .join(', ')})\n`,
+      );
+  } catch (err) {
+    // esbuild has printed where; its stack says nothing about our code.
+    process.stderr.write(`build: ${(err as Error).message.split('\n', 1)[0]}\n`);
+    process.exitCode = 1;
+  }
 }
