@@ -22,7 +22,9 @@ export class QuantityError extends Error {
   }
 }
 
-const WRONG = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+/** The sentence for what has not the form of a quantity at all. */
+export const QUANTITY_FORM =
+  "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 const SUFFIX = "unable to parse quantity's suffix";
 
 const DECIMAL: Readonly<Record<string, number>> = {
@@ -51,10 +53,10 @@ const FORM = /^([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[-+]?[0-9]*)$/;
 /** Throws a {@link QuantityError}. */
 export function parseQuantity(text: string): Quantity {
   const form = text.length <= MAX_LENGTH ? FORM.exec(text) : null;
-  if (!form || text === '') throw new QuantityError(WRONG);
+  if (!form || text === '') throw new QuantityError(QUANTITY_FORM);
   const [, sign = '', whole = '', fraction = '', suffix = ''] = form;
   if (whole === '' && fraction === '' && !/^[+-]?\.?$/.test(text) && !text.includes('.'))
-    throw new QuantityError(WRONG);
+    throw new QuantityError(QUANTITY_FORM);
   const { format, exponent } = readSuffix(suffix);
   const number = whole.replace(/^0+/, '') || '0';
   let unscaled = BigInt(number + fraction);

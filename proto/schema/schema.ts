@@ -81,6 +81,8 @@ export interface Message {
   /** By JSON name, those of inline structs included. */
   readonly properties: ReadonlyMap<string, Field>;
   readonly byNumber: ReadonlyMap<number, Field>;
+  /** For properties of inline structs, the names of those structs: Go's errors write `VolumeSource.nfs`. */
+  readonly embedded: ReadonlyMap<string, string>;
   /** Embeds TypeMeta: has `apiVersion` and `kind`. */
   readonly isKind: boolean;
 }
@@ -173,17 +175,25 @@ export class Schema {
     const { packageId, text, name } = this.#facts(id);
     const fields = text === '' ? [] : text.split('\n').map((line) => this.#field(line, packageId));
     const properties = new Map<string, Field>();
+    const embedded = new Map<string, string>();
     for (const field of fields) {
       if (!field.inline) properties.set(field.name, field);
-      else if (field.type.kind === 'message')
-        for (const [key, inner] of this.message(field.type.message).properties)
-          if (!properties.has(key)) properties.set(key, inner);
+      else if (field.type.kind === 'message') {
+        const inner = this.message(field.type.message);
+        for (const [key, property] of inner.properties) {
+          if (properties.has(key)) continue;
+          properties.set(key, property);
+          const deeper = inner.embedded.get(key);
+          embedded.set(key, deeper ? `${inner.name}.${deeper}` : inner.name);
+        }
+      }
     }
     return {
       id,
       name,
       fields,
       properties,
+      embedded,
       byNumber: new Map(fields.filter((f) => f.number > 0).map((f) => [f.number, f])),
       isKind: fields.some(
         (f) => f.inline && f.type.kind === 'message' && f.type.message === 'meta/v1.TypeMeta',

@@ -1,6 +1,7 @@
 import { kindOf, readScalar, ValueProblem } from '#proto/meta/decode/scalars.ts';
 import { joinPath, type StrictErrors } from '#proto/meta/decode/strict.ts';
 import { isObject, type JsonObject, setOwn } from '#proto/meta/own-property.ts';
+import { QUANTITY_FORM } from '#proto/meta/quantity.ts';
 import { isEmpty } from '#proto/schema/empty.ts';
 import type { Field, Message, Schema, Type } from '#proto/schema/schema.ts';
 
@@ -46,29 +47,21 @@ class Walk {
   }
 
   message(message: Message, value: JsonObject, at: Place): JsonObject {
-    if (this.#strict)
-      for (const key of Object.keys(value))
-        if (!message.properties.has(key)) this.#strict.unknown(joinPath(at.path, key));
-    const out: JsonObject = {};
-    for (const field of message.properties.values()) this.#field(out, message, field, value, at);
-    return out;
-  }
-
-  #field(out: JsonObject, message: Message, field: Field, from: JsonObject, at: Place): void {
-    const given = Object.hasOwn(from, field.name) ? from[field.name] : undefined;
-    if (given === undefined || given === null) {
-      const needed = message.isKind && (field.name === 'metadata' || field.name === 'spec');
-      if (!field.omitEmpty || needed) this.#fill(out, field);
-      return;
+    const given = new Map<Field, unknown>();
+    for (const key of Object.keys(value)) {
+      // In the order of the text: of several problems, the first is the one that is told.
+      const field = message.properties.get(key);
+      if (!field) this.#strict?.unknown(joinPath(at.path, key));
+      else if (value[key] !== null && value[key] !== undefined)
+        given.set(field, this.#value(field.type, value[key], within(message, field, at)));
     }
-    const place = {
-      struct: message.name,
-      fields: joinPath(at.fields, field.name),
-      path: joinPath(at.path, field.name),
-    };
-    const own = this.#value(field.type, given, place);
-    if (field.omitEmpty && isEmpty(field.type, own, true)) return;
-    out[field.name] = own;
+    const out: JsonObject = {};
+    for (const field of message.properties.values()) {
+      if (!given.has(field)) this.#fill(out, message, field);
+      else if (!field.omitEmpty || !isEmpty(field.type, given.get(field), true))
+        out[field.name] = given.get(field);
+    }
+    return out;
   }
 
   #value(type: Type, value: unknown, at: Place): unknown {
@@ -127,11 +120,16 @@ class Walk {
     throw mismatch(type, value, at);
   }
 
-  /** A field that is always written has Go's zero value; times and raw values have none in JSON. */
-  #fill(out: JsonObject, field: Field): void {
-    if (field.type.pointer) return;
-    const zero = this.#zero(field.type);
-    if (zero !== null) out[field.name] = zero;
+  /**
+   * A field that is always written has Go's zero value; times and raw values have none in JSON. Quantities
+   * are structs in Go, which omitempty never omits.
+   */
+  #fill(out: JsonObject, message: Message, { name, type, omitEmpty }: Field): void {
+    const needed = message.isKind && (name === 'metadata' || name === 'spec');
+    const struct = type.kind === 'scalar' && type.scalar === 'quantity';
+    if (type.pointer || (omitEmpty && !needed && !struct)) return;
+    const zero = this.#zero(type);
+    if (zero !== null) out[name] = zero;
   }
 
   #zero(type: Type): unknown {
@@ -161,10 +159,30 @@ const ZERO: Readonly<Record<string, unknown>> = {
   bytes: '',
 };
 
-function mismatch(type: Type, value: unknown, at: Place): TypeProblem {
-  const kind = typeof value === 'number' && /int/.test(type.go) ? `number ${value}` : kindOf(value);
+const within = (message: Message, { name }: Field, at: Place): Place => {
+  const embedded = message.embedded.get(name);
+  return {
+    struct: message.name,
+    fields: joinPath(at.fields, embedded ? `${embedded}.${name}` : name),
+    path: joinPath(at.path, name),
+  };
+};
+
+/** What Go's types with a reader of their own try to read, and so name in their errors. */
+const READ_AS: Readonly<Record<string, string>> = {
+  time: 'string',
+  microTime: 'string',
+  duration: 'string',
+  intOrString: 'int32',
+};
+
+function mismatch(type: Type, value: unknown, at: Place): Error {
+  const scalar = type.kind === 'scalar' ? type.scalar : '';
+  if (scalar === 'quantity') return new ValueProblem(QUANTITY_FORM);
+  const go = READ_AS[scalar] ?? type.go;
+  const kind = typeof value === 'number' && /^int/.test(go) ? `number ${value}` : kindOf(value);
   return new TypeProblem(
-    `json: cannot unmarshal ${kind} into Go struct field ${at.struct}.${at.fields} of type ${type.go}`,
+    `json: cannot unmarshal ${kind} into Go struct field ${at.struct}.${at.fields} of type ${go}`,
   );
 }
 
