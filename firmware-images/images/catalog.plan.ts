@@ -1,4 +1,4 @@
-import type { Entry, ImageSpec } from './oci.plan.ts';
+import { ascii, type Entry, type ImageSpec } from './oci.plan.ts';
 
 /** As Go and the OCI specification call them. */
 export type Architecture = 'amd64' | 'arm64';
@@ -52,8 +52,6 @@ export const IMAGES: readonly ImageRecipe[] = [
   hello('2', { GREETING: '"Hello again, from a newer version!"' }),
 ];
 
-const text = new TextEncoder();
-
 /** A shell image for tests, from a static busybox of the machine's own architecture. */
 export function planBusyboxImage(
   binary: Uint8Array,
@@ -80,14 +78,14 @@ export function planBusyboxImage(
       {
         path: 'etc/passwd',
         kind: 'file',
-        content: text.encode(
+        content: ascii(
           'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000:app:/home:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n',
         ),
       },
       {
         path: 'etc/group',
         kind: 'file',
-        content: text.encode('root:x:0:\napp:x:1000:\nnogroup:x:65534:\n'),
+        content: ascii('root:x:0:\napp:x:1000:\nnogroup:x:65534:\n'),
       },
     ],
   };

@@ -31,8 +31,16 @@ export interface ImageSpec {
 /** Hexadecimal SHA-256; hashing comes in as an argument so that this file stays pure. */
 export type Sha256 = (bytes: Uint8Array) => string;
 
-const utf8 = new TextEncoder();
-const json = (value: unknown): Uint8Array => utf8.encode(JSON.stringify(value));
+/** The bytes of plain ASCII text: all that these images need, and no platform's encoder. */
+export function ascii(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => {
+    const code = character.charCodeAt(0);
+    if (character.length > 1 || code > 127) throw new Error(`"${text}" is not plain ASCII`);
+    return code;
+  });
+}
+
+const json = (value: unknown): Uint8Array => ascii(JSON.stringify(value));
 
 /** The bytes of an OCI layout archive with this one image. */
 export function planImage(spec: ImageSpec, sha256: Sha256): Uint8Array {
@@ -75,7 +83,7 @@ export function planImage(spec: ImageSpec, sha256: Sha256): Uint8Array {
     ],
   });
   return planTar([
-    { path: 'oci-layout', kind: 'file', content: utf8.encode('{"imageLayoutVersion":"1.0.0"}') },
+    { path: 'oci-layout', kind: 'file', content: ascii('{"imageLayoutVersion":"1.0.0"}') },
     { path: 'index.json', kind: 'file', content: index },
     { path: 'blobs', kind: 'directory' },
     { path: 'blobs/sha256', kind: 'directory' },
@@ -105,7 +113,7 @@ export function planTar(entries: readonly Entry[]): Uint8Array {
 function header(entry: Entry, size: number): Uint8Array {
   const block = new Uint8Array(BLOCK);
   const put = (at: number, text: string, room: number) => {
-    const bytes = utf8.encode(text);
+    const bytes = ascii(text);
     if (bytes.length > room) throw new Error(`"${text}" does not fit a tar header`);
     block.set(bytes, at);
   };
