@@ -54,8 +54,10 @@ export function stampNew(api: Api, object: KubeObject): void {
 export function keepIdentity(object: KubeObject, old: KubeObject): void {
   const meta = object.metadata;
   delete meta.selfLink;
-  const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation } = old.metadata;
-  Object.assign(meta, { uid, creationTimestamp });
+  const { uid, creationTimestamp, resourceVersion } = old.metadata;
+  const { deletionTimestamp, deletionGracePeriodSeconds, generation } = old.metadata;
+  // The revision that this replaces: it has been compared before, and the write sets the next.
+  Object.assign(meta, { uid, creationTimestamp, resourceVersion });
   for (const [key, value] of Object.entries({ deletionTimestamp, deletionGracePeriodSeconds, generation })) {
     if (value === undefined) delete meta[key as 'generation'];
     else Object.assign(meta, { [key]: value });

@@ -1,0 +1,27 @@
+import { unauthorized } from '#proto/meta/status-error.ts';
+import type { Authenticator, Credentials, UserInfo } from '#server/apiserver/authn/authenticator.ts';
+
+/**
+ * Client certificates: the common name is the user, the organizations are its groups. Only what the TLS layer verified
+ * against our CA counts. One of another CA, or an expired one, is as good as none: another credential of the same
+ * request may hold. Rule: upstream's `CommonNameUserConversion`.
+ */
+export class ClientCertificateAuthenticator implements Authenticator {
+  async authenticate({ socket }: Credentials): Promise<UserInfo | undefined> {
+    if (!socket?.authorized) return undefined;
+    const { subject, raw, ext_key_usage: usages } = socket.getPeerCertificate();
+    if (!raw) return undefined;
+    // TLS verifies the chain for clients only where a usage is named; one for servers alone is no login.
+    if (usages && !usages.includes(CLIENT_AUTH)) throw unauthorized();
+    const name = single(subject.CN);
+    if (!name) throw unauthorized();
+    const groups = [subject.O ?? []].flat();
+    return { name, groups: [...new Set([...groups, 'system:authenticated'])] };
+  }
+}
+
+const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
+
+/** Two common names would let two readers see two users. */
+const single = (name: string | string[] | undefined): string | undefined =>
+  Array.isArray(name) ? undefined : name;
