@@ -226,7 +226,7 @@ describe('pods on a board', () => {
   it('ends a pod whose work is done, and keeps its containers for their logs', async () => {
     await wish(aPod({ restartPolicy: 'Never', containers: [aContainer({ command: ['true'] })] }));
     await pass(5);
-    expect(status()?.phase).toBe('Succeeded');
+    expect(status()).toMatchObject({ phase: 'Succeeded', podIP: '10.42.0.2' });
     expect(status()?.conditions).toContainEqual(
       expect.objectContaining({ type: 'Ready', status: 'False', reason: 'PodCompleted' }),
     );

@@ -17,6 +17,7 @@ const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 10_000;
 /** Sandboxes and containers being started at a time: more makes each slower on a board, not the sum faster. */
 const STARTS = 4;
+const SETTLE_MS = [10, 20, 50, 100, 250, 1000, 5000];
 
 export interface Pods {
   /** Ends a pod as failed: for whoever watches over the board's memory and disk. */
@@ -119,15 +120,31 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
   });
   const seen = new Map<string, string>();
 
+  /** The runtime tells of an end before its own list does: looks again until it agrees. */
+  const settled = async (id: string): Promise<void> => {
+    for (const waitMs of SETTLE_MS) {
+      await clock.sleep(waitMs, signal);
+      const listing = await context.view.list();
+      const live = [...listing.values()].some(
+        ({ sandboxes, containers }) =>
+          containers.some((c) => c.id === id && c.state === 'running') ||
+          sandboxes.some((s) => s.id === id && s.ready),
+      );
+      moved();
+      if (!live) return;
+    }
+  };
+
   const watchRuntime = async (): Promise<void> => {
     let retryMs = FIRST_RETRY_MS;
     while (!signal.aborted) {
       try {
         const events = runtime.events(signal);
         moved();
-        for await (const _ of events) {
+        for await (const event of events) {
           retryMs = FIRST_RETRY_MS;
           moved();
+          if (event.type === 'exited') void settled(event.containerId).catch(() => undefined);
         }
       } catch (err) {
         if (!signal.aborted) log.debug('runtime events ended', { err });

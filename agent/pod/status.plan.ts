@@ -34,7 +34,10 @@ export function podStatus(s: Snapshot): PodStatus {
   const [init, app, ephemeral] = [of('init', 'sidecar'), of('app'), of('ephemeral')];
 
   const phase = phaseOf(s, lifecycle, app, initialized);
-  const ips = s.pod.spec.hostNetwork ? (sandbox?.ready ? s.hostIps : []) : (sandbox?.ips ?? []);
+  const now = s.pod.spec.hostNetwork ? (sandbox?.ready ? s.hostIps : []) : (sandbox?.ips ?? []);
+  // A pod that has ended keeps the address that it had, for whoever reads its story.
+  const before = (s.previous?.podIPs ?? []).flatMap(({ ip }) => (ip ? [ip] : []));
+  const ips = now.length === 0 && lifecycle.type === 'end' ? before : now;
   const ending = lifecycle.type === 'end' ? lifecycle : undefined;
   return {
     observedGeneration: s.pod.metadata.generation,
