@@ -107,7 +107,8 @@ export class PodWorker {
 
   /** Resolves when nothing of the pod is left, or on abort. */
   async run(signal: AbortSignal): Promise<void> {
-    signal.addEventListener('abort', () => this.#wakeUp?.(), { once: true });
+    const aborted = (): void => this.#wakeUp?.();
+    signal.addEventListener('abort', aborted, { once: true });
     try {
       while (!signal.aborted && !this.#memory.gone) {
         this.#awake = false;
@@ -115,6 +116,7 @@ export class PodWorker {
         if (waitMs !== 0) await this.#sleep(waitMs, signal);
       }
     } finally {
+      signal.removeEventListener('abort', aborted);
       this.#prober.stop();
     }
   }

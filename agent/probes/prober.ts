@@ -9,6 +9,7 @@ import type { Container, EphemeralContainer, Probe } from '#proto/schema/generat
 import {
   firstDelayMs,
   initialState,
+  type Outcome,
   type ProbeKind,
   type ProbeState,
   periodMs,
@@ -131,7 +132,9 @@ export class Prober {
   async #once(watched: Watched, kind: ProbeKind, probe: Probe): Promise<void> {
     const { runtime, changed, unhealthy } = this.#options;
     const { target, states, abort } = watched;
-    const outcome = await runProbe(runtime, target, probe);
+    const outcome = await runProbe(runtime, target, probe).catch(
+      (err: unknown): Outcome => ({ type: 'error', message: String(err) }),
+    );
     if (abort.signal.aborted) return;
     const name = target.spec.name;
     if (outcome.type === 'failure') unhealthy(name, `${WORD[kind]} probe failed: ${outcome.message}`);
