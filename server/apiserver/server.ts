@@ -33,7 +33,8 @@ import type { Store } from '#server/store/store.ts';
 export interface ApiServerDeps {
   readonly store: Store;
   readonly resources: readonly Resource[];
-  readonly strategyOf: (resource: Resource) => Strategy;
+  /** By `group/plural`: see server/registry/index.ts. */
+  readonly strategies: ReadonlyMap<string, Strategy>;
   readonly admission: readonly AdmissionPlugin[];
   readonly authenticators: readonly Authenticator[];
   readonly authorizer: Authorizer;
@@ -68,6 +69,8 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
+const NO_STRATEGY: Strategy = {};
+
 /** The API server, put together. It reads from top to bottom: what a request passes on its way. */
 export function createApiServer(deps: ApiServerDeps): ApiServer {
   const { store, authorizer, log, streams } = deps;
@@ -82,7 +85,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   const api: Api = {
     store,
     resources: new ResourceIndex(deps.resources),
-    strategyOf: deps.strategyOf,
+    strategyOf: (resource) => deps.strategies.get(`${resource.group}/${resource.plural}`) ?? NO_STRATEGY,
     codec: createSchemaCodec(),
     admission: deps.admission,
     services: allocator,

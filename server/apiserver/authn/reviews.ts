@@ -1,0 +1,59 @@
+import { StatusError } from '#proto/meta/status-error.ts';
+import type {
+  SelfSubjectReview,
+  TokenReview,
+  TokenReviewStatus,
+  UserInfo as WireUser,
+} from '#proto/schema/generated/authentication-v1.ts';
+import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
+import type { BootstrapTokenAuthenticator } from '#server/apiserver/authn/bootstrap-token.ts';
+import type { ServiceAccountTokens } from '#server/apiserver/authn/service-account-tokens.ts';
+import { parseToken } from '#server/tokens/token-format.ts';
+
+/** A user as reviews write it. */
+export function wireUser(user: UserInfo): WireUser {
+  const extra = Object.entries(user.extra ?? {}).map(([key, values]) => [key, [...values]] as const);
+  return {
+    username: user.name,
+    ...(user.uid ? { uid: user.uid } : {}),
+    groups: [...user.groups],
+    ...(extra.length > 0 ? { extra: Object.fromEntries(extra) } : {}),
+  };
+}
+
+/** `kubectl auth whoami`. */
+export const reviewSelf = (review: SelfSubjectReview, user: UserInfo): SelfSubjectReview => ({
+  ...review,
+  status: { userInfo: wireUser(user) },
+});
+
+/** Whose token is it? A bad token is an answer, not an error. */
+export function reviewToken(
+  deps: { readonly tokens: ServiceAccountTokens; readonly bootstrap: BootstrapTokenAuthenticator },
+  review: TokenReview,
+): TokenReview {
+  return { ...review, status: statusOf(deps, review) };
+}
+
+function statusOf(
+  { tokens, bootstrap }: Parameters<typeof reviewToken>[0],
+  { spec }: TokenReview,
+): TokenReviewStatus {
+  const token = spec?.token ?? '';
+  if (token === '')
+    throw new StatusError('BadRequest', 'token is required for TokenReview in authentication');
+  const wanted = spec?.audiences?.length ? spec.audiences : [tokens.issuer];
+  try {
+    if (parseToken(token)) {
+      const audiences = wanted.filter((audience) => audience === tokens.issuer);
+      if (audiences.length === 0) return { authenticated: false, error: 'invalid bearer token' };
+      return { authenticated: true, user: wireUser(bootstrap.check(token)), audiences };
+    }
+    const { user, audiences } = tokens.check(token, wanted);
+    return { authenticated: true, user: wireUser(user), audiences };
+  } catch (err) {
+    if (err instanceof StatusError && err.code === 401)
+      return { authenticated: false, error: 'invalid bearer token' };
+    throw err;
+  }
+}
