@@ -8,6 +8,8 @@ import { runSandbox } from './run-sandbox.ts';
 import { startContainer } from './start-container.ts';
 import type { Step, StepOf } from './step.ts';
 
+const STOP_RETRY_MS = 1000;
+
 type Executors = { readonly [T in Step['type']]: (step: StepOf<T>, hands: Hands) => Promise<void> };
 
 const EXECUTORS: Executors = {
@@ -37,7 +39,10 @@ const EXECUTORS: Executors = {
     memory.stopping.set(step.id, context.clock.now() + step.graceSeconds * 1000);
     if (!again) hands.event('Normal', 'Killing', step.message, step.container);
     void stopContainer(step, hands, again)
-      .catch((err: unknown) => context.log.warn('container not stopped', { container: step.id, err }))
+      .catch((err: unknown) => {
+        context.log.warn('container not stopped', { container: step.id, err });
+        return context.clock.sleep(STOP_RETRY_MS, hands.signal).catch(() => undefined);
+      })
       .finally(() => {
         memory.stopping.delete(step.id);
         hands.wake();
