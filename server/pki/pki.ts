@@ -110,12 +110,9 @@ function openLeaf(files: PkiFiles, ca: Issuer, now: number, name: string, leaf: 
   const key = files.key(`${name}.key`);
   const stored = files.read(`${name}.crt`);
   const certificate = stored === undefined ? undefined : readCertificate(stored);
-  const usable =
-    certificate?.publicKey.equals(publicOf(key)) &&
-    certificate.verify(publicOf(ca.key)) &&
-    !isDue(certificate, now) &&
-    sameNames(certificate.subjectAltName, leaf.alternativeNames);
-  if (usable) return { cert: toPem('CERTIFICATE', certificate.raw), key: keyToPem(key) };
+  if (certificate && isUsable(certificate, key, ca, now) && isFor(certificate, leaf)) {
+    return { cert: toPem('CERTIFICATE', certificate.raw), key: keyToPem(key) };
+  }
   const fresh = toPem(
     'CERTIFICATE',
     issueCertificate(ca, {
@@ -128,6 +125,14 @@ function openLeaf(files: PkiFiles, ca: Issuer, now: number, name: string, leaf: 
   files.write(`${name}.crt`, fresh);
   return { cert: fresh, key: keyToPem(key) };
 }
+
+const isUsable = (certificate: X509Certificate, key: KeyObject, ca: Issuer, now: number): boolean =>
+  certificate.publicKey.equals(publicOf(key)) &&
+  certificate.verify(publicOf(ca.key)) &&
+  !isDue(certificate, now);
+
+const isFor = (certificate: X509Certificate, leaf: Leaf): boolean =>
+  sameNames(certificate.subjectAltName, leaf.alternativeNames);
 
 const publicOf = (key: KeyObject): KeyObject => createPublicKey(key);
 
