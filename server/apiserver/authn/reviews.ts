@@ -12,7 +12,10 @@ import { parseToken } from '#server/tokens/token-format.ts';
 
 /** A user as reviews write it. */
 export function wireUser(user: UserInfo): WireUser {
-  const extra = Object.entries(user.extra ?? {}).map(([key, values]) => [key, [...values]] as const);
+  const extra = Object.entries(user.extra ?? {}).map(([key, values]): [string, string[]] => [
+    key,
+    [...values],
+  ]);
   return {
     username: user.name,
     ...(user.uid ? { uid: user.uid } : {}),
