@@ -4,7 +4,7 @@ import { services } from '#proto/api/core/services.ts';
 import { endpointslices } from '#proto/api/discovery/endpointslices.ts';
 import type { Resource } from '#proto/api/resource.ts';
 import type { KubeObject, ObjectKey } from '#proto/meta/object.ts';
-import { isAlreadyExists, isNotFound } from '#proto/meta/status-error.ts';
+import { isNotFound } from '#proto/meta/status-error.ts';
 import type { Endpoints, Namespace, Service } from '#proto/schema/generated/core-v1.ts';
 import type { EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
 import type { ApiClient } from '#server/client/client.ts';
@@ -70,15 +70,18 @@ const sliceOf = ({ advertiseAddress, port }: SystemObjects): EndpointSlice => ({
   ports: [{ name: 'https', port, protocol: 'TCP' }],
 });
 
+/** Looks first: at a restart its own address would be refused to the Service as taken. */
 async function ensure<T extends KubeObject>(
   client: ApiClient,
   resource: Resource<T>,
   object: T,
 ): Promise<void> {
+  const { name = '', namespace } = object.metadata;
   try {
-    await client.create(resource, object);
+    await client.get(resource, { name, namespace });
   } catch (err) {
-    if (!isAlreadyExists(err)) throw err;
+    if (!isNotFound(err)) throw err;
+    await client.create(resource, object);
   }
 }
 
