@@ -133,6 +133,20 @@ describe('over HTTPS', () => {
     expect(warned.headers['warning']).toBe('299 - "unknown field \\"spex\\""');
   });
 
+  test('what is compressed already is sent as it is', async () => {
+    const body = Buffer.alloc(200_000, 1);
+    const page = {
+      kind: 'bytes',
+      code: 200,
+      contentType: 'x/y',
+      headers: { 'content-encoding': 'gzip' },
+      body,
+    } as const;
+    const { send } = await start({ extras: [({ path }) => (path === '/page' ? page : undefined)] });
+    const reply = await send('GET', '/page', { headers: { 'accept-encoding': 'gzip' } });
+    expect(reply.body.equals(body)).toBe(true);
+  });
+
   test('a watch ends at its timeout and says what it saw', async () => {
     const { send } = await start();
     await send('POST', CONFIG_MAPS, { body: aMap('a') });

@@ -17,7 +17,7 @@ export interface ListenOptions {
 }
 
 /** How long `close` waits for what is being answered. */
-const GRACE_MS = 5_000;
+const GRACE_MS = 2_000;
 /** A client that opens a connection and says nothing holds it this long. */
 const HEADERS_MS = 30_000;
 

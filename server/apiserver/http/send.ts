@@ -70,7 +70,7 @@ async function sendBytes(
 ): Promise<void> {
   const headers = headersOf(answer);
   let { body } = answer;
-  if (body.length >= GZIP_BYTES && /\bgzip\b/.test(acceptEncoding ?? '')) {
+  if (!headers['content-encoding'] && body.length >= GZIP_BYTES && /\bgzip\b/.test(acceptEncoding ?? '')) {
     body = await gzipAsync(body, { level: constants.Z_BEST_SPEED });
     headers['content-encoding'] = 'gzip';
     headers['vary'] = 'Accept-Encoding';
