@@ -15,7 +15,8 @@ export interface RotationLimits {
 
 /** Upstream's defaults. */
 export const DEFAULT_ROTATION: RotationLimits = { maxBytes: 10 * 1024 * 1024, maxFiles: 5 };
-const PERIOD_MS = 10_000;
+/** A log may grow beyond its bound for this long: asking the runtime more often would cost a board at rest. */
+const PERIOD_MS = 30_000;
 
 export interface RunningLog {
   readonly containerId: string;
@@ -45,9 +46,9 @@ export class LogRotator {
   }
 
   /** Until the signal. */
-  async run(running: () => readonly RunningLog[], signal: AbortSignal): Promise<void> {
+  async run(running: () => Promise<readonly RunningLog[]>, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      for (const log of running()) {
+      for (const log of await running().catch(() => [])) {
         await this.rotate(log).catch((err: unknown) => {
           this.#log.warn('container log not rotated', { path: log.path, err });
         });

@@ -1,0 +1,136 @@
+import { X509Certificate } from 'node:crypto';
+import { connect, type DetailedPeerCertificate } from 'node:tls';
+import { ChannelCredentials, status as grpcStatus, type ServiceError } from '@grpc/grpc-js';
+import { type JoinResponse, LinkClient } from '#proto/agent/generated/link.ts';
+import { parseJoinToken } from '#proto/agent/join-token.ts';
+import type { HostPort } from '#proto/config/options.ts';
+import { caHash } from '#proto/pki/key.ts';
+import { toPem } from '#proto/pki/pem.ts';
+import type { Identity, IdentityStore } from './identity.ts';
+
+/** A refusal that trying again does not change: the message says what to do. */
+export class JoinRefused extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'JoinRefused';
+  }
+}
+
+const CONNECT_MS = 10_000;
+
+/** Every certificate that the server shows is for this name too, so that its address may change. */
+export const SERVER_NAME = 'kubernetes';
+
+/** A client of the link: with the board's certificate, or without one to join. */
+export function connectLink(link: HostPort, ca: string, identity?: Identity): LinkClient {
+  const host = link.host.includes(':') ? `[${link.host}]` : link.host;
+  const credentials = ChannelCredentials.createSsl(
+    Buffer.from(ca),
+    identity ? Buffer.from(identity.key) : null,
+    identity ? Buffer.from(identity.certificate) : null,
+  );
+  return new LinkClient(`${host}:${link.port}`, credentials, {
+    'grpc.ssl_target_name_override': SERVER_NAME,
+    'grpc.default_authority': SERVER_NAME,
+    'grpc.keepalive_time_ms': 20_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.max_receive_message_length': 8 * 1024 * 1024,
+    // Reconnecting is ours to time: a new client each attempt.
+    'grpc.enable_retries': 0,
+  });
+}
+
+/** Proves the token, gets a certificate. Throws {@link JoinRefused} where no attempt can succeed. */
+export async function joinCluster(options: {
+  link: HostPort;
+  token: string;
+  nodeName: string;
+  store: IdentityStore;
+}): Promise<Identity> {
+  const { link, token: joinToken, nodeName, store } = options;
+  const { token, caPin } = parseJoinToken(joinToken);
+  if (!caPin)
+    throw new JoinRefused(
+      'the token carries no pin of the cluster CA: use the whole text that "coracle token create" prints, with the part behind the @',
+    );
+  const ca = await pinnedCa(link, caPin);
+  const client = connectLink(link, toPem('CERTIFICATE', ca));
+  try {
+    const answer = await call(client, { token, nodeName, csr: store.csr() });
+    return store.save(answer.certificate, answer.ca);
+  } finally {
+    client.close();
+  }
+}
+
+/** Another certificate for the same board, over the link that the old one opened. */
+export async function renewCertificate(
+  client: LinkClient,
+  nodeName: string,
+  store: IdentityStore,
+): Promise<Identity> {
+  const answer = await call(client, { token: '', nodeName, csr: store.csr() });
+  return store.save(answer.certificate, answer.ca);
+}
+
+function call(
+  client: LinkClient,
+  request: { token: string; nodeName: string; csr: Uint8Array },
+): Promise<JoinResponse> {
+  return new Promise((resolve, reject) => {
+    const deadline = Date.now() + CONNECT_MS;
+    client.join(request, undefined as never, { deadline }, (err: ServiceError | null, answer) => {
+      if (!err) resolve(answer);
+      else if (FINAL.has(err.code))
+        reject(new JoinRefused(`the server refuses to let this board join: ${err.details}`, err));
+      else reject(err);
+    });
+  });
+}
+
+const FINAL: ReadonlySet<number> = new Set([
+  grpcStatus.INVALID_ARGUMENT,
+  grpcStatus.UNAUTHENTICATED,
+  grpcStatus.PERMISSION_DENIED,
+  grpcStatus.ALREADY_EXISTS,
+]);
+
+/** The CA that the server shows behind its certificate, if its key has the pin. DER. */
+function pinnedCa(link: HostPort, pin: string): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    // Nothing is trusted yet: what is shown is only believed once it has the pin.
+    const socket = connect({
+      ...link,
+      servername: SERVER_NAME,
+      rejectUnauthorized: false,
+      ALPNProtocols: ['h2'],
+    });
+    socket.setTimeout(CONNECT_MS, () =>
+      socket.destroy(new Error(`no answer from ${link.host}:${link.port}`)),
+    );
+    socket.once('error', reject);
+    socket.once('secureConnect', () => {
+      const leaf = socket.getPeerCertificate(true);
+      socket.destroy();
+      const shown = chainOf(leaf).map((certificate) => certificate.raw);
+      const ca = shown.find((der) => caHash(der) === `sha256:${pin}`);
+      if (!ca) {
+        reject(
+          new JoinRefused(
+            `the server at ${link.host}:${link.port} is of another cluster than the token: its CA has another pin. Make a token on the right server.`,
+          ),
+        );
+      } else if (!new X509Certificate(leaf.raw).verify(new X509Certificate(ca).publicKey)) {
+        reject(
+          new JoinRefused(`the certificate of ${link.host}:${link.port} is not of the CA that it shows`),
+        );
+      } else resolve(ca);
+    });
+  });
+}
+
+function chainOf(leaf: DetailedPeerCertificate): DetailedPeerCertificate[] {
+  const chain: DetailedPeerCertificate[] = [];
+  for (let at = leaf; at?.raw && !chain.includes(at); at = at.issuerCertificate) chain.push(at);
+  return chain;
+}

@@ -1,0 +1,242 @@
+/**
+ * The agent, put together. What runs Pods does not wait for the server: desired state is on the board's disk, and the
+ * link is one more part beside the others, that comes and goes.
+ */
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { totalmem } from 'node:os';
+import { join } from 'node:path';
+import type { HostPort } from '#proto/config/options.ts';
+import { type Clock, systemClock } from '#proto/meta/clock.ts';
+import { createLogger, type Logger } from '#proto/meta/log.ts';
+import { VERSION } from '#proto/version.ts';
+import { importBundledImages } from './images/bundled.ts';
+import { Images } from './images/images.ts';
+import { reconnectDelayMs } from './link/backoff.plan.ts';
+import { ClusterInfoFile } from './link/cluster-info.ts';
+import { DesiredStore } from './link/desired-store.ts';
+import { type Identity, IdentityStore, isRenewalDue } from './link/identity.ts';
+import { connectLink, JoinRefused, joinCluster, renewCertificate } from './link/join.ts';
+import { Link } from './link/session.ts';
+import { serveStream } from './link/streams.ts';
+import { openPodLog } from './logs/open-pod-log.ts';
+import { LogRotator } from './logs/rotate-logs.ts';
+import { runningLogs } from './logs/running-logs.ts';
+import { writeCniConfig } from './net/cni-config.ts';
+import { addressTowards, firstAddress } from './node/addresses.ts';
+import { readInventory } from './node/inventory.ts';
+import { NodeMetrics } from './node/metrics.ts';
+import { startNode } from './node/node.ts';
+import { boardSampler } from './node/sampler.ts';
+import type { AgentOptions } from './options.ts';
+import { parseResolvConf } from './pod/dns.plan.ts';
+import { startPods } from './pod/pods.ts';
+import { openCgroups } from './runtime/cgroup/open.ts';
+import { PodCgroupTree } from './runtime/cgroup/pod-cgroups.ts';
+import { openContainerd, runDirOf } from './runtime/containerd/open.ts';
+import { LinuxMounter } from './volumes/mounter.ts';
+import { Volumes } from './volumes/volumes.ts';
+
+const SANDBOX_IMAGE = 'coracle.local/pause:1';
+const LOGS_DIR = '/var/log/pods';
+const RENEWAL_CHECK_MS = 6 * 60 * 60_000;
+
+/** Runs until SIGTERM or SIGINT. Containers go on running after it. */
+export async function main(options: AgentOptions): Promise<void> {
+  const log = createLogger(options.logLevel);
+  const clock = systemClock;
+  const stop = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort(new Error(name)));
+  const { signal } = stop;
+
+  const { dataDir, nodeName } = options;
+  const own = join(dataDir, 'agent');
+  const link = linkOf(options);
+  const identities = new IdentityStore(join(own, 'pki'), nodeName);
+  let identity = identities.load() ?? (await joinWithPatience(options, link, identities, clock, log, signal));
+  if (!identity) return;
+
+  const desired = DesiredStore.open({ folder: join(own, 'desired'), nodeName, log });
+  const clusterInfo = new ClusterInfoFile(join(own, 'cluster.json'));
+  const address = options.nodeIp || (await addressTowards(link.host, link.port)) || firstAddress();
+  const hostIps = (): readonly string[] => (address ? [address] : []);
+
+  const { runtime, socketPath, cniConfDir, ipamDir } = await openContainerd(
+    {
+      socketPath: options.containerd,
+      dataDir,
+      sandboxImage: SANDBOX_IMAGE,
+      path: process.env['PATH'] ?? '',
+      clock,
+      log,
+    },
+    signal,
+  );
+
+  const session = new Link({
+    connect: () => connectLink(link, identity?.ca ?? '', identity),
+    nodeName,
+    bootId: randomUUID(),
+    version: VERSION,
+    desired,
+    onOpenStream: (request, client) =>
+      serveStream(request, client, {
+        runtime,
+        openLog: (wanted, until) => openPodLog({ runtime, desired, logsDir: LOGS_DIR, clock }, wanted, until),
+        log,
+      }),
+    onWelcome: (welcome) => clusterInfo.set(welcome),
+    clock,
+    random: Math.random,
+    log,
+  });
+  const linked = session.run(signal);
+
+  const podNetwork = async (): Promise<void> => {
+    const { podCIDR, podCIDRs } = desired.node()?.spec ?? {};
+    const ranges = podCIDRs ?? (podCIDR ? [podCIDR] : []);
+    if (ranges.length > 0 && (await writeCniConfig(cniConfDir, { podCidrs: ranges, ipamDir })))
+      log.info('pod network configured', { podCIDR: ranges.join(',') });
+  };
+  desired.onChange((plural) => {
+    if (plural === 'nodes')
+      podNetwork().catch((err: unknown) => log.error('pod network not configured', { err }));
+  });
+  await podNetwork();
+  await importBundledImages({
+    folder: options.imagesDir || bundledImages(),
+    socketPath,
+    runtime,
+    stateFile: join(own, 'images.json'),
+    log,
+  });
+
+  const inventory = await readInventory(dataDir);
+  const volumes = new Volumes({
+    state: desired,
+    cluster: session,
+    clock,
+    mounter: new LinuxMounter(),
+    dataDir,
+    memoryDir: join(runDirOf(dataDir), 'volumes'),
+  });
+  await volumes.start();
+  const metrics = new NodeMetrics();
+  const node = startNode(
+    {
+      runtime,
+      desired,
+      cluster: session,
+      clock,
+      log,
+      nodeName,
+      inventory,
+      sampler: boardSampler(clock, dataDir),
+      metrics,
+      hostIps,
+    },
+    signal,
+  );
+  const pods = startPods(
+    {
+      runtime,
+      desired,
+      cluster: session,
+      clock,
+      log,
+      nodeName,
+      volumes,
+      cgroups: new PodCgroupTree(await openCgroups()),
+      images: new Images({ runtime, state: desired, clock }),
+      hostIps,
+      clusterDns: () => {
+        const info = clusterInfo.current;
+        return info && { server: info.clusterDns, domain: info.clusterDomain };
+      },
+      hostDns: async () => parseResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => '')),
+      hostHosts: () => readFile('/etc/hosts', 'utf8').catch(() => '127.0.0.1 localhost\n'),
+      allocatable: () => desired.node()?.status?.allocatable ?? {},
+      memoryCapacityBytes: totalmem(),
+      podsDir: join(dataDir, 'pods'),
+      logsDir: LOGS_DIR,
+      seccompDir: join(dataDir, 'seccomp'),
+    },
+    signal,
+  );
+  const rotating = new LogRotator({ runtime, clock, log }).run(() => runningLogs(runtime, LOGS_DIR), signal);
+
+  const renewing = every(RENEWAL_CHECK_MS, clock, signal, async () => {
+    if (!identity || !session.connected || !isRenewalDue(identity.certificate, clock.now())) return;
+    const client = connectLink(link, identity.ca, identity);
+    try {
+      identity = await renewCertificate(client, nodeName, identities);
+      log.info('certificate renewed', { node: nodeName });
+    } catch (err) {
+      log.warn('the certificate could not be renewed, later again', { err });
+    } finally {
+      client.close();
+    }
+  });
+
+  await Promise.allSettled([linked, node.done, pods.done, rotating, renewing]);
+  runtime[Symbol.dispose]();
+  log.info('agent stopped, containers go on');
+}
+
+/** Proves the token, as often as it takes while the server is away. Undefined when the agent was told to stop meanwhile. */
+async function joinWithPatience(
+  options: AgentOptions,
+  link: HostPort,
+  store: IdentityStore,
+  clock: Clock,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<Identity | undefined> {
+  const { token, nodeName } = options;
+  if (!token)
+    throw new Error(
+      'this board has not joined a cluster yet: --token is needed, "coracle token create" on the server makes one',
+    );
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    try {
+      const identity = await joinCluster({ link, token, nodeName, store });
+      log.info('joined the cluster', { node: nodeName, server: `${link.host}:${link.port}` });
+      return identity;
+    } catch (err) {
+      if (err instanceof JoinRefused) throw err;
+      const delayMs = reconnectDelayMs(attempt, Math.random());
+      if (attempt === 0)
+        log.warn('the server can not be reached yet', { server: `${link.host}:${link.port}`, err });
+      await clock.sleep(delayMs, signal).catch(() => {});
+    }
+  }
+  return undefined;
+}
+
+/** Boards connect on the port after that of the API, unless told otherwise. */
+function linkOf(options: AgentOptions): HostPort {
+  if (options.serverLink) return options.serverLink;
+  if (!options.server) throw new Error('--server is needed: https://HOST:PORT of the server to join');
+  const { hostname, port } = new URL(options.server);
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || '443') + 1 };
+}
+
+/** Beside the bundle; in the source tree, where the build puts them. */
+function bundledImages(): string {
+  const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
+  const beside = join(import.meta.dirname, 'images', architecture);
+  return existsSync(beside) ? beside : join(import.meta.dirname, '../dist/images', architecture);
+}
+
+async function every(
+  ms: number,
+  clock: Clock,
+  signal: AbortSignal,
+  work: () => Promise<void>,
+): Promise<void> {
+  while (!signal.aborted) {
+    await work();
+    await clock.sleep(ms, signal).catch(() => {});
+  }
+}

@@ -1,0 +1,22 @@
+import { createSocket } from 'node:dgram';
+import { networkInterfaces } from 'node:os';
+
+/** The address that this board has towards `host`: what the kernel would send from. Nothing is sent. */
+export function addressTowards(host: string, port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+    const done = (address: string | undefined): void => {
+      socket.close();
+      resolve(address);
+    };
+    socket.once('error', () => done(undefined));
+    socket.connect(port, host, () => done(socket.address().address));
+  });
+}
+
+/** The first address of a network interface that is not loopback. */
+export function firstAddress(): string | undefined {
+  return Object.values(networkInterfaces())
+    .flat()
+    .find((address) => address && !address.internal && address.family === 'IPv4')?.address;
+}
