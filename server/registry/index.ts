@@ -124,11 +124,24 @@ import {
 import { storageClass } from '#server/registry/storage/storage-class.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
 
-/** Ties a strategy to its kind; the type of the object is checked here and given up in the map. */
-const bind = <T extends KubeObject>(resource: Resource<T>, strategy: Strategy<T>): [string, Strategy] => [
-  `${resource.group}/${resource.plural}`,
-  strategy as unknown as Strategy,
-];
+/**
+ * Ties a strategy to its kind; the type of the object is checked here and given up in the map. Kinds with a
+ * status begin with an empty one whatever a client sent, then the strategy fills it; Nodes alone bring theirs.
+ */
+function bind<T extends KubeObject>(resource: Resource<T>, strategy: Strategy<T>): [string, Strategy] {
+  const id = `${resource.group}/${resource.plural}`;
+  const hasStatus = resource.subresources?.some((subresource) => subresource.name === 'status') ?? false;
+  const bound: Strategy<T> = hasStatus && id !== '/nodes' ? withEmptyStatus(strategy) : strategy;
+  return [id, bound as unknown as Strategy];
+}
+
+const withEmptyStatus = <T extends KubeObject>(strategy: Strategy<T>): Strategy<T> => ({
+  ...strategy,
+  prepareForCreate: (object, context) => {
+    (object as { status?: unknown }).status = {};
+    strategy.prepareForCreate?.(object, context);
+  },
+});
 
 /**
  * What is particular to each stored kind, by `group/plural`; the core group's begin with the slash: `/pods`.

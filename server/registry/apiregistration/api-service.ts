@@ -9,9 +9,6 @@ export const apiService: Strategy<APIService> = {
   applyDefaults: ({ spec }) => {
     if (spec?.service) spec.service.port ??= 443;
   },
-  prepareForCreate: (object) => {
-    object.status = {};
-  },
   validate: ({ metadata, spec }) => {
     const errors: FieldError[] = [];
     if (metadata.name !== `${spec?.version}.${spec?.group ?? ''}`) {

@@ -33,12 +33,15 @@ export const daemonSet: Strategy<DaemonSet> = {
     const before = Number(old.metadata.annotations?.[GENERATION] ?? 1);
     setTemplateGeneration(object, isSame(object.spec.template, old.spec.template) ? before : before + 1);
   },
-  validate: ({ spec }) => [
-    ...validateWorkload(spec, { inSelector: 'daemonset', inTemplate: 'DaemonSet' }),
-    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
-    ...validateUpdateStrategy(spec.updateStrategy ?? {}, 'spec.updateStrategy'),
-    ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
-  ],
+  validate: ({ spec }, { subresource }) =>
+    subresource === 'status'
+      ? []
+      : [
+          ...validateWorkload(spec, { inSelector: 'daemonset', inTemplate: 'DaemonSet' }),
+          ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+          ...validateUpdateStrategy(spec.updateStrategy ?? {}, 'spec.updateStrategy'),
+          ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
+        ],
   validateUpdate: (object, old, { subresource }) =>
     subresource ? [] : immutable('spec.selector', object.spec.selector, old.spec.selector),
 };

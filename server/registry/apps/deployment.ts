@@ -35,14 +35,17 @@ export const deployment: Strategy<Deployment> = {
     spec.strategy.rollingUpdate.maxUnavailable ??= QUARTER;
     spec.strategy.rollingUpdate.maxSurge ??= QUARTER;
   },
-  validate: ({ spec }) => [
-    ...nonNegative('spec.replicas', spec.replicas),
-    ...validateWorkload(spec, { inSelector: 'deployment', inTemplate: 'ReplicaSet' }),
-    ...validateRollout(spec.strategy ?? {}, 'spec.strategy'),
-    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
-    ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
-    ...validateProgressDeadline(spec),
-  ],
+  validate: ({ spec }, { subresource }) =>
+    subresource === 'status'
+      ? []
+      : [
+          ...nonNegative('spec.replicas', spec.replicas),
+          ...validateWorkload(spec, { inSelector: 'deployment', inTemplate: 'ReplicaSet' }),
+          ...validateRollout(spec.strategy ?? {}, 'spec.strategy'),
+          ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+          ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
+          ...validateProgressDeadline(spec),
+        ],
   validateUpdate: (object, old, { subresource }) =>
     subresource ? [] : immutable('spec.selector', object.spec.selector, old.spec.selector),
 };

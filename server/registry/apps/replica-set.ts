@@ -11,12 +11,15 @@ export const replicaSet: Strategy<ReplicaSet> = {
     object.spec.template ??= {};
     applyTemplateDefaults(object.spec.template);
   },
-  validate: ({ spec }) => [
-    ...nonNegative('spec.replicas', spec.replicas),
-    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
-    // Upstream's sentence says deployment here too.
-    ...validateWorkload(spec, { inSelector: 'deployment', inTemplate: 'ReplicaSet' }),
-  ],
+  validate: ({ spec }, { subresource }) =>
+    subresource === 'status'
+      ? []
+      : [
+          ...nonNegative('spec.replicas', spec.replicas),
+          ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+          // Upstream's sentence says deployment here too.
+          ...validateWorkload(spec, { inSelector: 'deployment', inTemplate: 'ReplicaSet' }),
+        ],
   validateUpdate: (object, old, { subresource }) =>
     subresource ? [] : immutable('spec.selector', object.spec.selector, old.spec.selector),
 };

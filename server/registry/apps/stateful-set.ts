@@ -52,10 +52,13 @@ export const statefulSet: Strategy<StatefulSet> = {
       if (claim.spec) applyClaimSpecDefaults(claim.spec);
     }
   },
-  validate: (object) => [
-    ...problemsAt('metadata.name', object.metadata.name, nameProblems(object.metadata.name)),
-    ...validateSpec(object.spec),
-  ],
+  validate: (object, { subresource }) =>
+    subresource === 'status'
+      ? []
+      : [
+          ...problemsAt('metadata.name', object.metadata.name, nameProblems(object.metadata.name)),
+          ...validateSpec(object.spec),
+        ],
   validateUpdate: (object, old, { subresource }) => {
     if (subresource) return [];
     const frozen = { ...object.spec };

@@ -26,10 +26,8 @@ export const cronJob: Strategy<CronJob> = {
     applyJobSpecDefaults(jobSpec);
     if (manualSelector === undefined) delete jobSpec.manualSelector;
   },
-  prepareForCreate: (object) => {
-    object.status = {};
-  },
-  validate: ({ metadata, spec }) => {
+  validate: ({ metadata, spec }, { subresource }) => {
+    if (subresource === 'status') return [];
     const errors = validateSpec(spec);
     if ((metadata.name?.length ?? 0) > MAX_NAME) {
       errors.push(

@@ -21,15 +21,15 @@ export const job: Strategy<Job> = {
     if (labels && Object.keys(object.metadata.labels ?? {}).length === 0)
       object.metadata.labels = { ...labels };
   },
-  prepareForCreate: (object) => {
-    generateSelector(object);
-    object.status = {};
-  },
-  validate: (object) => [
-    ...validateGeneratedSelector(object),
-    ...validateJobSpec(object.spec, 'spec'),
-    ...validateSelector(object.spec),
-  ],
+  prepareForCreate: generateSelector,
+  validate: (object, { subresource }) =>
+    subresource === 'status'
+      ? []
+      : [
+          ...validateGeneratedSelector(object),
+          ...validateJobSpec(object.spec, 'spec'),
+          ...validateSelector(object.spec),
+        ],
   validateUpdate: (object, old, { subresource }) =>
     subresource ? [] : validateSpecUpdate(object.spec, old.spec),
 };

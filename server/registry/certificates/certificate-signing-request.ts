@@ -21,7 +21,7 @@ export const certificateSigningRequest: Strategy<CertificateSigningRequest> = {
   prepareForCreate: (object, { userName }) => {
     // Who asks is what the server saw, not what the request says.
     object.spec.username = userName;
-    object.status = {};
+    for (const field of ['uid', 'groups', 'extra'] as const) delete object.spec[field];
   },
   validate: ({ spec }) => validateSpec(spec),
   validateUpdate: (object, old) => immutable('spec', object.spec, old.spec),

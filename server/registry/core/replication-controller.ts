@@ -18,12 +18,15 @@ export const replicationController: Strategy<ReplicationController> = {
     if (Object.keys(spec.selector ?? {}).length === 0) spec.selector = { ...labels };
     if (Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels };
   },
-  validate: ({ spec }) => [
-    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
-    ...(Object.keys(spec.selector ?? {}).length === 0 ? [required('spec.selector')] : []),
-    ...nonNegative('spec.replicas', spec.replicas),
-    ...validateTemplate(spec),
-  ],
+  validate: ({ spec }, { subresource }) =>
+    subresource === 'status'
+      ? []
+      : [
+          ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+          ...(Object.keys(spec.selector ?? {}).length === 0 ? [required('spec.selector')] : []),
+          ...nonNegative('spec.replicas', spec.replicas),
+          ...validateTemplate(spec),
+        ],
 };
 
 function validateTemplate({ template, selector }: ReplicationController['spec']): FieldError[] {

@@ -10,9 +10,6 @@ export const resourceQuota: Strategy<ResourceQuota> = {
   applyDefaults: (object) => {
     object.spec ??= {};
   },
-  prepareForCreate: (object) => {
-    object.status = {};
-  },
   validate: ({ spec, status }) => [
     ...validateAmounts(spec.hard, 'spec.hard'),
     ...validateAmounts(status?.hard, 'status.hard'),

@@ -11,9 +11,6 @@ export const flowSchema: Strategy<FlowSchema> = {
   applyDefaults: (object) => {
     if (object.spec) object.spec.matchingPrecedence ||= 1000;
   },
-  prepareForCreate: (object) => {
-    object.status = {};
-  },
   validate: ({ spec }) => {
     const errors: FieldError[] = [];
     const precedence = spec?.matchingPrecedence ?? 0;
@@ -52,9 +49,6 @@ export const priorityLevelConfiguration: Strategy<PriorityLevelConfiguration> = 
     queuing.queues ||= 64;
     queuing.handSize ||= 8;
     queuing.queueLengthLimit ||= 50;
-  },
-  prepareForCreate: (object) => {
-    object.status = {};
   },
   validate: ({ spec }) => {
     const errors = oneOf('spec.type', spec?.type, ['Exempt', 'Limited']);

@@ -23,9 +23,6 @@ export const ipAddress: Strategy<IPAddress> = {
 };
 
 export const serviceCidr: Strategy<ServiceCIDR> = {
-  prepareForCreate: (object) => {
-    object.status = {};
-  },
   validate: ({ spec }) => {
     const cidrs = spec?.cidrs ?? [];
     if (cidrs.length === 0) return [required('spec.cidrs', 'at least one CIDR required')];

@@ -19,9 +19,6 @@ export const deviceClass: Strategy<DeviceClass> = {
 };
 
 export const resourceClaim: Strategy<ResourceClaim> = {
-  prepareForCreate: (object) => {
-    object.status = {};
-  },
   validate: ({ spec }) => validateClaim(spec, 'spec'),
   validateUpdate: (object, old) => immutable('spec', object.spec, old.spec),
 };

@@ -40,6 +40,19 @@ export const nonNegative = (path: string, value: number | undefined): FieldError
 
 export const IMMUTABLE = 'field is immutable';
 
+/** Fields that are maps: an empty one is none. Other objects without fields are a choice, as `emptyDir: {}` is. */
+const MAPS = new Set([
+  'annotations',
+  'binaryData',
+  'data',
+  'labels',
+  'limits',
+  'matchLabels',
+  'nodeSelector',
+  'parameters',
+  'requests',
+]);
+
 /** Equal as upstream's semantic equality has it: nothing and empty are the same. */
 export function isSame(a: unknown, b: unknown): boolean {
   if (a === b) return true;
@@ -50,8 +63,8 @@ export function isSame(a: unknown, b: unknown): boolean {
   if (!isRecord(a) || !isRecord(b)) return false;
   const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
   for (const key of keys) {
-    if (a[key] === undefined && b[key] === undefined) continue;
-    if (!isSame(a[key], b[key])) return false;
+    if (isSame(a[key], b[key])) continue;
+    if (!MAPS.has(key) || !isEmptyMap(a[key]) || !isEmptyMap(b[key])) return false;
   }
   return true;
 }
@@ -59,7 +72,10 @@ export function isSame(a: unknown, b: unknown): boolean {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Null, or a list without items. An object without fields is a choice (`emptyDir: {}`), so it is not empty. */
+const isEmptyMap = (value: unknown): boolean =>
+  value === undefined || value === null || (isRecord(value) && Object.keys(value).length === 0);
+
+/** Null, or a list without items. */
 const isEmpty = (value: unknown): boolean =>
   value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 
