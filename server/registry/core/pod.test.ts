@@ -266,4 +266,16 @@ describe('pod update', () => {
     expect(updateProblems(pod, aPod(), add, aContext({ subresource: 'ephemeralcontainers' }))).toEqual([]);
     expect(updateProblems(pod, aPod(), add)).toHaveLength(1);
   });
+
+  it('resizes within its class of service', () => {
+    const resize = aContext({ subresource: 'resize' });
+    const burstable = aPod(withContainer({ resources: { requests: { cpu: '1' } } }));
+    const setTo = (resources: Container['resources']) => (p: Pod) => {
+      Object.assign(p.spec.containers[0] as Container, { resources });
+    };
+    expect(updateProblems(pod, burstable, setTo({ requests: { cpu: '2' } }), resize)).toEqual([]);
+    expect(updateProblems(pod, burstable, setTo({}), resize)).toEqual([
+      'spec: Invalid value: "BestEffort": Pod QOS Class may not change as a result of resizing',
+    ]);
+  });
 });

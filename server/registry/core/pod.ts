@@ -30,7 +30,6 @@ export const pod: Strategy<Pod> = {
   },
   prepareForUpdate: (object, old, { subresource }) => {
     if (subresource === undefined && object.status) object.status.qosClass = old.status?.qosClass;
-    if (subresource === 'status') object.spec = old.spec;
   },
   validate: (object, { subresource }) => {
     if (subresource === 'status') return [];

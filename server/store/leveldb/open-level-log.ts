@@ -21,7 +21,8 @@ export interface OpenedLog {
 /**
  * Opens and verifies. A damaged database is copied aside (`damaged-1`, …) and repaired; what
  * a repair cannot bring back is lost loudly, and where nothing or something broken is left the server does
- * not start, so that nobody mistakes it for an empty one.
+ * not start, so that nobody mistakes it for an empty one. There is no checkpoint beside the database: it would be
+ * written again and again, and `coracle backup` makes better ones, off the card.
  */
 export async function openLevelLog(directory: string, log: Logger): Promise<OpenedLog> {
   await mkdir(directory, { recursive: true });
