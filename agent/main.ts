@@ -24,7 +24,7 @@ import { openPodLog } from './logs/open-pod-log.ts';
 import { LogRotator } from './logs/rotate-logs.ts';
 import { runningLogs } from './logs/running-logs.ts';
 import { writeCniConfig } from './net/cni-config.ts';
-import { addressTowards, firstAddress } from './node/addresses.ts';
+import { addressTowards, firstAddress } from '#proto/net/addresses.ts';
 import { readInventory } from './node/inventory.ts';
 import { NodeMetrics } from './node/metrics.ts';
 import { startNode } from './node/node.ts';

@@ -8,6 +8,7 @@ import { Command, Option as Flag } from 'commander';
 import { parse as parseYaml } from 'yaml';
 import { AGENT_OPTIONS } from '#agent/options.ts';
 import {
+  camel,
   OptionError,
   type OptionTable,
   type OptionValues,
@@ -97,18 +98,10 @@ async function run<Table extends OptionTable>(
   start: (options: OptionValues<Table>) => Promise<void>,
 ): Promise<void> {
   const given = command.opts<Record<string, unknown>>();
-  const flags = Object.fromEntries(
-    Object.keys(table).map((name) => [
-      name,
-      given[new Flag(`--${name}`).attributeName()] ?? given[camelKeepingNo(name)],
-    ]),
-  );
+  const flags = Object.fromEntries(Object.keys(table).map((name) => [name, given[camel(name)]]));
   const file = readConfig(given['config'] as string | undefined);
   await start(resolveOptions(table, { flags, environment: process.env, file, alsoInFile }));
 }
-
-/** How commander stores `--no-agent` once it is no negation. */
-const camelKeepingNo = (name: string): string => name.replace(/-(\w)/g, (_, c: string) => c.toUpperCase());
 
 function readConfig(path: string | undefined): Record<string, unknown> {
   if (!path && !existsSync(DEFAULT_CONFIG)) return {};

@@ -75,5 +75,6 @@ export function tlsSocketOf(
   incoming: Pick<Incoming, 'socket'> & { stream?: { session?: { socket?: unknown } } },
 ): TLSSocket | undefined {
   const socket = (incoming.stream?.session?.socket ?? incoming.socket) as TLSSocket | undefined;
-  return socket && 'getPeerCertificate' in socket ? socket : undefined;
+  // Not `in`: the socket of an HTTP/2 session is a proxy that answers only to reads.
+  return typeof socket?.getPeerCertificate === 'function' ? socket : undefined;
 }
