@@ -208,6 +208,7 @@ async function joinWithPatience(
       const delayMs = reconnectDelayMs(attempt, Math.random());
       if (attempt === 0)
         log.warn('the server can not be reached yet', { server: `${link.host}:${link.port}`, err });
+      else log.debug('still no server', { attempt, err });
       await clock.sleep(delayMs, signal).catch(() => {});
     }
   }

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { connect, type DetailedPeerCertificate } from 'node:tls';
-import { ChannelCredentials, status as grpcStatus, type ServiceError } from '@grpc/grpc-js';
+import { ChannelCredentials, status as grpcStatus, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { type JoinResponse, LinkClient } from '#proto/agent/generated/link.ts';
 import { parseJoinToken } from '#proto/agent/join-token.ts';
 import type { HostPort } from '#proto/config/options.ts';
@@ -79,7 +79,7 @@ function call(
 ): Promise<JoinResponse> {
   return new Promise((resolve, reject) => {
     const deadline = Date.now() + CONNECT_MS;
-    client.join(request, undefined as never, { deadline }, (err: ServiceError | null, answer) => {
+    client.join(request, new Metadata(), { deadline }, (err: ServiceError | null, answer) => {
       if (!err) resolve(answer);
       else if (FINAL.has(err.code))
         reject(new JoinRefused(`the server refuses to let this board join: ${err.details}`, err));

@@ -191,11 +191,12 @@ type Provider = NonNullable<Parameters<typeof experimental.createCertificateProv
 
 /** grpc-js' only way to ask for a client certificate without insisting on one is a certificate provider. */
 function fixedCertificates(ca: string, cert: string, key: string): Provider {
+  // Not at once: the server takes only what comes after it has registered itself.
   return {
-    addCaCertificateListener: (listener) => listener({ caCertificate: Buffer.from(ca) }),
+    addCaCertificateListener: (listener) => queueMicrotask(() => listener({ caCertificate: Buffer.from(ca) })),
     removeCaCertificateListener: () => {},
     addIdentityCertificateListener: (listener) =>
-      listener({ certificate: Buffer.from(cert), privateKey: Buffer.from(key) }),
+      queueMicrotask(() => listener({ certificate: Buffer.from(cert), privateKey: Buffer.from(key) })),
     removeIdentityCertificateListener: () => {},
   };
 }
