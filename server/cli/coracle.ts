@@ -71,17 +71,14 @@ await program.parseAsync().catch(fail);
 
 function declare(command: Command, table: OptionTable): Command {
   command.addOption(
-    new Flag('--config <FILE>', 'configuration file')
-      .env('CORACLE_CONFIG')
-      .default(undefined, DEFAULT_CONFIG),
+    new Flag('--config <FILE>', `configuration file (default: ${DEFAULT_CONFIG})`).env('CORACLE_CONFIG'),
   );
   for (const [name, option] of Object.entries(table)) {
+    const shown = option.defaultText ?? (typeof option.defaultValue === 'string' ? option.defaultValue : '');
     const flag = new Flag(
       option.placeholder ? `--${name} <${option.placeholder}>` : `--${name}`,
-      option.description,
+      shown ? `${option.description} (default: ${shown})` : option.description,
     );
-    const shown = option.defaultText ?? (typeof option.defaultValue === 'string' ? option.defaultValue : '');
-    if (shown) flag.default(undefined, shown);
     if (option.list)
       flag.argParser((text: string, before: string[] | undefined) => [...(before ?? []), text]);
     // A switch such as --no-agent is a name of its own here, not the negation of --agent.

@@ -4,7 +4,9 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { formatJoinToken } from '#proto/agent/join-token.ts';
 import type { Node, Pod } from '#proto/schema/generated/core-v1.ts';
+import { openPki } from '#server/pki/pki.ts';
 import { buildIfStale } from '../../../build.ts';
 import { Board } from '../boards/board.ts';
 import { eventually } from '../boards/eventually.ts';
@@ -89,10 +91,24 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   }
 }
 
+/** Makes the cluster's CA before its server starts, so that boards can be told its pin at once. */
+function joinToken(dataDir: string): string {
+  const { caHash } = openPki(join(dataDir, 'server/pki'), {
+    clusterDomain: 'cluster.local',
+    serviceIp: '10.43.0.1',
+    advertiseAddress: '127.0.0.1',
+    tlsSans: [],
+    nodeName: 'server',
+    now: Date.now,
+  });
+  return formatJoinToken({ token: TOKEN, caPin: caHash.replace('sha256:', '') });
+}
+
 function assemble(lan: Lan, options: ClusterOptions): Cluster {
   const onBoard = options.serverOn === 'board';
   const serverIp = onBoard ? lan.ip(10) : lan.hostIp;
   const url = `https://${serverIp}:6443`;
+  const dataDir = join(lan.directory, onBoard ? 'server/disk/var/lib/coracle' : 'server');
   const home = join(lan.directory, 'home');
   mkdirSync(home, { recursive: true });
   writeFileSync(join(lan.directory, 'empty.yaml'), '');
@@ -101,7 +117,7 @@ function assemble(lan: Lan, options: ClusterOptions): Cluster {
     ...['--token', TOKEN, '--advertise-address', serverIp, ...(options.serverFlags ?? [])],
     ...(options.serverIsNode ? ['--containerd', '/run/containerd/containerd.sock'] : ['--no-agent']),
   ];
-  const agentFlags = ['--server', url, '--token', TOKEN];
+  const agentFlags = ['--server', url, '--token', joinToken(dataDir)];
   const runtime = options.ownContainerd
     ? { containerd: false, containerdPath: '/run/coracle/containerd/containerd.sock' }
     : { containerd: true };
@@ -148,7 +164,7 @@ function assemble(lan: Lan, options: ClusterOptions): Cluster {
           name: 'server',
           command: [
             ...[...CORACLE, 'server', '--config', join(lan.directory, 'empty.yaml'), ...serverFlags],
-            ...['--data-dir', join(lan.directory, 'server'), '--write-kubeconfig', kubeconfig],
+            ...['--data-dir', dataDir, '--write-kubeconfig', kubeconfig],
             ...['--listen', `${serverIp}:6443`, '--agent-listen', `${serverIp}:6444`],
           ],
         }),

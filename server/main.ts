@@ -1,0 +1,234 @@
+/** The server, put together. Read from top to bottom it is the architecture. */
+import { join } from 'node:path';
+import { formatJoinToken } from '#proto/agent/join-token.ts';
+import { resources } from '#proto/api/index.ts';
+import { systemClock } from '#proto/meta/clock.ts';
+import { createLogger, type Logger } from '#proto/meta/log.ts';
+import { firstAddress } from '#proto/net/addresses.ts';
+import type { SelfSubjectReview, TokenReview } from '#proto/schema/generated/authentication-v1.ts';
+import { VERSION } from '#proto/version.ts';
+import { createAdmission } from './apiserver/admission/index.ts';
+import { ensurePriorityClasses } from './apiserver/admission/priority.ts';
+import { RoleEscalation } from './apiserver/admission/role-escalation.ts';
+import { BootstrapTokenAuthenticator } from './apiserver/authn/bootstrap-token.ts';
+import { ClientCertificateAuthenticator } from './apiserver/authn/client-certificate.ts';
+import { createStoreReader } from './apiserver/authn/object-reader.ts';
+import { reviewSelf, reviewToken } from './apiserver/authn/reviews.ts';
+import { ServiceAccountTokens } from './apiserver/authn/service-account-tokens.ts';
+import { issueServiceAccountToken } from './apiserver/authn/token-request.ts';
+import { NodeAuthorizer } from './apiserver/authz/node-authorizer.ts';
+import { ensureDefaultRoles } from './apiserver/authz/policy/ensure-default-roles.ts';
+import { RbacAuthorizer } from './apiserver/authz/rbac.ts';
+import { accessReviews } from './apiserver/authz/reviews.ts';
+import { UnionAuthorizer } from './apiserver/authz/union.ts';
+import { ensureSystemObjects } from './apiserver/bootstrap/system-objects.ts';
+import { openDescriptions } from './apiserver/openapi/descriptions.ts';
+import { createOpenApi } from './apiserver/openapi/openapi.ts';
+import { openApiHandler } from './apiserver/openapi/openapi-handler.ts';
+import { createApiServer } from './apiserver/server.ts';
+import { IpRange } from './apiserver/services/ip-range.ts';
+import { ApiEventRecorder } from './client/events.ts';
+import { InformerFactory } from './client/informer-factory.ts';
+import { startControllers } from './controllers/index.ts';
+import { Boards } from './nodes/boards.ts';
+import { createInformerSource } from './nodes/informer-source.ts';
+import { createBoardCertificates } from './nodes/join.ts';
+import { LinkServer } from './nodes/link-server.ts';
+import { createNodeStreams } from './nodes/node-streams.ts';
+import type { ServerOptions } from './options.ts';
+import { runOwnAgent } from './own-agent.ts';
+import { writeKubeconfig } from './pki/kubeconfig.ts';
+import { openPki, type Pki } from './pki/pki.ts';
+import { strategies } from './registry/index.ts';
+import { Scheduler } from './scheduler/scheduler.ts';
+import { openStore } from './store/open.ts';
+
+/** Runs until SIGTERM or SIGINT; then ends watches and sessions, flushes the store, and stops the agent of this board. */
+export async function main(options: ServerOptions): Promise<void> {
+  const log = createLogger(options.logLevel);
+  const clock = systemClock;
+  const stop = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort(new Error(name)));
+  const { signal } = stop;
+
+  // What the cluster is made of: its store, and its keys.
+  const own = join(options.dataDir, 'server');
+  const store = await openStore({ directory: join(own, 'store'), clock, log });
+  const services = new IpRange(options.serviceCidr);
+  const advertiseAddress = options.advertiseAddress || firstAddress() || '127.0.0.1';
+  const pki = openPki(join(own, 'pki'), {
+    clusterDomain: options.clusterDomain,
+    serviceIp: services.at(1),
+    advertiseAddress,
+    tlsSans: options.tlsSan,
+    nodeName: options.nodeName,
+    now: () => clock.now(),
+  });
+
+  // Who asks, and whether they may.
+  const reader = createStoreReader(store);
+  const tokens = new ServiceAccountTokens({
+    key: pki.serviceAccountKey,
+    issuer: `https://kubernetes.default.svc.${options.clusterDomain}`,
+    reader,
+    clock,
+  });
+  const bootstrap = new BootstrapTokenAuthenticator(reader, clock);
+  const rbac = new RbacAuthorizer(reader);
+  const authorizer = new UnionAuthorizer([new NodeAuthorizer(reader), rbac]);
+
+  // The API, with what lies behind it on the boards.
+  const boards = new Boards();
+  const api = createApiServer({
+    store,
+    resources,
+    strategies,
+    admission: [...createAdmission({ reader, clock }), new RoleEscalation(authorizer, rbac)],
+    authenticators: [new ClientCertificateAuthenticator(), tokens, bootstrap],
+    authorizer,
+    reviews: {
+      ...accessReviews({ authorizer, rbac }),
+      selfsubjectreviews: (body, { user }) => reviewSelf(body as SelfSubjectReview, user),
+      tokenreviews: (body) => reviewToken({ tokens, bootstrap }, body as TokenReview),
+    },
+    tokenIssuer: async (request, account) => issueServiceAccountToken({ tokens, reader }, request, account),
+    streams: createNodeStreams(boards),
+    extras: [
+      openApiHandler(
+        createOpenApi({
+          resources,
+          version: VERSION,
+          descriptions: await openDescriptions(join(import.meta.dirname, 'openapi')),
+        }),
+      ),
+    ],
+    healthChecks: [{ name: 'ping', live: true, check: () => {} }],
+    serviceCidr: options.serviceCidr,
+    serverAddress: `${advertiseAddress}:${options.listen.port}`,
+    version: VERSION,
+    log,
+    clock,
+  });
+  const client = api.client({ name: 'system:apiserver', groups: ['system:masters'] });
+  await ensureSystemObjects(client, {
+    serviceIp: api.serviceIp,
+    advertiseAddress,
+    port: options.listen.port,
+  });
+  await ensureDefaultRoles(client);
+  await ensurePriorityClasses(client);
+  const port = await api.listen({ ...options.listen, ...pki.serving, clientCa: pki.ca.cert });
+  log.info('the API is served', { address: `https://${advertiseAddress}:${port}` });
+  writeKubeconfig(options.writeKubeconfig, {
+    server: `https://127.0.0.1:${port}`,
+    ca: pki.ca.cert,
+    ...pki.admin,
+  });
+
+  // Boards.
+  const informers = new InformerFactory({ client, clock, log });
+  const link = new LinkServer({
+    listen: options.agentListen,
+    ca: pki.ca.cert,
+    cert: `${pki.serving.cert}${pki.ca.cert}`,
+    key: pki.serving.key,
+    caDer: pki.ca.der,
+    boards,
+    source: createInformerSource(informers),
+    dispatch: api.dispatch,
+    certificates: createBoardCertificates({
+      issuer: pki.ca.issuer,
+      reader,
+      joinTokens: [pki.joinToken, options.token],
+      isLive: (nodeName) => boards.get(nodeName) !== undefined,
+      clock,
+    }),
+    network: {
+      clusterDns: services.at(10),
+      clusterDomain: options.clusterDomain,
+      serviceCidr: options.serviceCidr,
+      clusterCidr: options.clusterCidr,
+    },
+    version: VERSION,
+    now: () => clock.now(),
+    log,
+  });
+
+  // What makes the cluster work: controllers and scheduler, on the same informers.
+  const scheduler = new Scheduler({
+    client: api.client({ name: 'system:kube-scheduler', groups: ['system:masters'] }),
+    informers,
+    events: new ApiEventRecorder({ client, clock, log, component: 'default-scheduler' }),
+    clock,
+    random: Math.random,
+    log,
+    schedulerName: 'default-scheduler',
+  });
+  await startControllers({
+    client: api.client({ name: 'system:kube-controller-manager', groups: ['system:masters'] }),
+    informers,
+    clock,
+    log,
+    signal,
+    caPem: pki.ca.cert,
+    clusterCidr: options.clusterCidr,
+    issueToken: async (claims) =>
+      tokens.issue({
+        claims: {
+          namespace: claims.namespace,
+          serviceaccount: claims.serviceAccount,
+          secret: claims.secret,
+        },
+        audiences: [],
+        expirationSeconds: undefined,
+      }).token,
+    resources: () => resources,
+  });
+  await scheduler.start(signal);
+  // A board that connects finds the caches filled: what it is fed is whole.
+  const linkPort = await link.listen();
+  log.info('boards are served', { address: `${advertiseAddress}:${linkPort}` });
+
+  const agent = options.noAgent
+    ? Promise.resolve()
+    : runOwnAgent(ownAgent(options, pki, port, linkPort, advertiseAddress, log), signal);
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+
+  log.info('stopping', { reason: (signal.reason as Error).message });
+  link.close();
+  await Promise.all([agent, api.close()]);
+  await store.close();
+}
+
+/** The agent of this board joins as any other does: with a token, over the link. */
+function ownAgent(
+  options: ServerOptions,
+  pki: Pki,
+  port: number,
+  linkPort: number,
+  nodeIp: string,
+  log: Logger,
+): Parameters<typeof runOwnAgent>[0] {
+  const given: Readonly<Record<string, string>> = {
+    server: `https://127.0.0.1:${port}`,
+    'server-link': `127.0.0.1:${linkPort}`,
+    'node-name': options.nodeName,
+    'node-ip': nodeIp,
+    'data-dir': options.dataDir,
+    'log-level': options.logLevel,
+    ...(options.containerd ? { containerd: options.containerd } : {}),
+  };
+  const token = formatJoinToken({ token: pki.joinToken, caPin: pki.caHash.replace(/^sha256:/, '') });
+  return {
+    command: [
+      process.execPath,
+      ...process.execArgv,
+      process.argv[1] ?? '',
+      'agent',
+      ...Object.entries(given).flatMap(([name, value]) => [`--${name}`, value]),
+    ],
+    environment: { CORACLE_TOKEN: token },
+    clock: systemClock,
+    log,
+  };
+}
