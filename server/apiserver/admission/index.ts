@@ -1,8 +1,13 @@
 import type { Clock } from '#proto/meta/clock.ts';
 import type { AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
+import { DefaultStorageClass } from '#server/apiserver/admission/default-storage-class.ts';
 import { defaultTolerationSeconds } from '#server/apiserver/admission/default-toleration-seconds.ts';
 import { createNamespaceLifecycle } from '#server/apiserver/admission/namespace-lifecycle.ts';
+import { NodeRestriction } from '#server/apiserver/admission/node-restriction.ts';
+import { Priority } from '#server/apiserver/admission/priority.ts';
+import { RuntimeClassAdmission } from '#server/apiserver/admission/runtime-class.ts';
 import { createServiceAccount } from '#server/apiserver/admission/service-account.ts';
+import { taintNodesByCondition } from '#server/apiserver/admission/taint-nodes.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
 
 export interface AdmissionDeps {
@@ -13,8 +18,17 @@ export interface AdmissionDeps {
   readonly random?: () => number;
 }
 
-/** Every plugin, in upstream's order. */
+/** The plugins that are always on, in the order in which they see a write: upstream's. */
 export function createAdmission(deps: AdmissionDeps): readonly AdmissionPlugin[] {
   const { reader } = deps;
-  return [createNamespaceLifecycle(reader), createServiceAccount(deps), defaultTolerationSeconds];
+  return [
+    createNamespaceLifecycle(reader),
+    createServiceAccount(deps),
+    new NodeRestriction(reader),
+    taintNodesByCondition,
+    new Priority(reader),
+    defaultTolerationSeconds,
+    new DefaultStorageClass(reader),
+    new RuntimeClassAdmission(reader),
+  ];
 }
