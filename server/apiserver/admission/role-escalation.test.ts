@@ -6,8 +6,9 @@ import { roles } from '#proto/api/rbac/roles.ts';
 import { aWrite, run } from '#server/apiserver/admission/fixtures.ts';
 import { RoleEscalation } from '#server/apiserver/admission/role-escalation.ts';
 import { aCluster } from '#server/apiserver/authn/fixtures.ts';
-import { createAuthorizer } from '#server/apiserver/authz/create-authorizer.ts';
 import { rule } from '#server/apiserver/authz/policy/rule.ts';
+import { RbacAuthorizer } from '#server/apiserver/authz/rbac.ts';
+import { UnionAuthorizer } from '#server/apiserver/authz/union.ts';
 
 const GROUP = 'rbac.authorization.k8s.io';
 const user = { name: 'jane', groups: ['devs'] };
@@ -28,8 +29,8 @@ async function aPlugin(...own: ReturnType<typeof rule>[]) {
   await put(clusterroles, { metadata: { name: 'own' }, rules: own });
   await put(clusterroles, { metadata: { name: 'admin' }, rules: [rule('*', '*', '*')] });
   await put(clusterrolebindings, { metadata: { name: 'own' }, roleRef: ref('own'), subjects });
-  const authorizer = createAuthorizer(reader);
-  return new RoleEscalation(authorizer, authorizer.rbac);
+  const rbac = new RbacAuthorizer(reader);
+  return new RoleEscalation(new UnionAuthorizer([rbac]), rbac);
 }
 const reads = rule('get list', '', 'pods');
 

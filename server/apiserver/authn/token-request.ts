@@ -7,7 +7,7 @@ import { conflict, invalid, notFound } from '#proto/meta/status-error.ts';
 import type { TokenRequest } from '#proto/schema/generated/authentication-v1.ts';
 import type { Pod, ServiceAccount } from '#proto/schema/generated/core-v1.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
-import type { NamedUid, ServiceAccountClaims } from '#server/apiserver/authn/service-account-claims.ts';
+import type { ServiceAccountClaims } from '#server/apiserver/authn/service-account-claims.ts';
 import type { ServiceAccountTokens } from '#server/apiserver/authn/service-account-tokens.ts';
 
 const DEFAULT_SECONDS = 3600;
@@ -115,18 +115,3 @@ function nodeOfPod(
   if (!nodeName) return {};
   return { node: { name: nodeName, uid: reader.get(nodes, undefined, nodeName)?.metadata.uid ?? '' } };
 }
-
-/** A token without an end, for a secret of type `kubernetes.io/service-account-token`: it holds as long as the secret. */
-export const issueSecretToken = (
-  tokens: ServiceAccountTokens,
-  claims: {
-    readonly namespace: string;
-    readonly serviceAccount: NamedUid;
-    readonly secret: NamedUid;
-  },
-): string =>
-  tokens.issue({
-    claims: { namespace: claims.namespace, serviceaccount: claims.serviceAccount, secret: claims.secret },
-    audiences: [],
-    expirationSeconds: undefined,
-  }).token;
