@@ -2,6 +2,7 @@ import type { Clock } from '#proto/meta/clock.ts';
 import type { AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
 import { DefaultStorageClass } from '#server/apiserver/admission/default-storage-class.ts';
 import { defaultTolerationSeconds } from '#server/apiserver/admission/default-toleration-seconds.ts';
+import { createLimitRanger } from '#server/apiserver/admission/limit-ranger.ts';
 import { createNamespaceLifecycle } from '#server/apiserver/admission/namespace-lifecycle.ts';
 import { NodeRestriction } from '#server/apiserver/admission/node-restriction.ts';
 import { Priority } from '#server/apiserver/admission/priority.ts';
@@ -23,6 +24,7 @@ export function createAdmission(deps: AdmissionDeps): readonly AdmissionPlugin[]
   const { reader } = deps;
   return [
     createNamespaceLifecycle(reader),
+    createLimitRanger(reader),
     createServiceAccount(deps),
     new NodeRestriction(reader),
     taintNodesByCondition,
