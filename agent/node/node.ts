@@ -21,6 +21,7 @@ import {
 import type { Sampler } from './sampler.ts';
 
 const PERIOD_MS = 10_000;
+const STARTING_MS = 1_000;
 const REPORT_MS = 300_000;
 const IMAGES_MS = 60_000;
 const LEASE_SECONDS = 40;
@@ -48,7 +49,9 @@ export function startNode(options: NodeOptions, signal: AbortSignal): { readonly
   const loop = async (): Promise<void> => {
     while (!signal.aborted) {
       await reporter.tick();
-      await options.clock.sleep(PERIOD_MS, signal).catch(() => undefined);
+      // Until it is Ready nothing is scheduled here: the wait for its network is not drawn out.
+      const starting = options.cluster.connected && !reporter.isReady;
+      await options.clock.sleep(starting ? STARTING_MS : PERIOD_MS, signal).catch(() => undefined);
     }
   };
   return { done: loop() };
@@ -68,6 +71,10 @@ class NodeReporter {
 
   constructor(options: NodeOptions) {
     this.#options = options;
+  }
+
+  get isReady(): boolean {
+    return (this.#sent?.conditions ?? []).some((c) => c.type === 'Ready' && c.status === 'True');
   }
 
   async tick(): Promise<void> {
