@@ -107,7 +107,9 @@ function joinToken(dataDir: string): string {
 function assemble(lan: Lan, options: ClusterOptions): Cluster {
   const onBoard = options.serverOn === 'board';
   const serverIp = onBoard ? lan.ip(10) : lan.hostIp;
-  const url = `https://${serverIp}:6443`;
+  // Not the usual port on this machine, where a real server may be listening on all addresses.
+  const port = onBoard ? 6443 : 16443 + 2 * lan.number;
+  const url = `https://${serverIp}:${port}`;
   const dataDir = join(lan.directory, onBoard ? 'server/disk/var/lib/coracle' : 'server');
   const home = join(lan.directory, 'home');
   mkdirSync(home, { recursive: true });
@@ -165,7 +167,7 @@ function assemble(lan: Lan, options: ClusterOptions): Cluster {
           command: [
             ...[...CORACLE, 'server', '--config', join(lan.directory, 'empty.yaml'), ...serverFlags],
             ...['--data-dir', dataDir, '--write-kubeconfig', kubeconfig],
-            ...['--listen', `${serverIp}:6443`, '--agent-listen', `${serverIp}:6444`],
+            ...['--listen', `${serverIp}:${port}`, '--agent-listen', `${serverIp}:${port + 1}`],
           ],
         }),
         awaitReadyz,

@@ -5,9 +5,9 @@ import type { Cluster } from './cluster.ts';
 
 type Manifest = Readonly<Record<string, unknown>>;
 
-/** Sends manifests through `kubectl apply`; gives what it said. */
+/** Sends manifests through `kubectl apply`, as a stream of JSON; gives what it said. */
 export function apply(cluster: Cluster, ...manifests: readonly object[]): Promise<string> {
-  return cluster.kubectl.ok('apply -f -', { input: manifests.map((m) => JSON.stringify(m)).join('\n---\n') });
+  return cluster.kubectl.ok('apply -f -', { input: manifests.map((m) => JSON.stringify(m)).join('\n') });
 }
 
 /** The hello server, ready when it answers. */
