@@ -1,72 +1,119 @@
 /**
- * What the scheduler believes of each node: the informers' view, plus the Pods that were just bound and that the informer has
- * not shown yet ("assumed"). A node's figures are summed up when a decision needs them, and only after a change there.
+ * What the scheduler believes of each node: the informers' view, plus the Pods that were just placed and that the informer has
+ * not shown on their node yet ("assumed").
+ * - A node's figures are summed up when a decision needs them, and only after a change there.
+ * - The quantities in a Pod's text are read once for each object.
+ * - What the informer shows replaces what was assumed, never the other way round.
  */
-
 import { keyOf } from '#proto/meta/object.ts';
 import type { Node, Pod } from '#proto/schema/generated/core-v1.ts';
 import { type NodeInfo, nodeInfoOf } from './node-info.plan.ts';
+import { type PodInfo, podInfoOf } from './pod-info.plan.ts';
+
+interface NodeEntry {
+  /** Undefined: Pods were seen on a node that was not, or that has gone. */
+  node: Node | undefined;
+  readonly pods: Map<string, Pod>;
+  info: NodeInfo | undefined;
+  /** Is `info` true still? */
+  fresh: boolean;
+}
+
+interface PlacedPod {
+  readonly pod: Pod;
+  readonly nodeName: string;
+  readonly assumed: boolean;
+}
+
+/** A Pod's identity: one of the same name that comes later is another. */
+export const uidOf = (pod: Pod): string => pod.metadata.uid ?? keyOf(pod);
 
 export class NodeCache {
-  readonly #nodes = new Map<string, Node>();
-  /** By node, then by uid. */
-  readonly #pods = new Map<string, Map<string, Pod>>();
-  readonly #nodeOfPod = new Map<string, string>();
-  readonly #infos = new Map<string, NodeInfo>();
+  readonly #nodes = new Map<string, NodeEntry>();
+  readonly #placed = new Map<string, PlacedPod>();
+  readonly #podInfos = new WeakMap<Pod, PodInfo>();
   #all: NodeInfo[] | undefined;
 
   setNode(node: Node): void {
-    this.#nodes.set(keyOf(node), node);
-    this.#changed(keyOf(node));
+    this.#change(keyOf(node)).node = node;
   }
 
   removeNode(name: string): void {
-    this.#nodes.delete(name);
-    this.#changed(name);
+    const entry = this.#change(name);
+    entry.node = undefined;
+    entry.info = undefined;
+    if (entry.pods.size === 0) this.#nodes.delete(name);
   }
 
-  /** A bound Pod, as the informer shows it or as it was just assumed. */
-  setPod(pod: Pod, nodeName = pod.spec.nodeName): void {
-    const uid = pod.metadata.uid ?? keyOf(pod);
-    const before = this.#nodeOfPod.get(uid);
-    if (before !== undefined && before !== nodeName) this.removePod(pod);
-    if (!nodeName) return;
-    let pods = this.#pods.get(nodeName);
-    if (!pods) {
-      pods = new Map();
-      this.#pods.set(nodeName, pods);
-    }
-    pods.set(uid, pod);
-    this.#nodeOfPod.set(uid, nodeName);
-    this.#changed(nodeName);
+  /** A Pod that the informer shows on its node. */
+  setPod(pod: Pod): void {
+    if (pod.spec.nodeName) this.#place(pod, pod.spec.nodeName, false);
   }
 
-  removePod(pod: Pod): void {
-    const uid = pod.metadata.uid ?? keyOf(pod);
-    const nodeName = this.#nodeOfPod.get(uid);
-    if (nodeName === undefined) return;
-    this.#nodeOfPod.delete(uid);
-    this.#pods.get(nodeName)?.delete(uid);
-    this.#changed(nodeName);
+  /** A Pod that is on its way to a node. */
+  assumePod(pod: Pod, nodeName: string): void {
+    this.#place(pod, nodeName, true);
   }
 
-  /** Of all nodes; the array is shared until the next change. */
+  isAssumed(uid: string): boolean {
+    return this.#placed.get(uid)?.assumed ?? false;
+  }
+
+  /** The Pod did not get there. False, and nothing is done, where the informer has said otherwise meanwhile. */
+  forgetPod(uid: string): boolean {
+    return this.isAssumed(uid) && this.removePod(uid);
+  }
+
+  /** Gives whether it held anything. */
+  removePod(uid: string): boolean {
+    const placed = this.#placed.get(uid);
+    if (!placed) return false;
+    this.#placed.delete(uid);
+    const entry = this.#change(placed.nodeName);
+    entry.pods.delete(uid);
+    if (entry.pods.size === 0 && !entry.node) this.#nodes.delete(placed.nodeName);
+    return true;
+  }
+
+  /** Of all nodes; the array and all that it holds are shared until the next change there. */
   infos(): readonly NodeInfo[] {
-    this.#all ??= [...this.#nodes].map(([name, node]) => this.#infoOf(name, node));
+    this.#all ??= [...this.#nodes.values()].flatMap((entry) => {
+      if (!entry.node) return [];
+      if (!entry.info || !entry.fresh) {
+        const pods = [...entry.pods.values()].map((pod) => this.podInfo(pod));
+        entry.info = nodeInfoOf(entry.node, pods, entry.info);
+        entry.fresh = true;
+      }
+      return [entry.info];
+    });
     return this.#all;
   }
 
-  #infoOf(name: string, node: Node): NodeInfo {
-    let info = this.#infos.get(name);
+  podInfo(pod: Pod): PodInfo {
+    let info = this.#podInfos.get(pod);
     if (!info) {
-      info = nodeInfoOf(node, [...(this.#pods.get(name)?.values() ?? [])]);
-      this.#infos.set(name, info);
+      info = podInfoOf(pod);
+      this.#podInfos.set(pod, info);
     }
     return info;
   }
 
-  #changed(nodeName: string): void {
-    this.#infos.delete(nodeName);
+  #place(pod: Pod, nodeName: string, assumed: boolean): void {
+    const uid = uidOf(pod);
+    const before = this.#placed.get(uid);
+    if (before && before.nodeName !== nodeName) this.removePod(uid);
+    this.#placed.set(uid, { pod, nodeName, assumed });
+    this.#change(nodeName).pods.set(uid, pod);
+  }
+
+  #change(nodeName: string): NodeEntry {
+    let entry = this.#nodes.get(nodeName);
+    if (!entry) {
+      entry = { node: undefined, pods: new Map(), info: undefined, fresh: false };
+      this.#nodes.set(nodeName, entry);
+    }
+    entry.fresh = false;
     this.#all = undefined;
+    return entry;
   }
 }

@@ -1,12 +1,6 @@
 import type { Node, Pod } from '#proto/schema/generated/core-v1.ts';
-import { type Amounts, addAmounts, amountsOf, podRequests, podWeight } from './resources.plan.ts';
-
-/** A host port as conflicts see it. `ip` is `0.0.0.0` for all addresses. */
-export interface HostPort {
-  readonly ip: string;
-  readonly protocol: string;
-  readonly port: number;
-}
+import type { HostPort, PodInfo } from './pod-info.plan.ts';
+import { type Amounts, addAmounts, amountsOf } from './resources.plan.ts';
 
 /** A node and what is promised to the Pods on it. The filters' and scores' whole view of a node. */
 export interface NodeInfo {
@@ -20,38 +14,20 @@ export interface NodeInfo {
   readonly hostPorts: readonly HostPort[];
 }
 
-export function hostPortsOf(pod: Pod): HostPort[] {
-  return [
-    ...pod.spec.containers,
-    ...(pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always'),
-  ]
-    .flatMap((container) => container.ports ?? [])
-    .filter((port) => (port.hostPort ?? 0) > 0)
-    .map((port) => ({
-      ip: port.hostIP || '0.0.0.0',
-      protocol: port.protocol ?? 'TCP',
-      port: port.hostPort ?? 0,
-    }));
-}
-
-/** A Pod whose containers have all ended holds nothing any more. */
-export const isFinished = (pod: Pod): boolean =>
-  pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-
-export function nodeInfoOf(node: Node, pods: readonly Pod[]): NodeInfo {
-  const live = pods.filter((pod) => !isFinished(pod));
+/** `before` is what was known of the node, if anything: an equal node object is not read again. */
+export function nodeInfoOf(node: Node, pods: readonly PodInfo[], before?: NodeInfo): NodeInfo {
   const requested: Amounts = {};
   const weight: Amounts = {};
-  for (const pod of live) {
-    addAmounts(requested, podRequests(pod));
-    addAmounts(weight, podWeight(pod));
+  for (const pod of pods) {
+    addAmounts(requested, pod.requests);
+    addAmounts(weight, pod.weight);
   }
   return {
     node,
-    allocatable: amountsOf(node.status?.allocatable ?? node.status?.capacity),
+    allocatable: before?.node === node ? before.allocatable : amountsOf(node.status?.allocatable),
     requested,
     weight,
-    pods: live,
-    hostPorts: live.flatMap(hostPortsOf),
+    pods: pods.map(({ pod }) => pod),
+    hostPorts: pods.flatMap(({ hostPorts }) => hostPorts),
   };
 }

@@ -1,5 +1,5 @@
 import { milliValue, quantityValue } from '#proto/meta/quantity.ts';
-import type { Container, Pod } from '#proto/schema/generated/core-v1.ts';
+import type { Container, ContainerStatus, Pod } from '#proto/schema/generated/core-v1.ts';
 
 /** Amounts by resource name: `cpu` in milli-CPUs, everything else in whole units (bytes, pods, devices). */
 export type Amounts = Record<string, number>;
@@ -13,8 +13,8 @@ export function amountsOf(list: Readonly<Record<string, string>> | undefined): A
   return amounts;
 }
 
-export function addAmounts(into: Amounts, more: Readonly<Amounts>, sign: 1 | -1 = 1): void {
-  for (const [name, amount] of Object.entries(more)) into[name] = (into[name] ?? 0) + sign * amount;
+export function addAmounts(into: Amounts, more: Readonly<Amounts>): void {
+  for (const [name, amount] of Object.entries(more)) into[name] = (into[name] ?? 0) + amount;
 }
 
 const max = (a: Amounts, b: Amounts): Amounts => {
@@ -44,15 +44,40 @@ function podAmounts(pod: Pod, read: (container: Container) => Amounts): Amounts 
   for (const container of pod.spec.containers) addAmounts(running, read(container));
   const total = max(running, peak);
   for (const [name, text] of Object.entries(pod.spec.resources?.requests ?? {}))
-    total[name] = amountOf(name, text);
+    if (isPodLevel(name)) total[name] = amountOf(name, text);
   addAmounts(total, amountsOf(pod.spec.overhead));
   return total;
 }
 
-export const podRequests = (pod: Pod): Amounts => podAmounts(pod, (c) => amountsOf(c.resources?.requests));
+const isPodLevel = (name: string): boolean =>
+  name === 'cpu' || name === 'memory' || name.startsWith('hugepages-');
+
+/**
+ * What one container holds: while a resize is under way the larger of what it has and what it asks for, and what it has alone
+ * where the node has refused the resize for good. Rule: KEP-1287.
+ */
+function containerAmounts(pod: Pod): (container: Container) => Amounts {
+  const { containerStatuses = [], initContainerStatuses = [], conditions = [] } = pod.status ?? {};
+  const refused = conditions.some(
+    (c) => c.type === 'PodResizePending' && c.status === 'True' && c.reason === 'Infeasible',
+  );
+  const statuses = new Map<string, ContainerStatus>();
+  for (const status of [...containerStatuses, ...initContainerStatuses]) statuses.set(status.name, status);
+  return (container) => {
+    const asked = amountsOf(container.resources?.requests);
+    const status = statuses.get(container.name);
+    if (!status?.resources) return asked;
+    const held = max(amountsOf(status.resources.requests), amountsOf(status.allocatedResources));
+    return refused ? held : max(asked, held);
+  };
+}
+
+export const podRequests = (pod: Pod): Amounts => podAmounts(pod, containerAmounts(pod));
 
 /** A container that asks for nothing still weighs something when nodes are compared: upstream's 100m and 200 MiB. */
 const UNASKED: Readonly<Amounts> = { cpu: 100, memory: 200 * 1024 * 1024 };
 
-export const podWeight = (pod: Pod): Amounts =>
-  podAmounts(pod, (c) => ({ ...UNASKED, ...amountsOf(c.resources?.requests) }));
+export function podWeight(pod: Pod): Amounts {
+  const read = containerAmounts(pod);
+  return podAmounts(pod, (container) => ({ ...UNASKED, ...read(container) }));
+}

@@ -1,6 +1,9 @@
 /**
- * The shell of the scheduler: takes Pods from the queue, lets the plan decide, binds. A decision counts at once
- * ("assumed"), so that the next Pod sees it before the API does. Another scheduler's Pods are left alone.
+ * The shell of the scheduler: takes Pods from the queue, lets the plan decide, binds.
+ * - A decision counts at once ("assumed"), so that the next Pod sees it before the API does, and until the informer
+ *   shows what became of it. A Pod that is assumed is never placed a second time.
+ * - A Pod that did not fit is tried again after a change that may help it, and after its back-off.
+ * - Another scheduler's Pods are left alone; what they hold on their nodes counts.
  */
 import { nodes } from '#proto/api/core/nodes.ts';
 import { pods } from '#proto/api/core/pods.ts';
@@ -8,13 +11,14 @@ import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import { keyOf, parseKey } from '#proto/meta/object.ts';
 import { isConflict, isNotFound } from '#proto/meta/status-error.ts';
-import type { Binding, Node, Pod } from '#proto/schema/generated/core-v1.ts';
+import type { Binding, Node, Pod, PodCondition } from '#proto/schema/generated/core-v1.ts';
 import type { ApiClient } from '#server/client/client.ts';
 import type { EventRecorder } from '#server/client/events.ts';
+import type { ChangeType } from '#server/client/informer.ts';
 import type { InformerFactory } from '#server/client/informer-factory.ts';
 import { FILTERS } from './filter/index.ts';
-import { NodeCache } from './node-cache.ts';
-import { isFinished } from './node-info.plan.ts';
+import { NodeCache, uidOf } from './node-cache.ts';
+import { holdsLess, isFinished } from './pod-info.plan.ts';
 import { SchedulingQueue } from './queue.ts';
 import { schedule } from './schedule.plan.ts';
 import { SCORES } from './score/index.ts';
@@ -32,14 +36,17 @@ export interface SchedulerOptions {
 
 /** Bindings on their way to the store at a time: they share its group commits. */
 const MAX_BINDING = 64;
+/** Pods placed before others in the process get their turn. */
+const MAX_AT_ONCE = 32;
 
 export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #cache = new NodeCache();
   readonly #queue = new SchedulingQueue();
   #binding = 0;
-  #running = false;
-  #wakeTimer: { readonly at: number; readonly cancel: AbortController } | undefined;
+  #due = false;
+  #stopped = false;
+  #releaseTimer: { readonly at: number; readonly cancel: AbortController } | undefined;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
@@ -53,15 +60,18 @@ export class Scheduler {
     await Promise.all([podInformer.whenSynced(signal), nodeInformer.whenSynced(signal)]);
     const stops = [
       nodeInformer.onChange((type, node, old) => this.#onNode(type, node, old)),
-      podInformer.onChange((type, pod) => this.#onPod(type, pod)),
+      podInformer.onChange((type, pod, old) => this.#onPod(type, pod, old)),
     ];
-    signal.addEventListener('abort', () => {
-      for (const stop of stops) stop();
-      this.#wakeTimer?.cancel.abort();
-    });
+    const stop = (): void => {
+      this.#stopped = true;
+      for (const end of stops) end();
+      this.#releaseTimer?.cancel.abort();
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
   }
 
-  #onNode(type: string, node: Node, old: Node | undefined): void {
+  #onNode(type: ChangeType, node: Node, old: Node | undefined): void {
     if (type === 'DELETED') {
       this.#cache.removeNode(keyOf(node));
       return;
@@ -71,46 +81,67 @@ export class Scheduler {
     if (!old || roomChanged(old, node)) this.#wake();
   }
 
-  #onPod(type: string, pod: Pod): void {
-    const uid = pod.metadata.uid ?? '';
-    const gone = type === 'DELETED' || isFinished(pod);
-    if (gone || pod.spec.nodeName) this.#queue.remove(uid);
-    if (gone) {
-      this.#cache.removePod(pod);
-      this.#wake();
-    } else if (pod.spec.nodeName) {
-      this.#cache.setPod(pod);
-    } else if (this.#isOurs(pod)) {
-      this.#queue.add(uid, pod);
-      this.#run();
-    }
+  #onPod(type: ChangeType, pod: Pod, old: Pod | undefined): void {
+    // A watch that started over may not have seen the end of an earlier one of this name.
+    if (old && uidOf(old) !== uidOf(pod)) this.#onGone(old);
+    if (type === 'DELETED' || isFinished(pod)) this.#onGone(pod);
+    else if (pod.spec.nodeName) this.#onBound(pod, old);
+    else this.#onPending(pod);
   }
 
-  #isOurs(pod: Pod): boolean {
+  #onGone(pod: Pod): void {
+    this.#queue.remove(uidOf(pod));
+    if (this.#cache.removePod(uidOf(pod))) this.#wake();
+  }
+
+  #onBound(pod: Pod, old: Pod | undefined): void {
+    this.#queue.remove(uidOf(pod));
+    this.#cache.setPod(pod);
+    if (this.#queue.parked === 0 || !old?.spec.nodeName) return;
+    if (holdsLess(this.#cache.podInfo(old), this.#cache.podInfo(pod))) this.#wake();
+  }
+
+  #onPending(pod: Pod): void {
+    const uid = uidOf(pod);
+    if (this.#cache.isAssumed(uid)) return;
+    if (!this.#isOurs(pod)) {
+      this.#queue.remove(uid);
+      return;
+    }
+    this.#queue.add(uid, pod);
+    this.#release();
+  }
+
+  #isOurs({ spec, metadata }: Pod): boolean {
     return (
-      (pod.spec.schedulerName ?? 'default-scheduler') === this.#options.schedulerName &&
-      !pod.metadata.deletionTimestamp &&
-      (pod.spec.schedulingGates ?? []).length === 0
+      (spec.schedulerName || 'default-scheduler') === this.#options.schedulerName &&
+      !metadata.deletionTimestamp &&
+      (spec.schedulingGates ?? []).length === 0
     );
   }
 
   /** Something may fit now that did not. */
   #wake(): void {
-    const at = this.#queue.wake(this.#options.clock.now());
-    if (at !== undefined) this.#wakeAt(at);
+    this.#queue.wake();
+    this.#release();
+  }
+
+  #release(): void {
+    const at = this.#queue.release(this.#options.clock.now());
+    if (at !== undefined) this.#releaseAt(at);
     this.#run();
   }
 
-  #wakeAt(at: number): void {
-    if (this.#wakeTimer && this.#wakeTimer.at <= at) return;
-    this.#wakeTimer?.cancel.abort();
+  #releaseAt(at: number): void {
+    if (this.#stopped || (this.#releaseTimer && this.#releaseTimer.at <= at)) return;
+    this.#releaseTimer?.cancel.abort();
     const cancel = new AbortController();
-    this.#wakeTimer = { at, cancel };
+    this.#releaseTimer = { at, cancel };
     const { clock } = this.#options;
     clock.sleep(Math.max(0, at - clock.now()), cancel.signal).then(
       () => {
-        this.#wakeTimer = undefined;
-        this.#wake();
+        this.#releaseTimer = undefined;
+        this.#release();
       },
       () => {},
     );
@@ -118,37 +149,33 @@ export class Scheduler {
 
   /** Places what is active, on the next turn: a burst of Pods is seen whole, so that priorities hold. */
   #run(): void {
-    if (this.#running) return;
-    this.#running = true;
+    if (this.#due || this.#stopped || this.#queue.active === 0) return;
+    this.#due = true;
     setImmediate(() => {
-      this.#running = false;
-      while (this.#binding < MAX_BINDING) {
-        const next = this.#queue.next();
+      this.#due = false;
+      for (let placed = 0; placed < MAX_AT_ONCE && this.#binding < MAX_BINDING; placed++) {
+        const next = this.#stopped ? undefined : this.#queue.next();
         if (!next) return;
         this.#place(next.uid, next.pod);
       }
+      // Where bindings hold it up, the first one that ends goes on.
+      if (this.#binding < MAX_BINDING) this.#run();
     });
   }
 
   #place(uid: string, pod: Pod): void {
-    const { random, clock, log } = this.#options;
-    const decision = schedule({ pod, nodes: this.#cache.infos(), filters: FILTERS, scores: SCORES, random });
+    const { random, clock } = this.#options;
+    const input = { pod: this.#cache.podInfo(pod), nodes: this.#cache.infos() };
+    const decision = schedule({ ...input, filters: FILTERS, scores: SCORES, random });
     if (decision.type === 'unschedulable') {
       this.#queue.park(uid, pod, clock.now());
-      void this.#tellUnschedulable(pod, decision.message);
+      void this.#tell(pod, 'Unschedulable', decision.message);
       return;
     }
-    this.#cache.setPod(pod, decision.nodeName);
+    this.#cache.assumePod(pod, decision.nodeName);
     this.#binding++;
     this.#bind(pod, decision.nodeName)
-      .catch((err: unknown) => {
-        this.#cache.removePod(pod);
-        // Deleted or bound by somebody else: the informer tells the rest.
-        if (isNotFound(err) || isConflict(err)) return;
-        log.warn('binding failed', { pod: keyOf(pod), node: decision.nodeName, err });
-        this.#queue.park(uid, pod, clock.now());
-        this.#wake();
-      })
+      .catch((err: unknown) => this.#onBindFailed(uid, pod, err))
       .finally(() => {
         this.#binding--;
         this.#run();
@@ -172,31 +199,46 @@ export class Scheduler {
     });
   }
 
-  async #tellUnschedulable(pod: Pod, message: string): Promise<void> {
+  #onBindFailed(uid: string, pod: Pod, err: unknown): void {
+    const { informers, clock, log } = this.#options;
+    // It got there after all, or it is gone: the informer has told the rest.
+    if (!this.#cache.forgetPod(uid)) return;
+    const now = informers.for(pods).get(keyOf(pod));
+    if (now && uidOf(now) === uid && !now.spec.nodeName && this.#isOurs(now)) {
+      this.#queue.retry(uid, now, clock.now());
+      // Deleted, or bound by somebody else, a moment before the informer shows it.
+      if (!isNotFound(err) && !isConflict(err)) {
+        log.warn('binding failed', { pod: keyOf(pod), err });
+        void this.#tell(now, 'SchedulerError', err instanceof Error ? err.message : String(err));
+      }
+    }
+    this.#wake();
+  }
+
+  /** Why the Pod has no node: an event each time, the condition where it says something new. */
+  async #tell(pod: Pod, reason: 'Unschedulable' | 'SchedulerError', message: string): Promise<void> {
     const { client, events, clock, log } = this.#options;
     events.event(pod, { type: 'Warning', reason: 'FailedScheduling', message });
     const known = pod.status?.conditions?.find((c) => c.type === 'PodScheduled');
-    if (known?.status === 'False' && known.message === message) return;
-    const condition = {
+    const still = known?.status === 'False';
+    if (still && known.reason === reason && known.message === message) return;
+    const now = new Date(clock.now()).toISOString().replace(/\.\d+/, '');
+    const condition: PodCondition = {
       type: 'PodScheduled',
+      observedGeneration: pod.metadata.generation,
       status: 'False',
-      reason: 'Unschedulable',
+      reason,
       message,
-      lastProbeTime: null,
-      lastTransitionTime: new Date(clock.now()).toISOString().replace(/\.\d+/, ''),
+      lastTransitionTime: still ? (known.lastTransitionTime ?? now) : now,
     };
-    await client
-      .patch(
-        pods,
-        parseKey(keyOf(pod)),
-        'strategic',
-        { status: { conditions: [condition] } },
-        { subresource: 'status' },
-      )
-      .catch((err: unknown) => {
-        if (!isNotFound(err))
-          log.warn('the reason could not be written to the Pod', { pod: keyOf(pod), err });
-      });
+    // With the uid: a later Pod of the same name is another one.
+    const patch = { metadata: { uid: pod.metadata.uid }, status: { conditions: [condition] } };
+    try {
+      await client.patch(pods, parseKey(keyOf(pod)), 'strategic', patch, { subresource: 'status' });
+    } catch (err) {
+      if (isNotFound(err) || isConflict(err)) return;
+      log.warn('the reason could not be written to the Pod', { pod: keyOf(pod), err });
+    }
   }
 }
 

@@ -1,5 +1,5 @@
-import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { NodeInfo } from '../node-info.plan.ts';
+import type { PodInfo } from '../pod-info.plan.ts';
 
 /**
  * One rule that a node must satisfy. Gives the reasons why it does not, in upstream's words (they are counted over nodes and
@@ -8,5 +8,5 @@ import type { NodeInfo } from '../node-info.plan.ts';
 export interface Filter {
   /** Upstream's plugin name. */
   readonly name: string;
-  readonly reasons: (pod: Pod, info: NodeInfo) => readonly string[];
+  readonly reasons: (pod: PodInfo, node: NodeInfo) => readonly string[];
 }

@@ -3,6 +3,7 @@ import type {
   NodeSelector,
   NodeSelectorRequirement,
   NodeSelectorTerm,
+  Pod,
 } from '#proto/schema/generated/core-v1.ts';
 import type { Filter } from './filter.ts';
 
@@ -14,11 +15,17 @@ export function matchesNodeSelector(selector: NodeSelector, node: Node): boolean
 export function matchesTerm(term: NodeSelectorTerm, node: Node): boolean {
   const { matchExpressions = [], matchFields = [] } = term;
   if (matchExpressions.length + matchFields.length === 0) return false;
-  const labels = node.metadata.labels ?? {};
   return (
-    matchExpressions.every((requirement) => satisfies(requirement, labels[requirement.key])) &&
+    matchExpressions.every((requirement) => satisfies(requirement, labelOf(node, requirement.key))) &&
     matchFields.every((r) => satisfies(r, r.key === 'metadata.name' ? node.metadata.name : undefined))
   );
+}
+
+const INTEGER = /^[+-]?\d+$/;
+
+/** A label's key may be `constructor`: only the node's own labels count. */
+function labelOf({ metadata: { labels = {} } }: Node, key: string): string | undefined {
+  return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }
 
 function satisfies({ operator, values = [] }: NodeSelectorRequirement, actual: string | undefined): boolean {
@@ -33,8 +40,8 @@ function satisfies({ operator, values = [] }: NodeSelectorRequirement, actual: s
       return actual === undefined;
     case 'Gt':
     case 'Lt': {
-      if (actual === undefined || !/^-?\d+$/.test(actual) || !/^-?\d+$/.test(values[0] ?? '')) return false;
-      const difference = BigInt(actual) - BigInt(values[0] ?? '');
+      if (!INTEGER.test(actual ?? '') || !INTEGER.test(values[0] ?? '')) return false;
+      const difference = BigInt(actual ?? '') - BigInt(values[0] ?? '');
       return operator === 'Gt' ? difference > 0n : difference < 0n;
     }
     default:
@@ -42,14 +49,17 @@ function satisfies({ operator, values = [] }: NodeSelectorRequirement, actual: s
   }
 }
 
+/** Do the Pod's `nodeSelector` and its required affinity both allow the node? */
+export function allows(pod: Pod, node: Node): boolean {
+  const required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  return (
+    Object.entries(pod.spec.nodeSelector ?? {}).every(([key, value]) => labelOf(node, key) === value) &&
+    (!required || matchesNodeSelector(required, node))
+  );
+}
+
 export const nodeAffinity: Filter = {
   name: 'NodeAffinity',
-  reasons: (pod, { node }) => {
-    const labels = node.metadata.labels ?? {};
-    const required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-    const fits =
-      Object.entries(pod.spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value) &&
-      (!required || matchesNodeSelector(required, node));
-    return fits ? [] : ["node(s) didn't match Pod's node affinity/selector"];
-  },
+  reasons: ({ pod }, { node }) =>
+    allows(pod, node) ? [] : ["node(s) didn't match Pod's node affinity/selector"],
 };

@@ -1,4 +1,4 @@
-import { type HostPort, hostPortsOf } from '../node-info.plan.ts';
+import type { HostPort } from '../pod-info.plan.ts';
 import type { Filter } from './filter.ts';
 
 const ANY = '0.0.0.0';
@@ -8,8 +8,8 @@ const clash = (a: HostPort, b: HostPort): boolean =>
 
 export const nodePorts: Filter = {
   name: 'NodePorts',
-  reasons: (pod, { hostPorts }) =>
-    hostPortsOf(pod).some((wanted) => hostPorts.some((taken) => clash(wanted, taken)))
+  reasons: ({ hostPorts }, node) =>
+    hostPorts.some((wanted) => node.hostPorts.some((taken) => clash(wanted, taken)))
       ? ["node(s) didn't have free ports for the requested pod ports"]
       : [],
 };

@@ -6,7 +6,7 @@ const TAINT = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
 /** `kubectl cordon`. A DaemonSet's Pods tolerate it. */
 export const nodeUnschedulable: Filter = {
   name: 'NodeUnschedulable',
-  reasons: (pod, { node }) =>
+  reasons: ({ pod }, { node }) =>
     node.spec.unschedulable && !toleratesTaint(pod.spec.tolerations, TAINT)
       ? ['node(s) were unschedulable']
       : [],

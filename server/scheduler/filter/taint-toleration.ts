@@ -14,10 +14,10 @@ export const toleratesTaint = (tolerations: readonly Toleration[] | undefined, t
 
 export const taintToleration: Filter = {
   name: 'TaintToleration',
-  reasons: (pod, { node }) => {
-    const taint = (node.spec.taints ?? []).find(
+  reasons: ({ pod }, { node }) => {
+    const untolerated = (node.spec.taints ?? []).some(
       (t) => t.effect !== 'PreferNoSchedule' && !toleratesTaint(pod.spec.tolerations, t),
     );
-    return taint ? [`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`] : [];
+    return untolerated ? ['node(s) had untolerated taint(s)'] : [];
   },
 };

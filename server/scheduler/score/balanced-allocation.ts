@@ -1,18 +1,32 @@
-import { podWeight } from '../resources.plan.ts';
+import type { Amounts } from '../resources.plan.ts';
 import { MAX_SCORE, type Score } from './score.ts';
 
-/** Keeps CPU and memory in proportion, so that neither is stranded: the standard deviation of two shares is half their gap. */
+/**
+ * Keeps CPU and memory in proportion, so that neither is stranded: 75 where the Pod leaves the proportion as it is, up to 100
+ * where it mends it, down to 50 where it spoils it. A Pod that asks for nothing has no preference. Rule: upstream's
+ * NodeResourcesBalancedAllocation since 1.36.
+ */
 export const balancedAllocation: Score = {
   name: 'NodeResourcesBalancedAllocation',
   weight: 1,
-  scores: (pod, infos) => {
-    const more = podWeight(pod);
-    return infos.map(({ allocatable, weight }) => {
-      const share = (name: string): number => {
-        const total = allocatable[name] ?? 0;
-        return total === 0 ? 1 : Math.min(1, ((weight[name] ?? 0) + (more[name] ?? 0)) / total);
-      };
-      return (1 - Math.abs(share('cpu') - share('memory')) / 2) * MAX_SCORE;
+  scores: ({ requests }, fitting) => {
+    const more = { cpu: requests['cpu'] ?? 0, memory: requests['memory'] ?? 0 };
+    if (more.cpu === 0 && more.memory === 0) return fitting.map(() => 0);
+    return fitting.map(({ allocatable, requested }) => {
+      const now = { cpu: requested['cpu'] ?? 0, memory: requested['memory'] ?? 0 };
+      const then = { cpu: now.cpu + more.cpu, memory: now.memory + more.memory };
+      const change = balance(then, allocatable) - balance(now, allocatable);
+      return MAX_SCORE / 2 + Math.trunc((MAX_SCORE / 2 + change) / 2);
     });
   },
 };
+
+/** 50…100. The standard deviation of two shares is half their gap. */
+function balance(used: Amounts, allocatable: Readonly<Amounts>): number {
+  const shares = ['cpu', 'memory'].flatMap((name) => {
+    const total = allocatable[name] ?? 0;
+    return total === 0 ? [] : [Math.min(1, (used[name] ?? 0) / total)];
+  });
+  const [a = 0, b = a] = shares;
+  return Math.trunc((1 - Math.abs(a - b) / 2) * MAX_SCORE);
+}

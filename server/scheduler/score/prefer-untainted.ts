@@ -5,9 +5,9 @@ import { normalize, type Score } from './score.ts';
 export const preferUntainted: Score = {
   name: 'TaintToleration',
   weight: 3,
-  scores: (pod, infos) =>
+  scores: ({ pod }, fitting) =>
     normalize(
-      infos.map(
+      fitting.map(
         ({ node }) =>
           (node.spec.taints ?? []).filter(
             (taint) => taint.effect === 'PreferNoSchedule' && !toleratesTaint(pod.spec.tolerations, taint),

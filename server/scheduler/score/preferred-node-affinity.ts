@@ -4,10 +4,10 @@ import { normalize, type Score } from './score.ts';
 export const preferredNodeAffinity: Score = {
   name: 'NodeAffinity',
   weight: 2,
-  scores: (pod, infos) => {
+  scores: ({ pod }, fitting) => {
     const preferred = pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
     return normalize(
-      infos.map(({ node }) =>
+      fitting.map(({ node }) =>
         preferred.reduce(
           (sum, { weight, preference }) => sum + (matchesTerm(preference, node) ? weight : 0),
           0,
