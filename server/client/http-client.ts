@@ -192,7 +192,11 @@ async function failure(response: IncomingMessage): Promise<StatusError> {
   try {
     return StatusError.from(JSON.parse(body) as Status);
   } catch {
-    return StatusError.from({ metadata: {}, code: response.statusCode ?? 500, message: body || 'no message' });
+    return StatusError.from({
+      metadata: {},
+      code: response.statusCode ?? 500,
+      message: body || 'no message',
+    });
   }
 }
 
