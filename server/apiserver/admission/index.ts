@@ -6,6 +6,7 @@ import { createLimitRanger } from '#server/apiserver/admission/limit-ranger.ts';
 import { createNamespaceLifecycle } from '#server/apiserver/admission/namespace-lifecycle.ts';
 import { NodeRestriction } from '#server/apiserver/admission/node-restriction.ts';
 import { Priority } from '#server/apiserver/admission/priority.ts';
+import { ResourceQuotaAdmission } from '#server/apiserver/admission/resource-quota.ts';
 import { RuntimeClassAdmission } from '#server/apiserver/admission/runtime-class.ts';
 import { createServiceAccount } from '#server/apiserver/admission/service-account.ts';
 import { taintNodesByCondition } from '#server/apiserver/admission/taint-nodes.ts';
@@ -32,5 +33,7 @@ export function createAdmission(deps: AdmissionDeps): readonly AdmissionPlugin[]
     defaultTolerationSeconds,
     new DefaultStorageClass(reader),
     new RuntimeClassAdmission(reader),
+    // Last: what it grants must be written, or nothing else refuses it.
+    new ResourceQuotaAdmission(reader, deps.clock),
   ];
 }
