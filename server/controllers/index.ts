@@ -16,6 +16,7 @@ import { createTaintEvictionController } from '#server/controllers/nodelifecycle
 import { createPodGcController } from '#server/controllers/podgc/podgc.controller.ts';
 import { createReplicaSetController } from '#server/controllers/replicaset/replicaset.controller.ts';
 import { createReplicationControllerController } from '#server/controllers/replicationcontroller/replicationcontroller.controller.ts';
+import { createResourceQuotaController } from '#server/controllers/resourcequota/resourcequota.controller.ts';
 import { createRootCaController } from '#server/controllers/rootca/rootca.controller.ts';
 import type { IssueSecretToken } from '#server/controllers/satoken/satoken.controller.ts';
 import { createServiceAccountTokenController } from '#server/controllers/satoken/satoken.controller.ts';
@@ -56,6 +57,7 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     createServiceAccountController(context),
     createServiceAccountTokenController(context, caPem, options.issueToken),
     createRootCaController(context, caPem),
+    createResourceQuotaController(context, resources),
     createClusterRoleController(context),
 
     createNodeIpamController(context, options.clusterCidr),
