@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { nodes } from '#proto/api/core/nodes.ts';
 import { pods } from '#proto/api/core/pods.ts';
 import { runtimeclasses } from '#proto/api/node/runtimeclasses.ts';
 import { aPod, aWrite, run } from '#server/apiserver/admission/fixtures.ts';
