@@ -222,7 +222,6 @@ function ownAgent(
   return {
     command: [
       process.execPath,
-      ...process.execArgv,
       process.argv[1] ?? '',
       'agent',
       ...Object.entries(given).flatMap(([name, value]) => [`--${name}`, value]),

@@ -45,7 +45,7 @@ const server = declare(
   .description('Runs API server, scheduler and controllers, and an agent for this board unless --no-agent.')
   .action(() =>
     run(server, SERVER_OPTIONS, Object.keys(AGENT_OPTIONS), async (options) => {
-      retune('server');
+      retune('server', options.dataDir);
       const { main } = await import('#server/main.ts');
       await main(options);
     }),
@@ -60,7 +60,7 @@ const agent = declare(
   )
   .action(() =>
     run(agent, AGENT_OPTIONS, Object.keys(SERVER_OPTIONS), async (options) => {
-      retune('agent');
+      retune('agent', options.dataDir);
       const { main } = await import('#agent/main.ts');
       await main(options);
     }),
