@@ -145,6 +145,12 @@ describe('a board at its server', () => {
     expect(written('POST', '/leases')).toBe(1);
     expect(written('PATCH', '/leases/pi')).toBeGreaterThan(50);
     expect(written('PATCH', '/nodes/pi/status')).toBe(3);
+
+    // The server may have written Unknown meanwhile, or have crashed and lost what it was told last.
+    cluster.setConnected(false);
+    cluster.setConnected(true);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(written('PATCH', '/nodes/pi/status')).toBe(4);
     abort.abort();
     await done;
   });

@@ -1,6 +1,7 @@
 /**
  * This board as a Node: registers it, renews its lease every 10 s, writes its status when it changes and every 5 min.
- * While the server is away nothing is queued: the next write tells how things are then.
+ * While the server is away nothing is queued: the next write tells how things are then. Each connection begins with one:
+ * the server may have given the board up meanwhile, or have crashed and lost what it was told last.
  */
 import type { Cluster, DesiredState } from '#agent/link/cluster.ts';
 import type { Runtime } from '#agent/runtime/runtime.ts';
@@ -43,7 +44,7 @@ export interface NodeOptions {
 export function startNode(options: NodeOptions, signal: AbortSignal): { readonly done: Promise<void> } {
   const reporter = new NodeReporter(options);
   const off = options.cluster.onConnection((connected) => {
-    if (connected) void reporter.tick();
+    if (connected) void reporter.reconnected();
   });
   signal.addEventListener('abort', off, { once: true });
   const loop = async (): Promise<void> => {
@@ -65,6 +66,7 @@ class NodeReporter {
   #sent: NodeStatus | undefined;
   #sentAtMs = 0;
   #leased = false;
+  #renewedAtMs = Number.NEGATIVE_INFINITY;
   #version: { name: string; version: string } | undefined;
   #images: NodeFacts['images'] = [];
   #imagesAtMs = Number.NEGATIVE_INFINITY;
@@ -75,6 +77,11 @@ class NodeReporter {
 
   get isReady(): boolean {
     return (this.#sent?.conditions ?? []).some((c) => c.type === 'Ready' && c.status === 'True');
+  }
+
+  reconnected(): Promise<void> {
+    this.#sentAtMs = Number.NEGATIVE_INFINITY;
+    return this.tick();
   }
 
   async tick(): Promise<void> {
@@ -109,7 +116,12 @@ class NodeReporter {
       log.debug('node not reported', { err });
     }
     // On its own: a status that is refused must not make the board look dead.
-    await this.#renew().catch((err: unknown) => log.debug('lease not renewed', { err }));
+    try {
+      await this.#renew();
+      this.#renewedAtMs = this.#options.clock.now();
+    } catch (err) {
+      log.debug('lease not renewed', { err });
+    }
   }
 
   async #facts(): Promise<NodeFacts> {
@@ -165,7 +177,9 @@ class NodeReporter {
 
   async #report(facts: NodeFacts): Promise<void> {
     const status = nodeStatus(facts, this.#sent);
-    const due = facts.now - this.#sentAtMs >= REPORT_MS;
+    // A board that could not renew its lease for so long may have been written off: what it says of itself is due.
+    const late = facts.now - this.#renewedAtMs > 2 * PERIOD_MS;
+    const due = late || facts.now - this.#sentAtMs >= REPORT_MS;
     if (!due && this.#sent && sameNodeStatus(status, this.#sent)) return;
     const { cluster, nodeName } = this.#options;
     const body = { status: { ...status, addresses: [{ $patch: 'replace' }, ...(status.addresses ?? [])] } };

@@ -47,6 +47,22 @@ describe('StatusReporter', () => {
     expect(patches().map((call) => call.body)).toMatchObject([{ status: { phase: 'Running' } }]);
   });
 
+  it('writes again what a server has lost that came back', async () => {
+    reporter.report(pod, status('Running'));
+    await settle();
+    cluster.setConnected(false);
+    cluster.pods.set('web', { ...pod, status: status('Pending') });
+    cluster.setConnected(true);
+    await settle();
+    expect(patches()).toHaveLength(2);
+    expect(patches()[1]?.body).toMatchObject({ status: { phase: 'Running' } });
+    cluster.setConnected(false);
+    cluster.pods.set('web', { ...pod, status: status('Running') });
+    cluster.setConnected(true);
+    await settle();
+    expect(patches()).toHaveLength(2);
+  });
+
   it('leaves a pod of another uid alone', async () => {
     cluster.pods.set('web', aPod({}, { uid: 'another' }));
     reporter.report(pod, status('Running'));

@@ -1,7 +1,8 @@
 /**
  * Writes pod statuses to the server: only what has changed, only the newest of each pod, and again for as long as
  * the server is away. The first write of a pod looks at what the server has, so that a restarted agent neither
- * repeats a status nor moves the times of its transitions.
+ * repeats a status nor moves the times of its transitions. Every connection begins with such a look: the server keeps
+ * statuses in memory for minutes, so one that crashed, or was restored, comes back with older ones.
  */
 import type { Cluster } from '#agent/link/cluster.ts';
 import type { Clock } from '#proto/meta/clock.ts';
@@ -38,7 +39,9 @@ export class StatusReporter {
     this.#options = options;
     this.#signal = signal;
     const off = options.cluster.onConnection((connected) => {
-      if (connected) this.#pump();
+      if (!connected) return;
+      for (const entry of this.#entries.values()) entry.sent = undefined;
+      this.#pump();
     });
     signal.addEventListener('abort', off, { once: true });
   }
