@@ -193,7 +193,8 @@ type Provider = NonNullable<Parameters<typeof experimental.createCertificateProv
 function fixedCertificates(ca: string, cert: string, key: string): Provider {
   // Not at once: the server takes only what comes after it has registered itself.
   return {
-    addCaCertificateListener: (listener) => queueMicrotask(() => listener({ caCertificate: Buffer.from(ca) })),
+    addCaCertificateListener: (listener) =>
+      queueMicrotask(() => listener({ caCertificate: Buffer.from(ca) })),
     removeCaCertificateListener: () => {},
     addIdentityCertificateListener: (listener) =>
       queueMicrotask(() => listener({ certificate: Buffer.from(cert), privateKey: Buffer.from(key) })),
