@@ -5,7 +5,7 @@
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 
 /** Highest priority first, then oldest first. Rule: upstream's PrioritySort. */
-export function before(a: Pod, b: Pod): number {
+export function compareTurns(a: Pod, b: Pod): number {
   const byPriority = (b.spec.priority ?? 0) - (a.spec.priority ?? 0);
   if (byPriority !== 0) return byPriority;
   const [ofA, ofB] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''];
@@ -52,7 +52,7 @@ export class SchedulingQueue {
   next(): { readonly uid: string; readonly pod: Pod } | undefined {
     // A stable sort: of equals, the one that came first is first.
     this.#order ??= [...this.#active]
-      .sort(([, a], [, b]) => before(a, b))
+      .sort(([, a], [, b]) => compareTurns(a, b))
       .map(([uid]) => uid)
       .reverse();
     for (let uid = this.#order.pop(); uid !== undefined; uid = this.#order.pop()) {
