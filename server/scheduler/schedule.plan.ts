@@ -50,9 +50,11 @@ function best({ pod, nodes, scores, random }: ScheduleInput, fitting: readonly N
   const [only] = fitting;
   if (only && fitting.length === 1) return only;
   const totals = fitting.map(() => 0);
-  for (const score of scores)
-    for (const [i, value] of score.scores(pod, fitting, nodes).entries())
+  for (const score of scores) {
+    score.scores(pod, fitting, nodes).forEach((value, i) => {
       totals[i] = (totals[i] ?? 0) + score.weight * value;
+    });
+  }
   const top = Math.max(...totals);
   const winners = fitting.filter((_, i) => totals[i] === top);
   const winner = winners[Math.floor(random() * winners.length)];

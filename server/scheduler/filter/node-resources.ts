@@ -6,9 +6,11 @@ export const nodeResourcesFit: Filter = {
   reasons: ({ requests }, { allocatable, requested, pods }) => {
     const reasons: string[] = [];
     if (pods.length + 1 > (allocatable['pods'] ?? 0)) reasons.push('Too many pods');
-    for (const [name, amount] of Object.entries(requests))
+    for (const name in requests) {
+      const amount = requests[name] ?? 0;
       if (amount > 0 && amount > (allocatable[name] ?? 0) - (requested[name] ?? 0))
         reasons.push(`Insufficient ${name}`);
+    }
     return reasons;
   },
 };

@@ -21,12 +21,13 @@ export const balancedAllocation: Score = {
   },
 };
 
-/** 50…100. The standard deviation of two shares is half their gap. */
-function balance(used: Amounts, allocatable: Readonly<Amounts>): number {
-  const shares = ['cpu', 'memory'].flatMap((name) => {
-    const total = allocatable[name] ?? 0;
-    return total === 0 ? [] : [Math.min(1, (used[name] ?? 0) / total)];
-  });
-  const [a = 0, b = a] = shares;
-  return Math.trunc((1 - Math.abs(a - b) / 2) * MAX_SCORE);
+/** 50…100. The standard deviation of two shares is half their gap; one share alone is in balance. */
+function balance(used: Readonly<Amounts>, allocatable: Readonly<Amounts>): number {
+  const cpu = share(used['cpu'], allocatable['cpu']);
+  const memory = share(used['memory'], allocatable['memory']);
+  const gap = cpu === undefined || memory === undefined ? 0 : Math.abs(cpu - memory);
+  return Math.trunc((1 - gap / 2) * MAX_SCORE);
 }
+
+const share = (used = 0, total = 0): number | undefined =>
+  total === 0 ? undefined : Math.min(1, used / total);

@@ -6,11 +6,14 @@ export const leastAllocated: Score = {
   weight: 1,
   scores: (pod, fitting) =>
     fitting.map(({ allocatable, weight }) => {
-      const shares = ['cpu', 'memory'].flatMap((name) => {
-        const total = allocatable[name] ?? 0;
-        const left = total - (weight[name] ?? 0) - (pod.weight[name] ?? 0);
-        return total === 0 ? [] : [left < 0 ? 0 : Math.trunc((left * MAX_SCORE) / total)];
-      });
-      return shares.length === 0 ? 0 : Math.trunc(shares.reduce((a, b) => a + b) / shares.length);
+      const cpu = free(allocatable['cpu'], weight['cpu'], pod.weight['cpu']);
+      const memory = free(allocatable['memory'], weight['memory'], pod.weight['memory']);
+      if (cpu === undefined || memory === undefined) return cpu ?? memory ?? 0;
+      return Math.trunc((cpu + memory) / 2);
     }),
 };
+
+function free(total = 0, used = 0, more = 0): number | undefined {
+  if (total === 0) return undefined;
+  return Math.trunc((Math.max(0, total - used - more) * MAX_SCORE) / total);
+}
