@@ -378,6 +378,21 @@ describe('a binding under way', () => {
   });
 });
 
+describe('a watch that started over', () => {
+  it('tells a Pod from an earlier one of its name', async () => {
+    await client.create(nodes, aNode('board-1', { allocatable: { cpu: '1' } }));
+    await start();
+    await create('web', asking('1'));
+    client.endWatches();
+    await settle();
+    await client.delete(pods, key('web'), { gracePeriodSeconds: 0 });
+    await create('web', asking('1'));
+    client.compact();
+    await pass(60_000);
+    expect(await nodeOf('web')).toBe('board-1');
+  });
+});
+
 describe('a scheduler that was stopped', () => {
   it('binds nothing and waits for nothing', async () => {
     await start();
