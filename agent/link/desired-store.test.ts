@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, statSync, truncateSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -15,7 +15,7 @@ const change = { plural: 'secrets', key: 'default/key', digest: 'd1', object: se
 
 describe('DesiredStore', () => {
   it('holds its objects across a restart, with their digests', () => {
-    open().apply(change);
+    open().apply([change]);
     const again = open();
     expect(again.secret('default', 'key')).toEqual(secret);
     expect(again.have()).toEqual({ 'secrets/default/key': 'd1' });
@@ -23,7 +23,7 @@ describe('DesiredStore', () => {
 
   it('is complete only after the server said so, also across a restart', () => {
     const store = open();
-    store.apply(change);
+    store.apply([change]);
     expect(open().complete).toBe(false);
     store.markComplete();
     expect(open().complete).toBe(true);
@@ -33,27 +33,43 @@ describe('DesiredStore', () => {
     const store = open();
     const heard: string[] = [];
     store.onChange((plural, key) => heard.push(`${plural} ${key}`));
-    store.apply(change);
-    store.apply({ ...change, object: undefined });
+    store.apply([change]);
+    store.apply([{ ...change, object: undefined }]);
     expect(open().have()).toEqual({});
     expect(heard).toEqual(['secrets default/key', 'secrets default/key']);
   });
 
-  it('keeps files from everybody but root', () => {
-    open().apply(change);
-    const [file = ''] = readdirSync(join(folder, 'secrets'));
-    expect(statSync(join(folder, 'secrets', file)).mode & 0o777).toBe(0o600);
+  it('keeps it from everybody but root', () => {
+    open().apply([change]);
+    expect(statSync(join(folder, 'journal')).mode & 0o777).toBe(0o600);
   });
 
-  it('leaves a damaged file out, so that the server sends that object again', () => {
+  it('leaves out what a power cut tore, and goes on after it', () => {
     const store = open();
-    store.apply(change);
-    store.apply({
-      ...change,
-      key: 'default/other',
-      object: { metadata: { namespace: 'default', name: 'other' } },
-    });
-    truncateSync(join(folder, 'secrets', 'default_key.json'), 10);
-    expect(open().have()).toEqual({ 'secrets/default/other': 'd1' });
+    const other = { ...change, key: 'default/other', digest: 'd2' };
+    store.apply([change, other]);
+    truncateSync(join(folder, 'journal'), statSync(join(folder, 'journal')).size - 10);
+    const again = open();
+    expect(again.have()).toEqual({ 'secrets/default/key': 'd1' });
+    again.apply([other]);
+    expect(open().have()).toEqual({ 'secrets/default/key': 'd1', 'secrets/default/other': 'd2' });
+  });
+
+  it('leaves out a damaged line in the middle', () => {
+    const store = open();
+    store.apply([change]);
+    appendFileSync(join(folder, 'journal'), '{"plural":"secrets","key":"x\n');
+    store.apply([{ ...change, key: 'default/after' }]);
+    expect(Object.keys(open().have())).toEqual(['secrets/default/key', 'secrets/default/after']);
+  });
+
+  it('does not grow with history', () => {
+    const store = open();
+    store.markComplete();
+    const big = { metadata: { namespace: 'default', name: 'key' }, data: { a: 'x'.repeat(10_000) } };
+    for (let i = 0; i < 60; i++) store.apply([{ ...change, digest: `d${i}`, object: big }]);
+    expect(statSync(join(folder, 'journal')).size).toBeLessThan(300_000);
+    expect(open().have()).toEqual({ 'secrets/default/key': 'd59' });
+    expect(open().complete).toBe(true);
   });
 });

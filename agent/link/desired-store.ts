@@ -1,19 +1,31 @@
 /**
- * What the cluster wants of this board, in memory and on its disk: one file an object under `<folder>/<plural>/`, readable
- * by root only (Secrets are among them), written whole or not at all. It is what the board runs from after a power
- * cut with no server in reach.
+ * What the cluster wants of this board, in memory and on its disk: one journal, a JSON line a change, readable by root only
+ * (Secrets are among them). Changes that come together are one append and one sync, which a card takes well; the
+ * journal is written anew when most of it is history. It is what the board runs from after a power cut with no
+ * server in reach: a line that the cut tore is left out, and the server sends that object again.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fdatasyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { syncFolder, writeFileAtomic } from '#proto/meta/atomic-file.ts';
+import { writeFileAtomic } from '#proto/meta/atomic-file.ts';
 import type { Logger } from '#proto/meta/log.ts';
-import { type KubeObject, keyOf } from '#proto/meta/object.ts';
+import type { KubeObject } from '#proto/meta/object.ts';
 import type { ConfigMap, Node, Pod, Secret } from '#proto/schema/generated/core-v1.ts';
 import type { DesiredState } from './cluster.ts';
 
 interface Stored {
   readonly digest: string;
   readonly object: KubeObject;
+  /** Of its line in the journal. */
+  readonly bytes: number;
+}
+
+/** One line; neither object nor `complete`: the board forgot it. */
+interface Line {
+  readonly plural?: string;
+  readonly key?: string;
+  readonly digest?: string;
+  readonly object?: KubeObject | undefined;
+  readonly complete?: true;
 }
 
 /** One change as the link brings it; no object: the board should forget it. */
@@ -26,36 +38,43 @@ export interface DesiredChange {
 
 type Listener = (plural: string, key: string) => void;
 
+const JOURNAL = 'journal';
+/** Below this the journal is not worth a rewrite. */
+const REWRITE_BYTES = 256 * 1024;
+
 export class DesiredStore implements DesiredState {
-  readonly #folder: string;
+  readonly #path: string;
   readonly #nodeName: string;
   readonly #kinds = new Map<string, Map<string, Stored>>();
   readonly #listeners = new Set<Listener>();
   #complete = false;
+  #torn = false;
+  #journalBytes = 0;
+  #liveBytes = 0;
 
   private constructor(folder: string, nodeName: string) {
-    this.#folder = folder;
+    this.#path = join(folder, JOURNAL);
     this.#nodeName = nodeName;
   }
 
-  /** Reads what the board held. A damaged file is left out with a warning: the server sends that object again. */
+  /** Reads what the board held. What is damaged is left out with a warning. */
   static open(options: { folder: string; nodeName: string; log: Logger }): DesiredStore {
     const store = new DesiredStore(options.folder, options.nodeName);
     mkdirSync(options.folder, { recursive: true, mode: 0o700 });
-    for (const plural of readdirSync(options.folder, { withFileTypes: true })) {
-      if (!plural.isDirectory()) continue;
-      for (const file of readdirSync(join(options.folder, plural.name))) {
-        if (!file.endsWith('.json')) continue;
-        const path = join(options.folder, plural.name, file);
-        try {
-          const stored = JSON.parse(readFileSync(path, 'utf8')) as Stored;
-          store.#kind(plural.name).set(keyOf(stored.object), stored);
-        } catch (err) {
-          options.log.warn('a damaged object is left out', { file: path, err });
-        }
+    if (!existsSync(store.#path)) return store;
+    let damaged = 0;
+    for (const text of readFileSync(store.#path, 'utf8').split('\n')) {
+      if (text === '') continue;
+      try {
+        store.#take(JSON.parse(text) as Line, Buffer.byteLength(text) + 1);
+      } catch {
+        damaged++;
       }
     }
-    store.#complete = readdirSync(options.folder).includes(COMPLETE);
+    if (damaged > 0) {
+      options.log.warn('damaged objects are left out, the server sends them again', { damaged });
+      store.#rewrite();
+    }
     return store;
   }
 
@@ -96,36 +115,76 @@ export class DesiredStore implements DesiredState {
     return have;
   }
 
-  /** On disk when it returns; listeners have been told. */
-  apply({ plural, key, digest, object }: DesiredChange): void {
-    const path = join(this.#folder, plural, `${key.replace('/', '_')}.json`);
-    if (object) {
-      writeFileAtomic(path, JSON.stringify({ digest, object } satisfies Stored));
-      this.#kind(plural).set(key, { digest, object });
-    } else {
-      rmSync(path, { force: true });
-      if (this.#kind(plural).delete(key)) syncFolder(join(this.#folder, plural));
-    }
-    for (const listener of [...this.#listeners]) listener(plural, key);
+  /** On disk when it returns, all of them in one write; listeners have been told. */
+  apply(changes: readonly DesiredChange[]): void {
+    const lines = changes.map(({ plural, key, digest, object }): [Line, string] => {
+      const line: Line = object ? { plural, key, digest, object } : { plural, key };
+      return [line, `${JSON.stringify(line)}\n`];
+    });
+    this.#append(lines.map(([, text]) => text).join(''));
+    for (const [line, text] of lines) this.#take(line, Buffer.byteLength(text));
+    if (this.#journalBytes > REWRITE_BYTES && this.#journalBytes > 2 * this.#liveBytes) this.#rewrite();
+    for (const { plural, key } of changes) this.#tell(plural, key);
   }
 
   /** The server has sent all that it wants: from now on absence means removal, also after a restart. */
   markComplete(): void {
     if (this.#complete) return;
-    writeFileAtomic(join(this.#folder, COMPLETE), '');
+    const line: Line = { complete: true };
+    this.#append(`${JSON.stringify(line)}\n`);
     this.#complete = true;
-    for (const listener of [...this.#listeners]) listener('', '');
+    this.#tell('', '');
   }
 
-  #kind(plural: string): Map<string, Stored> {
+  #tell(plural: string, key: string): void {
+    for (const listener of [...this.#listeners]) listener(plural, key);
+  }
+
+  #take({ plural, key, digest, object, complete }: Line, bytes: number): void {
+    if (complete) this.#complete = true;
+    if (plural === undefined || key === undefined) return;
     let objects = this.#kinds.get(plural);
     if (!objects) {
       objects = new Map();
       this.#kinds.set(plural, objects);
-      mkdirSync(join(this.#folder, plural), { recursive: true, mode: 0o700 });
     }
-    return objects;
+    this.#liveBytes -= objects.get(key)?.bytes ?? 0;
+    if (object) {
+      objects.set(key, { digest: digest ?? '', object, bytes });
+      this.#liveBytes += bytes;
+    } else {
+      objects.delete(key);
+    }
+    this.#journalBytes += bytes;
+  }
+
+  #append(text: string): void {
+    if (!existsSync(this.#path)) {
+      // The folder's entry is to be on disk too.
+      writeFileAtomic(this.#path, text);
+      return;
+    }
+    const file = openSync(this.#path, 'a', 0o600);
+    try {
+      const bytes = Buffer.from(this.#torn ? `\n${text}` : text);
+      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+      fdatasyncSync(file);
+      this.#torn = false;
+    } catch (err) {
+      // A full disk, and perhaps half a line: the journal is to end with a whole one before the next is written.
+      this.#torn = true;
+      throw err;
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  #rewrite(): void {
+    const lines: string[] = this.#complete ? [JSON.stringify({ complete: true } satisfies Line)] : [];
+    for (const [plural, objects] of this.#kinds)
+      for (const [key, { digest, object }] of objects)
+        lines.push(JSON.stringify({ plural, key, digest, object } satisfies Line));
+    writeFileAtomic(this.#path, lines.map((line) => `${line}\n`).join(''));
+    this.#journalBytes = this.#liveBytes;
   }
 }
-
-const COMPLETE = 'complete';

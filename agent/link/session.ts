@@ -3,7 +3,14 @@
  * disk before it is acknowledged; API calls fail fast while the server is away, and their callers retry from state.
  */
 import type { ClientDuplexStream } from '@grpc/grpc-js';
-import type { FromAgent, FromServer, LinkClient, OpenStream, Welcome } from '#proto/agent/generated/link.ts';
+import type {
+  Change,
+  FromAgent,
+  FromServer,
+  LinkClient,
+  OpenStream,
+  Welcome,
+} from '#proto/agent/generated/link.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import { StatusError, serviceUnavailable } from '#proto/meta/status-error.ts';
@@ -103,7 +110,9 @@ export class Link implements Cluster {
     const client = connect();
     const call = client.session();
     return new Promise((resolve) => {
+      let ended = false;
       const end = (reason: string): void => {
+        ended = true;
         clearTimeout(watchdog);
         signal.removeEventListener('abort', stop);
         call.cancel();
@@ -112,19 +121,36 @@ export class Link implements Cluster {
         resolve(reason);
       };
       const stop = (): void => end('the agent stops');
+      let changes: Change[] = [];
+      const write = (): void => {
+        const batch = changes;
+        changes = [];
+        if (!ended) this.#write(batch, call);
+      };
+      const carefully = (work: () => void): void => {
+        try {
+          work();
+        } catch (err) {
+          // A full disk, most likely: not acknowledged, so it is sent again.
+          this.#options.log.error('a message of the server could not be carried out', { err });
+          end((err as Error).message);
+        }
+      };
       const watchdog = setTimeout(() => end(`no welcome within ${CONNECT_MS / 1000} s`), CONNECT_MS);
       signal.addEventListener('abort', stop, { once: true });
       call.on('error', (err: Error) => end(err.message));
       call.on('end', () => end('the server closed the session'));
       call.on('data', ({ message }: FromServer) => {
         if (message?.$case === 'welcome') clearTimeout(watchdog);
-        try {
-          if (message) this.#receive(message, call, client);
-        } catch (err) {
-          // A full disk, most likely: not acknowledged, so it is sent again.
-          this.#options.log.error('a message of the server could not be carried out', { err });
-          end((err as Error).message);
+        if (message?.$case === 'change') {
+          // What comes in one turn is written together: a join brings hundreds, and each sync costs a card dearly.
+          if (changes.push(message.value) === 1) setImmediate(() => carefully(write));
+          return;
         }
+        carefully(() => {
+          write();
+          if (message) this.#receive(message, call, client);
+        });
       });
       this.#epoch++;
       const hello = { nodeName, bootId, epoch: this.#epoch, version, have: desired.have() };
@@ -132,8 +158,22 @@ export class Link implements Cluster {
     });
   }
 
+  #write(changes: readonly Change[], call: ClientDuplexStream<FromAgent, FromServer>): void {
+    const last = changes.at(-1);
+    if (!last) return;
+    this.#options.desired.apply(
+      changes.map(({ kind, namespace, name, digest, object }) => ({
+        plural: kind,
+        key: namespace ? `${namespace}/${name}` : name,
+        digest,
+        object: object.length > 0 ? JSON.parse(Buffer.from(object).toString()) : undefined,
+      })),
+    );
+    call.write({ message: { $case: 'ack', value: { sequence: last.sequence } } });
+  }
+
   #receive(
-    message: NonNullable<FromServer['message']>,
+    message: Exclude<NonNullable<FromServer['message']>, { $case: 'change' }>,
     call: ClientDuplexStream<FromAgent, FromServer>,
     client: LinkClient,
   ): void {
@@ -146,17 +186,6 @@ export class Link implements Cluster {
         log.info('connected to the server', { server: message.value.version });
         for (const listener of [...this.#listeners]) listener(true);
         return;
-      case 'change': {
-        const { kind, namespace, name, digest, object, sequence } = message.value;
-        desired.apply({
-          plural: kind,
-          key: namespace ? `${namespace}/${name}` : name,
-          digest,
-          object: object.length > 0 ? JSON.parse(Buffer.from(object).toString()) : undefined,
-        });
-        call.write({ message: { $case: 'ack', value: { sequence } } });
-        return;
-      }
       case 'synced':
         desired.markComplete();
         return;

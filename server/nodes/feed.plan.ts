@@ -1,16 +1,45 @@
 import type { KubeObject } from '#proto/meta/object.ts';
-import type { Container, EnvFromSource, EnvVar, Pod, Volume } from '#proto/schema/generated/core-v1.ts';
+import type { Container, EnvFromSource, EnvVar, Node, Pod, Volume } from '#proto/schema/generated/core-v1.ts';
 
 /** The kinds that the link carries, by plural. */
-export const FED_KINDS = ['nodes', 'pods', 'configmaps', 'secrets', 'services'] as const;
+export const FED_KINDS = ['nodes', 'pods', 'configmaps', 'secrets', 'services', 'endpointslices'] as const;
 export type FedKind = (typeof FED_KINDS)[number];
+
+/** Kinds of which every board has every object: its Services and its DNS work from them. */
+export const FED_WHOLE: readonly FedKind[] = ['nodes', 'services', 'endpointslices'];
+
+const TOPOLOGY_LABELS = ['topology.kubernetes.io/region', 'topology.kubernetes.io/zone'];
+const LAST_CHANGE = 'endpoints.kubernetes.io/last-change-trigger-time';
+
+/** What is sent to a board in place of an object. Of other boards it learns no more than the way to their Pods. */
+export function sentTo(nodeName: string, plural: FedKind, object: KubeObject): KubeObject {
+  if (plural === 'nodes' && object.metadata.name !== nodeName) return peerOf(object as Node);
+  if (plural !== 'endpointslices') return object;
+  const { managedFields: _owners, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
+
+/** Heartbeats, capacity, images and conditions of others stay behind: they change all the time. */
+function peerOf({ metadata, spec, status }: Node): Node {
+  const labels = Object.entries(metadata.labels ?? {}).filter(([name]) => TOPOLOGY_LABELS.includes(name));
+  return {
+    metadata: { name: metadata.name, uid: metadata.uid, labels: Object.fromEntries(labels) },
+    spec: { podCIDR: spec.podCIDR, podCIDRs: spec.podCIDRs },
+    status: { addresses: (status?.addresses ?? []).filter(({ type }) => type === 'InternalIP') },
+  } as Node;
+}
 
 /**
  * What a board acts on: changes of the rest are not sent. A Pod's and a Node's status come from the board itself,
  * and would come back to it; revisions and field owners mean nothing to it.
  */
-export function actedUpon(plural: FedKind, object: KubeObject): unknown {
+export function actedUpon(plural: FedKind, object: KubeObject, nodeName = object.metadata.name): unknown {
+  if (plural === 'nodes' && object.metadata.name !== nodeName) return peerOf(object as Node);
   const { resourceVersion: _revision, managedFields: _owners, ...metadata } = object.metadata;
+  if (plural === 'endpointslices') {
+    const { [LAST_CHANGE]: _time, ...annotations } = metadata.annotations ?? {};
+    return { ...object, metadata: { ...metadata, generation: undefined, annotations } };
+  }
   if (plural !== 'pods' && plural !== 'nodes') return { ...object, metadata };
   const { status: _status, ...rest } = object as KubeObject & { status?: unknown };
   return { ...rest, metadata };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type KubeObject, keyOf } from '#proto/meta/object.ts';
-import type { Pod } from '#proto/schema/generated/core-v1.ts';
-import { actedUpon, type FedKind, referencesOf } from './feed.plan.ts';
+import type { Node, Pod } from '#proto/schema/generated/core-v1.ts';
+import { actedUpon, type FedKind, referencesOf, sentTo } from './feed.plan.ts';
 import { BoardFeed, digestOf, type FeedMessage, type FeedSource } from './feed.ts';
 
 const aPod = (name: string, spec: Partial<Pod['spec']> = {}, rest: Partial<Pod> = {}): Pod => ({
@@ -13,6 +13,19 @@ const named = (name: string, data: Record<string, string> = {}): KubeObject & { 
   metadata: { namespace: 'default', name },
   data,
 });
+
+const aNode = (name: string, status: object = {}): Node =>
+  ({
+    metadata: { name, labels: { 'topology.kubernetes.io/zone': 'attic', other: 'x' } },
+    spec: { podCIDR: '10.42.1.0/24', podCIDRs: ['10.42.1.0/24'], unschedulable: true },
+    status: {
+      addresses: [
+        { type: 'InternalIP', address: '10.0.0.2' },
+        { type: 'Hostname', address: name },
+      ],
+      ...status,
+    },
+  }) as Node;
 
 /** A view that changes when told. */
 class FakeSource implements FeedSource {
@@ -101,7 +114,34 @@ describe('actedUpon', () => {
   });
 });
 
+describe('sentTo', () => {
+  it('tells a board of others no more than the way to their pods', () => {
+    expect(sentTo('pi', 'nodes', aNode('pi2', { capacity: { cpu: '4' } }))).toEqual({
+      metadata: { name: 'pi2', uid: undefined, labels: { 'topology.kubernetes.io/zone': 'attic' } },
+      spec: { podCIDR: '10.42.1.0/24', podCIDRs: ['10.42.1.0/24'] },
+      status: { addresses: [{ type: 'InternalIP', address: '10.0.0.2' }] },
+    });
+    expect(sentTo('pi', 'nodes', aNode('pi'))).toEqual(aNode('pi'));
+  });
+});
+
 describe('BoardFeed', () => {
+  it('sends all services, slices and nodes, and none for a heartbeat of another board', async () => {
+    const source = new FakeSource();
+    source.put('services', named('web'));
+    source.put('endpointslices', named('web-1'));
+    source.put('nodes', aNode('pi2'));
+    const { taken } = await feeding(source);
+    expect(await taken()).toEqual(['+nodes/pi2', '+services/web', '+endpointslices/web-1']);
+    source.put('nodes', aNode('pi2', { conditions: [{ type: 'Ready', status: 'True' }] }));
+    expect(await taken()).toEqual([]);
+    source.put('nodes', aNode('pi2', { addresses: [{ type: 'InternalIP', address: '10.0.0.9' }] }));
+    expect(await taken()).toEqual(['+nodes/pi2']);
+    source.drop('nodes', aNode('pi2'));
+    source.drop('endpointslices', named('web-1'));
+    expect(await taken()).toEqual(['-nodes/pi2', '-endpointslices/web-1']);
+  });
+
   it('sends what the pods name before the pods, then says that it is in step', async () => {
     const source = new FakeSource();
     source.put('pods', aPod('a', { volumes: [{ name: 'v', configMap: { name: 'cm' } }] }));

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { type KubeObject, keyOf } from '#proto/meta/object.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
-import { actedUpon, type FedKind, referencesOf } from './feed.plan.ts';
+import { actedUpon, FED_WHOLE, type FedKind, referencesOf, sentTo } from './feed.plan.ts';
 
 /** The server's cached view of the fed kinds. `key` is `namespace/name`, or `name`. */
 export interface FeedSource {
@@ -37,9 +37,10 @@ export interface FeedOptions {
   readonly synced: () => void;
 }
 
-export function digestOf(plural: FedKind, object: KubeObject): string {
+/** Without `nodeName`, a Node is taken to be the board's own. */
+export function digestOf(plural: FedKind, object: KubeObject, nodeName?: string): string {
   return createHash('sha1')
-    .update(JSON.stringify(actedUpon(plural, object)))
+    .update(JSON.stringify(actedUpon(plural, object, nodeName)))
     .digest('base64')
     .slice(0, 16);
 }
@@ -68,7 +69,7 @@ export class BoardFeed {
         if (boundTo !== nodeName && !this.#sent.has(fed)) return;
         this.#mark(fed);
         this.#refer();
-      } else if (plural === 'nodes' ? key === nodeName : plural === 'services' || this.#references.has(fed)) {
+      } else if (FED_WHOLE.includes(plural) || this.#references.has(fed)) {
         this.#mark(fed);
       }
     });
@@ -76,7 +77,7 @@ export class BoardFeed {
     const wanted = [
       `nodes/${nodeName}`,
       ...this.#references,
-      ...source.list('services').map((service) => `services/${keyOf(service)}`),
+      ...FED_WHOLE.flatMap((plural) => source.list(plural).map((object) => `${plural}/${keyOf(object)}`)),
       // Pods last: what they name is there before them.
       ...source.podsOf(nodeName).map((pod) => `pods/${keyOf(pod)}`),
     ];
@@ -145,7 +146,7 @@ export class BoardFeed {
     const key = fed.slice(slash + 1);
     const at = key.indexOf('/');
     const object = this.#wanted(kind, fed, key);
-    const digest = object ? digestOf(kind, object) : '';
+    const digest = object ? digestOf(kind, object, this.#options.nodeName) : '';
     if (object ? this.#sent.get(fed) === digest : !this.#sent.has(fed)) return undefined;
     if (object) this.#sent.set(fed, digest);
     else this.#sent.delete(fed);
@@ -154,7 +155,7 @@ export class BoardFeed {
       namespace: at < 0 ? '' : key.slice(0, at),
       name: at < 0 ? key : key.slice(at + 1),
       digest,
-      object,
+      object: object && sentTo(this.#options.nodeName, kind, object),
     };
   }
 
@@ -163,8 +164,6 @@ export class BoardFeed {
     const object = source.get(kind, key);
     if (!object) return undefined;
     if (kind === 'pods') return (object as Pod).spec.nodeName === nodeName ? object : undefined;
-    if (kind === 'nodes') return key === nodeName ? object : undefined;
-    if (kind === 'services') return object;
-    return this.#references.has(fed) ? object : undefined;
+    return FED_WHOLE.includes(kind) || this.#references.has(fed) ? object : undefined;
   }
 }

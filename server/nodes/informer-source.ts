@@ -3,6 +3,7 @@ import { nodes } from '#proto/api/core/nodes.ts';
 import { pods } from '#proto/api/core/pods.ts';
 import { secrets } from '#proto/api/core/secrets.ts';
 import { services } from '#proto/api/core/services.ts';
+import { endpointslices } from '#proto/api/discovery/endpointslices.ts';
 import { type KubeObject, keyOf } from '#proto/meta/object.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { Informer } from '#server/client/informer.ts';
@@ -22,6 +23,7 @@ export function createInformerSource(informers: InformerFactory): FeedSource {
     configmaps: informers.for(configmaps) as never,
     secrets: informers.for(secrets) as never,
     services: informers.for(services) as never,
+    endpointslices: informers.for(endpointslices) as never,
   };
   return {
     get: (plural, key) => byKind[plural].get(key),
