@@ -6,7 +6,7 @@ import { systemClock } from '#proto/meta/clock.ts';
 import { createLogger, type Logger } from '#proto/meta/log.ts';
 import { firstAddress } from '#proto/net/addresses.ts';
 import type { SelfSubjectReview, TokenReview } from '#proto/schema/generated/authentication-v1.ts';
-import { VERSION } from '#proto/version.ts';
+import { KUBERNETES_VERSION, VERSION } from '#proto/version.ts';
 import { createAdmission } from './apiserver/admission/index.ts';
 import { ensurePriorityClasses } from './apiserver/admission/priority.ts';
 import { RoleEscalation } from './apiserver/admission/role-escalation.ts';
@@ -97,7 +97,7 @@ export async function main(options: ServerOptions): Promise<void> {
       openApiHandler(
         createOpenApi({
           resources,
-          version: VERSION,
+          version: KUBERNETES_VERSION,
           descriptions: await openDescriptions(join(import.meta.dirname, 'openapi')),
         }),
       ),
@@ -105,7 +105,6 @@ export async function main(options: ServerOptions): Promise<void> {
     healthChecks: [{ name: 'ping', live: true, check: () => {} }],
     serviceCidr: options.serviceCidr,
     serverAddress: `${advertiseAddress}:${options.listen.port}`,
-    version: VERSION,
     log,
     clock,
   });

@@ -1,9 +1,9 @@
 /** The Node object of this board: what is said of it once, and what changes. Pure. */
 import { bytesQuantity } from '#proto/meta/quantity.ts';
 import type { Node, NodeCondition, NodeStatus } from '#proto/schema/generated/core-v1.ts';
+import { KUBERNETES_VERSION } from '#proto/version.ts';
 import type { NodeSample } from './metrics.ts';
 
-export const KUBELET_VERSION = 'v1.36.0+coracle';
 const MAX_PODS = 110;
 const MAX_IMAGES = 50;
 const MAX_NAMES = 5;
@@ -94,7 +94,7 @@ export function nodeStatus(facts: NodeFacts, previous: NodeStatus | undefined): 
       kernelVersion: inventory.kernelVersion,
       osImage: inventory.osImage,
       containerRuntimeVersion: runtime ? `${runtime.name}://${runtime.version.replace(/^v/, '')}` : '',
-      kubeletVersion: KUBELET_VERSION,
+      kubeletVersion: KUBERNETES_VERSION,
       kubeProxyVersion: '',
       operatingSystem: 'linux',
       architecture: inventory.architecture,

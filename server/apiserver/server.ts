@@ -49,8 +49,6 @@ export interface ApiServerDeps {
   readonly serviceCidr: string;
   /** `host:port` that `/api` tells clients. */
   readonly serverAddress: string;
-  /** Coracle's own version. */
-  readonly version: string;
   readonly log: Logger;
   readonly clock?: Clock;
 }
@@ -102,7 +100,6 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
     discovery: new DiscoveryHandler(api.resources, deps.serverAddress),
     healthChecks: deps.healthChecks,
     extras: deps.extras,
-    version: deps.version,
     log,
   });
   const https = new HttpsServer(app, new UpgradeHandler(api, app, resources, streams, log), log);

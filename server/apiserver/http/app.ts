@@ -31,7 +31,6 @@ export interface AppDeps {
   readonly healthChecks: readonly HealthCheck[];
   /** Asked in order, after authentication and, for all but `open` paths, authorization. */
   readonly extras: readonly ExtraHandler[];
-  readonly version: string;
   readonly log: Logger;
 }
 
@@ -61,7 +60,7 @@ export class ApiApp {
     }
     app.get(
       '/version',
-      answers((request) => this.#path(request, () => jsonAnswer(200, versionInfo(deps.version)))),
+      answers((request) => this.#path(request, () => jsonAnswer(200, versionInfo()))),
     );
     app.all(
       '/api/*',

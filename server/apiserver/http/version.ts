@@ -1,8 +1,7 @@
-/** The API that is spoken; clients compare it with their own. */
-export const KUBERNETES_MINOR = 36;
+import { KUBERNETES_MINOR, KUBERNETES_VERSION } from '#proto/version.ts';
 
-/** What `/version` answers. `version` is Coracle's own. */
-export function versionInfo(version: string): object {
+/** What `/version` answers; nodes report the same `gitVersion`. */
+export function versionInfo(): object {
   return {
     major: '1',
     minor: String(KUBERNETES_MINOR),
@@ -10,7 +9,7 @@ export function versionInfo(version: string): object {
     emulationMinor: String(KUBERNETES_MINOR),
     minCompatibilityMajor: '1',
     minCompatibilityMinor: String(KUBERNETES_MINOR - 1),
-    gitVersion: gitVersion(version),
+    gitVersion: KUBERNETES_VERSION,
     gitCommit: '',
     gitTreeState: 'clean',
     buildDate: '1970-01-01T00:00:00Z',
@@ -19,6 +18,3 @@ export function versionInfo(version: string): object {
     platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
   };
 }
-
-/** `v1.36.0+coracle0.1.0`: nodes report it, too. */
-export const gitVersion = (version: string): string => `v1.${KUBERNETES_MINOR}.0+coracle${version}`;

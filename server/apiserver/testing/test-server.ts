@@ -36,7 +36,6 @@ export async function startTestServer(
     healthChecks: [{ name: 'ping', live: true, check: () => {} }],
     serviceCidr: '10.43.0.0/16',
     serverAddress: '127.0.0.1:6443',
-    version: '0.0.0',
     log: silent,
     ...over,
   });
