@@ -17,7 +17,7 @@ import { nodeInfoOf } from './node-info.plan.ts';
 import { isFinished, podInfoOf } from './pod-info.plan.ts';
 import { Scheduler } from './scheduler.ts';
 
-const RUNS = { seed: 20_260_103, numRuns: 100 };
+const RUNS = { seed: 20_260_103, numRuns: 300 };
 
 const step = fc.oneof(
   {
@@ -30,7 +30,7 @@ const step = fc.oneof(
       priority: fc.nat(2),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('delete' as const), name: fc.nat(9) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), name: fc.nat(9) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('finish' as const), name: fc.nat(9) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('label' as const), name: fc.nat(9) }) },
   {
@@ -144,7 +144,7 @@ async function expectNobodyForgotten(client: MemoryClient): Promise<void> {
 
 it('exceeds nothing and forgets nobody, whatever comes and whatever fails', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { minLength: 30, maxLength: 100 }), async (steps) => {
       const clock = new FakeClock();
       const client = new BreakingClient(() => clock.now());
       const stop = new AbortController();
@@ -153,6 +153,8 @@ it('exceeds nothing and forgets nobody, whatever comes and whatever fails', asyn
       const events = new RecordedEvents();
       const options = { client, informers, events, clock, random: () => 0.5, log: silent };
       await new Scheduler({ ...options, schedulerName: 'default-scheduler' }).start(stop.signal);
+      // A node from the start: Pods wait because it is full, more often than because there is none.
+      await client.create(nodes, aNode('x-0', { allocatable: { cpu: '2' } }));
       for (const one of steps) {
         await apply(client, clock, one).catch(() => {});
         await expectNothingExceeded(client);
