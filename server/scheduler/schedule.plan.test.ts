@@ -39,6 +39,23 @@ describe('a Pod that does not fit', () => {
   });
 });
 
+describe('a Pod that is pinned to a node', () => {
+  it('is told what that node lacks', () => {
+    const matchFields = [{ key: 'metadata.name', operator: 'In', values: ['a'] }];
+    const required = { nodeSelectorTerms: [{ matchFields }] };
+    const affinity = { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required } };
+    const nodes = [aNode('a'), aNode('b', { spec: { unschedulable: true } }), aNode('c')];
+    expect(
+      message(
+        decide(
+          nodes.map((node) => aNodeInfo(node)),
+          { affinity, ...asking('8') },
+        ),
+      ),
+    ).toBe("0/3 nodes are available: 1 Insufficient cpu, 2 node(s) didn't satisfy plugin(s) [NodeAffinity].");
+  });
+});
+
 describe('a Pod that fits', () => {
   it('goes to the only node', () => {
     expect(

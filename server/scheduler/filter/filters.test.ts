@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type {
   ContainerPort,
   NodeSelectorRequirement,
+  NodeSelectorTerm,
   Pod,
   PodSpec,
   Taint,
@@ -14,10 +15,12 @@ import { nodeName } from './node-name.ts';
 import { nodePorts } from './node-ports.ts';
 import { nodeResourcesFit } from './node-resources.ts';
 import { nodeUnschedulable } from './node-unschedulable.ts';
+import { pinnedNode } from './pinned-node.ts';
 import { taintToleration } from './taint-toleration.ts';
 
 it('asks in the order of upstream', () => {
   expect(FILTERS.map(({ name }) => name)).toEqual([
+    'NodeAffinity',
     'NodeUnschedulable',
     'NodeName',
     'TaintToleration',
@@ -159,6 +162,26 @@ describe('NodeAffinity', () => {
   it('knows a node without labels', () => {
     const bare = { ...aNode(), metadata: { name: 'bare' } };
     expect(nodeAffinity.reasons(aPodInfo({ nodeSelector: { a: 'b' } }), aNodeInfo(bare))).toEqual(refused);
+  });
+});
+
+describe('NodeAffinity before all others', () => {
+  const to = (...matchFields: NodeSelectorRequirement[]) => ({ matchFields });
+
+  it.each<[string, NodeSelectorTerm[], boolean]>([
+    ['no term', [], true],
+    ['its name', [to(byName('In', 'board-1'))], true],
+    ['another name', [to(byName('In', 'board-2'))], false],
+    ['two names at once', [to(byName('In', 'board-1'), byName('In', 'board-2'))], false],
+    ['either name', [to(byName('In', 'board-2')), to(byName('In', 'board-1'))], true],
+    ['another name, or labels', [to(byName('In', 'board-2')), { matchExpressions: [exists('gpu')] }], true],
+    ['not its name, for the rule on all of a node to say', [to(byName('NotIn', 'board-1'))], true],
+  ])('%s', (_, nodeSelectorTerms, fits) => {
+    const nodeAffinity = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } };
+    const pod = aPodInfo({ affinity: { nodeAffinity } });
+    expect(pinnedNode.reasons(pod, aNodeInfo(aNode('board-1')))).toEqual(
+      fits ? [] : ["node(s) didn't satisfy plugin(s) [NodeAffinity]"],
+    );
   });
 });
 
