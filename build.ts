@@ -17,6 +17,7 @@ const DIST = join(ROOT, 'dist');
 /** One self-contained file each: a board that only runs Pods needs `agent.mjs` and no server. */
 const PROGRAMS = [
   { name: 'coracle', entry: 'server/cli/coracle.ts', native: false },
+  { name: 'command', entry: 'server/cli/command.ts', native: false },
   { name: 'server', entry: 'server/main.ts', native: true },
   { name: 'agent', entry: 'agent/main.ts', native: false },
 ] as const;
@@ -53,15 +54,31 @@ const stubs: Plugin = {
   },
 };
 
-/** The command loads a program only when asked to: it stays a file of its own. */
+/**
+ * An ES module that imports `node:http` makes Node read each of its exports, and one of them, WebSocket, loads all of
+ * undici: 13 MB resident. Asked for by a call, only what is used is loaded.
+ */
+const lazyHttp: Plugin = {
+  name: 'lazy-http',
+  setup(build) {
+    build.onResolve({ filter: /^(node:)?http$/ }, () => ({ path: 'node:http', namespace: 'lazy-http' }));
+    build.onLoad({ filter: /.*/, namespace: 'lazy-http' }, () => ({
+      contents: "module.exports = process.getBuiltinModule('node:http');",
+      loader: 'js',
+    }));
+  },
+};
+
+/** What is loaded only when it is needed stays a file of its own: the two programs, and the parser of commands. */
 const programs: Plugin = {
   name: 'programs',
   setup(build) {
-    build.onResolve({ filter: /^#(server|agent)\/main\.ts$/ }, ({ path, kind }) =>
-      kind === 'dynamic-import'
-        ? { path: `./${/^#(\w+)/.exec(path)?.[1]}.mjs`, external: true }
-        : { errors: [{ text: `${path} is a program: import it lazily` }] },
-    );
+    build.onResolve({ filter: /^(#(server|agent)\/main|\.\/command)\.ts$/ }, ({ path, kind }) => {
+      const name = /(\w+)(\/main)?\.ts$/.exec(path)?.[1];
+      return kind === 'dynamic-import'
+        ? { path: `./${name}.mjs`, external: true }
+        : { errors: [{ text: `${path} is a file of its own: import it lazily` }] };
+    });
   },
 };
 
@@ -144,10 +161,13 @@ async function bundle({
     legalComments: 'none',
     logLevel: 'warning',
     banner: { js: BANNER },
-    plugins: [stubs, programs, native(nativeAllowed)],
+    plugins: [stubs, lazyHttp, programs, native(nativeAllowed)],
   });
-  for (const file of result.outputFiles) await place(file.path, file.contents);
   const code = result.outputFiles.find((file) => file.path.endsWith('.mjs'))?.contents ?? new Uint8Array();
+  const wide = /.{0,30}[^\0-\u00ff]/.exec(Buffer.from(code).toString());
+  // V8 keeps such a source in two bytes a character, for as long as the program runs.
+  if (wide) throw new Error(`${name}.mjs: a character beyond Latin-1, write it by its number: ${wide[0]}`);
+  for (const file of result.outputFiles) await place(file.path, file.contents);
   const output = Object.entries(result.metafile.outputs).find(([path]) => path.endsWith('.mjs'))?.[1];
   const weights = new Map<string, number>();
   for (const [path, { bytesInOutput }] of Object.entries(output?.inputs ?? {})) {

@@ -18,10 +18,9 @@ const STOP_MS = 10_000;
 export async function runOwnAgent(options: OwnAgentOptions, signal: AbortSignal): Promise<void> {
   const { command, environment, clock, log } = options;
   const [program = process.execPath, ...args] = command;
-  const { CORACLE_TUNED: _ours, ...inherited } = process.env;
   while (!signal.aborted) {
     const child = spawn(program, args, {
-      env: { ...inherited, ...environment },
+      env: { ...process.env, ...environment },
       stdio: ['ignore', 'inherit', 'inherit'],
     });
     const code = await ended(child, signal);

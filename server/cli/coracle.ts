@@ -1,113 +1,19 @@
 #!/usr/bin/env node
 /**
- * The `coracle` command: it reads what a person wrote and starts one program. It alone knows both of them, and loads
- * only the one that was asked for.
+ * The `coracle` command. It runs twice for a server or an agent: first it reads what a person wrote, then, as the same
+ * process with flags for a small board, it loads that one program. Parsers of flags and YAML stay behind in the first.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { Command, Option as Flag } from 'commander';
-import { parse as parseYaml } from 'yaml';
-import { AGENT_OPTIONS } from '#agent/options.ts';
-import {
-  camel,
-  OptionError,
-  type OptionTable,
-  type OptionValues,
-  resolveOptions,
-  variableOf,
-} from '#proto/config/options.ts';
+import { OptionError, variableOf } from '#proto/config/options.ts';
 import { StatusError } from '#proto/meta/status-error.ts';
-import { VERSION } from '#proto/version.ts';
-import { SERVER_OPTIONS } from '#server/options.ts';
-import { addTokenCommands } from './token.ts';
-import { retune } from './tune.ts';
+import { runProgram } from './programs.ts';
+import { takeRetuned } from './tune.ts';
 
-const DEFAULT_CONFIG = '/etc/coracle/config.yaml';
-
-const program = new Command('coracle')
-  .description('Kubernetes for boards that fit in a hand.')
-  .version(VERSION)
-  .configureHelp({ sortSubcommands: false })
-  .addHelpText(
-    'after',
-    `
-Every flag can also stand in ${DEFAULT_CONFIG} under the same name, or in the
-environment: --data-dir is "data-dir: …" and CORACLE_DATA_DIR.
-
-Begin on one board:     coracle server
-Then, on the server:    coracle token create
-And on another board:   coracle agent --server https://SERVER:6443 --token TOKEN`,
-  );
-
-const server = declare(
-  program.command('server').summary('run the control plane, and an agent for this board'),
-  SERVER_OPTIONS,
-)
-  .description('Runs API server, scheduler and controllers, and an agent for this board unless --no-agent.')
-  .action(() =>
-    run(server, SERVER_OPTIONS, Object.keys(AGENT_OPTIONS), async (options) => {
-      retune('server', options.dataDir);
-      const { main } = await import('#server/main.ts');
-      await main(options);
-    }),
-  );
-
-const agent = declare(
-  program.command('agent').summary('make this machine a node of a cluster'),
-  AGENT_OPTIONS,
-)
-  .description(
-    'Joins a cluster and runs its Pods on this machine. The token is needed once; after that the board has its own certificate.',
-  )
-  .action(() =>
-    run(agent, AGENT_OPTIONS, Object.keys(SERVER_OPTIONS), async (options) => {
-      retune('agent', options.dataDir);
-      const { main } = await import('#agent/main.ts');
-      await main(options);
-    }),
-  );
-
-addTokenCommands(program);
-await program.parseAsync().catch(fail);
-
-function declare(command: Command, table: OptionTable): Command {
-  command.addOption(
-    new Flag('--config <FILE>', `configuration file (default: ${DEFAULT_CONFIG})`).env('CORACLE_CONFIG'),
-  );
-  for (const [name, option] of Object.entries(table)) {
-    const shown = option.defaultText ?? (typeof option.defaultValue === 'string' ? option.defaultValue : '');
-    const flag = new Flag(
-      option.placeholder ? `--${name} <${option.placeholder}>` : `--${name}`,
-      shown ? `${option.description} (default: ${shown})` : option.description,
-    );
-    if (option.list)
-      flag.argParser((text: string, before: string[] | undefined) => [...(before ?? []), text]);
-    // A switch such as --no-agent is a name of its own here, not the negation of --agent.
-    if (!option.placeholder) flag.negate = false;
-    command.addOption(flag);
-  }
-  return command;
-}
-
-async function run<Table extends OptionTable>(
-  command: Command,
-  table: Table,
-  alsoInFile: readonly string[],
-  start: (options: OptionValues<Table>) => Promise<void>,
-): Promise<void> {
-  const given = command.opts<Record<string, unknown>>();
-  const flags = Object.fromEntries(Object.keys(table).map((name) => [name, given[camel(name)]]));
-  const file = readConfig(given['config'] as string | undefined);
-  await start(resolveOptions(table, { flags, environment: process.env, file, alsoInFile }));
-}
-
-function readConfig(path: string | undefined): Record<string, unknown> {
-  if (!path && !existsSync(DEFAULT_CONFIG)) return {};
-  const from = path ?? DEFAULT_CONFIG;
-  const value: unknown = parseYaml(readFileSync(from, 'utf8'));
-  if (value === null || value === undefined) return {};
-  if (typeof value !== 'object' || Array.isArray(value))
-    throw new OptionError([`${from}: expected "name: value" lines`]);
-  return value as Record<string, unknown>;
+try {
+  const retuned = takeRetuned();
+  if (retuned) await runProgram(retuned.program, retuned.options as never);
+  else await import('./command.ts');
+} catch (err) {
+  fail(err);
 }
 
 /** What went wrong in the words of whoever found out, and no stack: a person reads this. */

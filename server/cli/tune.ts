@@ -1,30 +1,43 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ProgramOptions } from './programs.ts';
 
 /** What a small board gains from, measured: most of it must be known before Node starts. */
 const NODE_FLAGS = ['--optimize-for-size', '--max-semi-space-size=1'];
 const ENVIRONMENT = { UV_THREADPOOL_SIZE: '2', MALLOC_ARENA_MAX: '1' };
 
+/** Carries program and options over the restart; taken out of the environment before anything else runs. */
+const VARIABLE = 'CORACLE_RETUNED';
+
+/** A program to run with options that were read before. */
+export interface Retuned {
+  readonly program: keyof ProgramOptions;
+  readonly options: unknown;
+}
+
 /**
- * Replaces this process by itself with those flags, once: same process id, so that supervisors and Ctrl-C see one program. Costs one
- * start of Node (some 40 ms) and saves some 10 MB for as long as the program runs. Compiled code is kept below the data
- * folder and nowhere else: who can write there owns this process.
+ * Replaces this process by itself with those flags: same process id, so that supervisors and Ctrl-C see one program. Costs
+ * one start of Node (some 40 ms) and saves some 10 MB for as long as the program runs. Compiled code is kept below the data
+ * folder and nowhere else: who can write there owns this process. Returns only where Node can't replace itself.
  */
-export function retune(command: 'server' | 'agent', dataDir: string): void {
-  if (process.env['CORACLE_TUNED'] === command || !process.execve) return;
-  const cache = join(dataDir, 'cache');
+export function retune<K extends keyof ProgramOptions>(program: K, options: ProgramOptions[K]): void {
+  if (!process.execve) return;
+  const cache = join(options.dataDir, 'cache');
   mkdirSync(cache, { recursive: true, mode: 0o700 });
   const environment = {
     NODE_COMPILE_CACHE: cache,
     ...ENVIRONMENT,
     ...process.env,
-    CORACLE_TUNED: command,
+    [VARIABLE]: JSON.stringify({ program, options } satisfies Retuned),
   };
-  const [node = process.execPath, ...rest] = [
-    process.execPath,
-    ...NODE_FLAGS,
-    ...process.execArgv,
-    ...process.argv.slice(1),
-  ];
-  process.execve(node, [node, ...rest], environment as Record<string, string>);
+  const missing = NODE_FLAGS.filter((flag) => !process.execArgv.includes(flag));
+  const command = [process.execPath, ...missing, ...process.execArgv, ...process.argv.slice(1)];
+  process.execve(process.execPath, command, environment as Record<string, string>);
+}
+
+/** What {@link retune} left for this process; children do not see it. */
+export function takeRetuned(): Retuned | undefined {
+  const text = process.env[VARIABLE];
+  delete process.env[VARIABLE];
+  return text ? (JSON.parse(text) as Retuned) : undefined;
 }
