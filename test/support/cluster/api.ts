@@ -104,11 +104,12 @@ export class Api {
         { agent: this.#agent, headers: { accept: 'application/json' } },
         (response) => {
           if (response.statusCode !== 200) reject(new Error(`watch ${path}: ${response.statusCode}`));
-          createInterface({ input: response }).on('line', (line) => {
-            const event = JSON.parse(line) as { type: string; object: T };
-            onEvent(event.type, event.object);
-          });
-          response.on('error', () => {}); // it ends when we say so
+          createInterface({ input: response })
+            .on('line', (line) => {
+              const event = JSON.parse(line) as { type: string; object: T };
+              onEvent(event.type, event.object);
+            })
+            .on('error', () => {}); // it ends when we say so, and passes on what its input says
           resolve(() => outgoing.destroy());
         },
       );
