@@ -10,6 +10,7 @@ import type { Boards } from './boards.ts';
 
 /** A log that has not begun after this time is quiet, not broken: the client gets its headers. */
 const FIRST_BYTES_MS = 500;
+const MAX_LISTENERS = 30;
 
 export function createNodeStreams(boards: Boards): NodeStreams {
   return {
@@ -31,6 +32,8 @@ export function createNodeStreams(boards: Boards): NodeStreams {
       const request = { ...about(pod, new URLSearchParams(query)), kind, method, headers, query };
       const stream = await boards.openStream(node, request);
       if (head.length > 0) stream.write(head);
+      // Each direction listens a few times on both ends, beside the server's own: no leak that needs a warning.
+      for (const end of [socket, stream]) end.setMaxListeners(MAX_LISTENERS);
       await Promise.allSettled([pipeline(socket, stream), pipeline(stream, socket)]);
     },
   };
