@@ -38,36 +38,28 @@ export function integer(query: URLSearchParams, name: string): number | undefine
   return Number(text);
 }
 
-export function isDryRun(values: readonly string[]): boolean {
-  for (const value of values) {
-    if (value !== 'All') throw badRequest(`Invalid value: ${JSON.stringify(value)}: supported values: "All"`);
-  }
-  return values.length > 0;
-}
+/** Of values that were checked. */
+export const isDryRun = (values: readonly string[]): boolean => values.length > 0;
 
-export function fieldValidation(query: URLSearchParams): FieldValidation {
-  const text = query.get('fieldValidation') || 'Warn';
-  if (text === 'Strict' || text === 'Warn' || text === 'Ignore') return text;
-  throw badRequest(
-    `fieldValidation: Unsupported value: ${JSON.stringify(text)}: supported values: "Ignore", "Strict", "Warn"`,
-  );
-}
+/** Of a query that was checked. */
+export const fieldValidation = (query: URLSearchParams): FieldValidation =>
+  (query.get('fieldValidation') || 'Warn') as FieldValidation;
 
 /** Parameters of a delete that come in the query; a body with the same wins. */
 export function deleteOptions(query: URLSearchParams): DeleteOptions {
   const grace = integer(query, 'gracePeriodSeconds');
   const policy = query.get('propagationPolicy');
   const orphan = query.get('orphanDependents');
+  const dryRun = query.getAll('dryRun');
   return {
     ...(grace === undefined ? {} : { gracePeriodSeconds: grace }),
     ...(policy === null ? {} : { propagationPolicy: policy }),
     ...(orphan === null ? {} : { orphanDependents: isTrue(orphan) }),
+    ...(dryRun.length === 0 ? {} : { dryRun }),
   };
 }
 
 /** `fieldManager`, or the program's name as its user agent says it. */
 export function managerOf(query: URLSearchParams, userAgent: string | undefined): string {
-  const given = query.get('fieldManager');
-  if (given && given.length > 128) throw badRequest('fieldManager: Too long: may not be more than 128 bytes');
-  return given || (userAgent ?? '').split('/')[0] || 'unknown';
+  return query.get('fieldManager') || (userAgent ?? '').split('/')[0] || 'unknown';
 }

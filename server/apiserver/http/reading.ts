@@ -6,6 +6,7 @@ import type { ApiRequest } from '#server/apiserver/http/exchange.ts';
 import { deleteOptions, fieldValidation } from '#server/apiserver/http/query.ts';
 import type { Renderer } from '#server/apiserver/http/render.ts';
 import { isTrue, type Target } from '#server/apiserver/http/target.ts';
+import { checkDeleteOptions } from '#server/apiserver/http/write-options.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import type { PatchKind } from '#server/apiserver/rest/codec.ts';
 import type { PatchRequest } from '#server/apiserver/rest/patch.ts';
@@ -64,13 +65,16 @@ export async function readPatch({ api, request, call }: Exchange): Promise<Patch
 export async function readDeleteOptions({ api, request, call }: Exchange): Promise<DeleteOptions> {
   const fromQuery = deleteOptions(request.query);
   const bytes = await request.body();
-  if (bytes.length === 0) return fromQuery;
-  const body = api.codec.decode({
-    bytes,
-    contentType: request.header('content-type') ?? '',
-    fallback: { group: '', version: 'v1', kind: 'DeleteOptions' },
-    validation: 'Ignore',
-    warn: call.warn,
-  });
-  return { ...fromQuery, ...(body as unknown as DeleteOptions) };
+  const body =
+    bytes.length > 0 &&
+    api.codec.decode({
+      bytes,
+      contentType: request.header('content-type') ?? '',
+      fallback: { group: '', version: 'v1', kind: 'DeleteOptions' },
+      validation: 'Ignore',
+      warn: call.warn,
+    });
+  const options: DeleteOptions = { ...fromQuery, ...(body || {}) };
+  checkDeleteOptions(options);
+  return options;
 }

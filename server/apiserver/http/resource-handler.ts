@@ -8,6 +8,7 @@ import { type Exchange, readDeleteOptions, readObject, readPatch } from '#server
 import { encode, includeOf, renderList, renderObject } from '#server/apiserver/http/render.ts';
 import { isWatch, type Target, targetOf, verbOf } from '#server/apiserver/http/target.ts';
 import { watchAnswer } from '#server/apiserver/http/watch-answer.ts';
+import { checkWriteOptions } from '#server/apiserver/http/write-options.ts';
 import type { Api } from '#server/apiserver/rest/api.ts';
 import { presentEntry } from '#server/apiserver/rest/conversion.ts';
 import { createObject } from '#server/apiserver/rest/create.ts';
@@ -75,6 +76,7 @@ export class ResourceHandler {
 
   #exchange(target: Target, request: ApiRequest, warn: (message: string) => void): Exchange {
     const { query } = request;
+    checkWriteOptions(request.method, query, request.header('content-type'));
     const transforms =
       target.resource.verbs.includes('get') && (!target.subresource || target.subresource.name === 'status');
     const form = negotiate(request.header('accept'), transforms);
@@ -180,8 +182,7 @@ export class ResourceHandler {
   async #delete(exchange: Exchange): Promise<Answer> {
     const { api, target, renderer, request } = exchange;
     const options = await readDeleteOptions(exchange);
-    const dryRun = exchange.call.dryRun || isDryRun(options.dryRun ?? []);
-    const call = { ...exchange.call, dryRun };
+    const call = { ...exchange.call, dryRun: isDryRun(options.dryRun ?? []) };
     if (target.name === '') {
       return renderList(renderer, await deleteCollection(api, call, listQuery(request.query), options));
     }

@@ -1,6 +1,4 @@
 import { apiVersionOf } from '#proto/api/resource.ts';
-import { required } from '#proto/meta/field-error.ts';
-import { invalid } from '#proto/meta/status-error.ts';
 import { applyIntent, readIntent } from '#server/apiserver/apply/apply-object.ts';
 import type { Manager } from '#server/apiserver/apply/managed-fields.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
@@ -15,11 +13,6 @@ import { keyOfCall } from '#server/apiserver/rest/write.ts';
 
 /** Server-side apply: creates what is not there, else merges the intent and gives up what it no longer names. */
 export async function applyObject(api: Api, call: Call, request: PatchRequest): Promise<Updated> {
-  if (!call.manager) {
-    throw invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [
-      required('fieldManager', 'is required for apply patch'),
-    ]);
-  }
   const { resource } = call;
   const config = readIntent(request.patch, call.name, resource);
   // Checked as a body is: unknown fields, wrong types.
