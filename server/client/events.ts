@@ -5,14 +5,10 @@ import type { KubeObject } from '#proto/meta/object.ts';
 import { isNotFound } from '#proto/meta/status-error.ts';
 import type { Event, ObjectReference } from '#proto/schema/generated/core-v1.ts';
 import type { ApiClient } from '#server/client/client.ts';
+import type { EventWords } from '#server/client/event-words.ts';
 
-/** What happened, in words; each controller keeps its own beside its logic, never inside it. */
-export interface EventWords {
-  readonly type: 'Normal' | 'Warning';
-  /** UpperCamelCase, for machines. */
-  readonly reason: string;
-  readonly message: string;
-}
+// Its users before it had a file of its own.
+export type { EventWords };
 
 /** Tells users what happened to an object. Never throws, never waits: an event that is lost is lost. */
 export interface EventRecorder {

@@ -1,4 +1,4 @@
-import type { EventWords } from '#server/client/events.ts';
+import type { EventWords } from '#server/client/event-words.ts';
 
 export const scaledReplicaSet = (name: string, from: number, to: number): EventWords => ({
   type: 'Normal',

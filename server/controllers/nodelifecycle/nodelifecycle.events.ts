@@ -1,5 +1,5 @@
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
-import type { EventWords } from '#server/client/events.ts';
+import type { EventWords } from '#server/client/event-words.ts';
 
 export const nodeNotReady = (name: string): EventWords => ({
   type: 'Normal',

@@ -1,4 +1,4 @@
-import type { EventWords } from '#server/client/events.ts';
+import type { EventWords } from '#server/client/event-words.ts';
 
 const said = (err: unknown): string => (err instanceof Error ? err.message : String(err));
 
