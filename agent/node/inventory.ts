@@ -1,7 +1,7 @@
 /** What does not change while the board is up: read once, at the start of the agent. */
 import { readFile, statfs } from 'node:fs/promises';
 import os from 'node:os';
-import si from 'systeminformation';
+import { system as readSystem } from 'systeminformation/lib/system.js';
 import type { Inventory } from './node-status.plan.ts';
 import { parseOsRelease } from './proc.plan.ts';
 
@@ -9,7 +9,7 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '3
 
 /** `disk`: a path on the file system that pods write to. */
 export async function readInventory(disk: string): Promise<Inventory> {
-  const system = await si.system().catch(() => undefined);
+  const system = await readSystem().catch(() => undefined);
   const [machineId, bootId, release, model, fs] = await Promise.all([
     read('/etc/machine-id'),
     read('/proc/sys/kernel/random/boot_id'),

@@ -1,7 +1,8 @@
 /** Samples the board: CPU load and memory by systeminformation, all else from files, which costs next to nothing. */
 import { readFile, statfs } from 'node:fs/promises';
 import os from 'node:os';
-import si from 'systeminformation';
+import { currentLoad } from 'systeminformation/lib/cpu.js';
+import { mem as readMemory } from 'systeminformation/lib/memory.js';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { NodeSample } from './metrics.ts';
 import { parseLoadAvg, parseMillidegrees, parseNetDev, parseThrottled } from './proc.plan.ts';
@@ -17,7 +18,7 @@ export interface Sampler {
 export function boardSampler(clock: Clock, disk: string): Sampler {
   return {
     async sample() {
-      const [load, mem] = await Promise.all([si.currentLoad(), si.mem()]);
+      const [load, mem] = await Promise.all([currentLoad(), readMemory()]);
       const [fs, net, loadavg, temperature, throttled, pidMax] = await Promise.all([
         statfs(disk).catch(() => undefined),
         read('/proc/net/dev'),
