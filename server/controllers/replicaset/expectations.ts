@@ -31,11 +31,16 @@ export class Expectations {
   }
 
   expectCreates(key: string, creates: number): void {
-    this.#open.set(key, { creates, deletes: new Set(), since: this.#clock.now() });
+    this.expect(key, creates, []);
   }
 
   expectDeletes(key: string, uids: Iterable<string>): void {
-    this.#open.set(key, { creates: 0, deletes: new Set(uids), since: this.#clock.now() });
+    this.expect(key, 0, uids);
+  }
+
+  /** Both in one round. */
+  expect(key: string, creates: number, uids: Iterable<string>): void {
+    this.#open.set(key, { creates, deletes: new Set(uids), since: this.#clock.now() });
   }
 
   /** Seen in the cache, or failed, or never tried. */

@@ -1,0 +1,187 @@
+import { statefulsets } from '#proto/api/apps/statefulsets.ts';
+import { persistentvolumeclaims } from '#proto/api/core/persistentvolumeclaims.ts';
+import { pods } from '#proto/api/core/pods.ts';
+import { keyOf } from '#proto/meta/object.ts';
+import type { StatefulSet, StatefulSetStatus } from '#proto/schema/generated/apps-v1.ts';
+import type { PersistentVolumeClaim, Pod } from '#proto/schema/generated/core-v1.ts';
+import type { EventRecorder } from '#server/client/events.ts';
+import type { Informer } from '#server/client/informer.ts';
+import { indexByController, indexByNamespace } from '#server/client/object-cache.ts';
+import type { Outcome, WorkQueue } from '#server/client/work-queue.ts';
+import { applyClaims } from '#server/controllers/claim.ts';
+import type { Controller, ControllerContext } from '#server/controllers/context.ts';
+import { createQueue } from '#server/controllers/context.ts';
+import { ControllerHistory } from '#server/controllers/history/controller-history.ts';
+import { equalJson } from '#server/controllers/json.ts';
+import { matchesSelector, selectsEverything } from '#server/controllers/label-selector.ts';
+import {
+  controllerOf,
+  controllerReference,
+  indexOrphans,
+  planClaims,
+} from '#server/controllers/ownership.ts';
+import { Expectations } from '#server/controllers/replicaset/expectations.ts';
+import { slowStart } from '#server/controllers/replicaset/slow-start.ts';
+import { applyAction } from '#server/controllers/statefulset/apply-action.ts';
+import { ordinalOf, revisionNameOf } from '#server/controllers/statefulset/identity.plan.ts';
+import type { StatefulSetAction } from '#server/controllers/statefulset/statefulset.plan.ts';
+import { isOrdered, planStatefulSet } from '#server/controllers/statefulset/statefulset.plan.ts';
+
+/** Upstream's name for the label; kubectl and Helm charts know it. */
+const HASH_LABEL = 'controller.kubernetes.io/hash';
+
+/** Keeps a StatefulSet's Pods and claims. Reads Pods, claims, revisions; writes all of them and status. */
+class StatefulSetController implements Controller {
+  readonly #context: ControllerContext;
+  readonly #sets: Informer<StatefulSet>;
+  readonly #pods: Informer<Pod>;
+  readonly #claims: Informer<PersistentVolumeClaim>;
+  readonly #history: ControllerHistory<StatefulSet>;
+  readonly #expectations: Expectations;
+  readonly #events: EventRecorder;
+  readonly #queue: WorkQueue;
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+    this.#events = context.recorderFor('statefulset-controller');
+    this.#expectations = new Expectations(context.clock);
+    this.#history = new ControllerHistory(context, statefulsets, HASH_LABEL);
+    this.#queue = createQueue(context, 'statefulsets', (key) => this.#reconcile(key));
+    this.#sets = context.informers.for(statefulsets);
+    this.#sets.addIndex('namespace', indexByNamespace);
+    this.#pods = context.informers.for(pods);
+    this.#pods.addIndex('controller', indexByController);
+    this.#pods.addIndex('orphans', indexOrphans);
+    this.#claims = context.informers.for(persistentvolumeclaims);
+    this.#sets.onChange((_type, set) => this.#queue.add(keyOf(set)));
+    this.#pods.onChange((type, pod, old) => this.#observePod(type, pod, old));
+    this.#claims.onChange((type, claim) => this.#observeClaim(type, claim));
+  }
+
+  start(signal: AbortSignal): void {
+    this.#queue.start(signal);
+  }
+
+  #observePod(type: string, pod: Pod, old: Pod | undefined): void {
+    const key = ownerKey(pod);
+    if (key !== undefined) {
+      if (type === 'ADDED') this.#expectations.created(key);
+      if (type === 'DELETED' || pod.metadata.deletionTimestamp) {
+        this.#expectations.deleted(key, pod.metadata.uid ?? '');
+      }
+      this.#queue.add(key);
+    }
+    const oldKey = old && ownerKey(old);
+    if (oldKey !== undefined && oldKey !== key) this.#queue.add(oldKey);
+    if (type === 'DELETED' || controllerOf(pod)) return;
+    for (const set of this.#sets.byIndex('namespace', pod.metadata.namespace ?? ''))
+      if (isMember(set, pod)) this.#queue.add(keyOf(set));
+  }
+
+  /** A Pod that waits for its predecessor's claim to go. */
+  #observeClaim(type: string, claim: PersistentVolumeClaim): void {
+    if (type !== 'DELETED') return;
+    for (const set of this.#sets.byIndex('namespace', claim.metadata.namespace ?? ''))
+      if (set.spec.volumeClaimTemplates?.length) this.#queue.add(keyOf(set));
+  }
+
+  async #reconcile(key: string): Promise<Outcome> {
+    const set = this.#sets.get(key);
+    if (!set) return this.#expectations.forget(key);
+    // Validation refuses it; upstream leaves such a set alone as well.
+    if (selectsEverything(set.spec.selector)) return undefined;
+    const mine = await this.#claim(set);
+    const history = await this.#history.sync(set);
+    const { revisions, update, collisionCount } = history;
+    const current = revisions.find(({ metadata }) => metadata.name === set.status?.currentRevision) ?? update;
+    const plan = planStatefulSet({
+      set,
+      current,
+      update,
+      collisionCount,
+      pods: mine,
+      claimNamed: (name) => this.#claims.get(`${set.metadata.namespace}/${name}`),
+      now: this.#context.clock.now(),
+    });
+    let failure: unknown;
+    if (this.#expectations.satisfied(key)) {
+      failure = await this.#apply(key, set, plan.actions).catch((err: unknown) => err);
+    }
+    await this.#writeStatus(set, plan.status);
+    if (failure) throw failure;
+    const live = new Set([current, update].map(({ metadata }) => metadata.name));
+    for (const pod of mine) live.add(revisionNameOf(pod));
+    await this.#history.truncate(set, history, ({ metadata }) => live.has(metadata.name));
+    return plan.requeueAfterMs === undefined ? undefined : { requeueAfterMs: plan.requeueAfterMs };
+  }
+
+  #claim(set: StatefulSet): Promise<Pod[]> {
+    const { uid = '', namespace = '' } = set.metadata;
+    const candidates = [
+      ...this.#pods.byIndex('controller', uid),
+      ...this.#pods.byIndex('orphans', namespace),
+    ];
+    return applyClaims({
+      client: this.#context.client,
+      ownerResource: statefulsets,
+      owner: set,
+      reference: controllerReference(set, statefulsets),
+      resource: pods,
+      claims: planClaims(set, candidates, (pod) => isMember(set, pod)),
+    });
+  }
+
+  /**
+   * In order one after the other. Otherwise many at once, and what deletes comes last: a claim must know whom
+   * it goes with before that Pod goes.
+   */
+  async #apply(key: string, set: StatefulSet, actions: readonly StatefulSetAction[]): Promise<void> {
+    if (actions.length === 0) return;
+    const deletes = actions.filter((action) => action.type === 'deletePod');
+    const others = actions.filter((action) => action.type !== 'deletePod');
+    const creates = others.filter((action) => action.type === 'createPod').length;
+    this.#expectations.expect(
+      key,
+      creates,
+      deletes.map(({ pod }) => pod.metadata.uid ?? ''),
+    );
+    try {
+      if (isOrdered(set)) for (const action of actions) await this.#applyOne(set, action);
+      else for (const group of [others, deletes]) await this.#applyAll(set, group);
+    } catch (err) {
+      // A Pod's name is its own: asking twice for one that is there already does no harm.
+      this.#expectations.forget(key);
+      throw err;
+    }
+  }
+
+  async #applyAll(set: StatefulSet, actions: readonly StatefulSetAction[]): Promise<void> {
+    const rest = actions.values();
+    const { error } = await slowStart(actions.length, async () => {
+      const next = rest.next();
+      if (!next.done) await this.#applyOne(set, next.value);
+    });
+    if (error) throw error;
+  }
+
+  #applyOne(set: StatefulSet, action: StatefulSetAction): Promise<void> {
+    return applyAction({ client: this.#context.client, events: this.#events }, set, action);
+  }
+
+  async #writeStatus(set: StatefulSet, status: StatefulSetStatus): Promise<void> {
+    if (equalJson(status, set.status)) return;
+    await this.#context.client.update(statefulsets, { ...set, status }, { subresource: 'status' });
+  }
+}
+
+function ownerKey(pod: Pod): string | undefined {
+  const owner = controllerOf(pod);
+  return owner?.kind === 'StatefulSet' ? `${pod.metadata.namespace}/${owner.name}` : undefined;
+}
+
+/** A Pod of another name is not the set's, whatever its labels say. */
+const isMember = (set: StatefulSet, pod: Pod): boolean =>
+  ordinalOf(set, pod) !== undefined && matchesSelector(set.spec.selector, pod.metadata.labels);
+
+export const createStatefulSetController = (context: ControllerContext): Controller =>
+  new StatefulSetController(context);
