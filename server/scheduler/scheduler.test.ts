@@ -110,11 +110,9 @@ describe('a Pod that fits', () => {
     await start();
     for (let i = 0; i < 10; i++) await settle();
     const placed = (await client.list(pods)).items.map((pod) => pod.spec.nodeName);
-    const counts = ['board-0', 'board-1', 'board-2', 'board-3'].map(
-      (n) => placed.filter((p) => p === n).length,
-    );
     // Scores are whole per cents, so nodes that differ by less are equal.
-    for (const count of counts) expect(Math.abs(count - 50)).toBeLessThan(5);
+    for (const name of ['board-0', 'board-1', 'board-2', 'board-3'])
+      expect(Math.abs(placed.filter((nodeName) => nodeName === name).length - 50)).toBeLessThan(5);
     expect(callsTo('binding')).toHaveLength(200);
   });
 });
@@ -261,19 +259,12 @@ describe('a Pod that does not fit', () => {
     expect(await nodeOf('web')).toBe('board-1');
   });
 
-  it('is forgotten when it is deleted', async () => {
+  it.each([
+    ['deleted', []],
+    ['on its way out, held by finalizers', ['example.com/f']],
+  ])('is forgotten when it is %s', async (_, finalizers) => {
     await start();
-    await create('web');
-    await client.delete(pods, key('web'));
-    await pass(1_000);
-    await client.create(nodes, aNode('board-1'));
-    await pass(60_000);
-    expect(callsTo('binding')).toEqual([]);
-  });
-
-  it('is forgotten while finalizers hold it', async () => {
-    await start();
-    await create('web', {}, { finalizers: ['example.com/f'] });
+    await create('web', {}, { finalizers });
     await client.delete(pods, key('web'));
     await pass(1_000);
     await client.create(nodes, aNode('board-1'));
