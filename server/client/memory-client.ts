@@ -112,15 +112,15 @@ export class MemoryClient implements ApiClient {
     const copy = structuredClone(object) as Stored;
     const meta = copy.metadata;
     this.#serial += 1;
-    if (!meta.name && meta.generateName)
-      meta.name = meta.generateName + this.#serial.toString(36).padStart(5, 'x');
+    const serial = this.#serial;
+    if (!meta.name && meta.generateName) meta.name = meta.generateName + serial.toString(36).padStart(5, 'x');
     if (!meta.name) throw badRequest('name or generateName is required');
     await this.#call('create', resource, keyFor({ namespace: meta.namespace, name: meta.name }));
     const key = keyFor({ namespace: meta.namespace, name: meta.name });
     if (this.#kind(resource).has(key)) throw alreadyExists(rc(resource), meta.name);
     copy.apiVersion = apiVersionOf(resource);
     copy.kind = resource.kind;
-    meta.uid ??= `uid-${this.#serial}`;
+    meta.uid ??= `uid-${serial}`;
     meta.creationTimestamp ??= new Date(this.#now()).toISOString();
     meta.generation ??= 1;
     if (resource.kind === 'Namespace') copy.spec = { finalizers: ['kubernetes'], ...copy.spec };
