@@ -12,6 +12,8 @@ interface ClaimInput<O extends KubeObject, T extends KubeObject> {
   readonly reference: OwnerReference;
   readonly resource: Resource<T>;
   readonly claims: Claims<T>;
+  /** What adopted objects get and released ones lose besides the reference. */
+  readonly finalizer?: string;
 }
 
 /**
@@ -21,11 +23,14 @@ interface ClaimInput<O extends KubeObject, T extends KubeObject> {
 export async function applyClaims<O extends KubeObject, T extends KubeObject>(
   input: ClaimInput<O, T>,
 ): Promise<T[]> {
-  const { client, ownerResource, owner, reference, resource, claims } = input;
+  const { client, ownerResource, owner, reference, resource, claims, finalizer } = input;
   const managed = [...claims.mine];
   for (const object of claims.release) {
     const ownerReferences = (object.metadata.ownerReferences ?? []).filter((o) => o.uid !== reference.uid);
-    await tolerateGone(() => patchOwners(client, resource, object, ownerReferences));
+    const finalizers = finalizer && object.metadata.finalizers?.filter((one) => one !== finalizer);
+    await tolerateGone(() =>
+      patchOwners(client, resource, object, { ownerReferences, ...(finalizers ? { finalizers } : {}) }),
+    );
   }
   if (claims.adopt.length === 0) return managed;
   const { namespace, name = '' } = owner.metadata;
@@ -35,18 +40,21 @@ export async function applyClaims<O extends KubeObject, T extends KubeObject>(
   if (fresh.metadata.deletionTimestamp) return managed;
   for (const object of claims.adopt) {
     const ownerReferences = [...(object.metadata.ownerReferences ?? []), reference];
-    const adopted = await tolerateGone(() => patchOwners(client, resource, object, ownerReferences));
+    const finalizers = finalizer && [...new Set([...(object.metadata.finalizers ?? []), finalizer])];
+    const adopted = await tolerateGone(() =>
+      patchOwners(client, resource, object, { ownerReferences, ...(finalizers ? { finalizers } : {}) }),
+    );
     if (adopted) managed.push(adopted);
   }
   return managed;
 }
 
-/** A merge patch replaces the list, so it carries the revision that the list was read at. */
+/** A merge patch replaces the lists, so it carries the revision that they were read at. */
 const patchOwners = <T extends KubeObject>(
   client: ApiClient,
   resource: Resource<T>,
   object: T,
-  ownerReferences: OwnerReference[],
+  lists: { readonly ownerReferences: OwnerReference[]; readonly finalizers?: readonly string[] },
 ): Promise<T> =>
   client.patch(
     resource,
@@ -56,7 +64,7 @@ const patchOwners = <T extends KubeObject>(
       metadata: {
         uid: object.metadata.uid,
         resourceVersion: object.metadata.resourceVersion,
-        ownerReferences,
+        ...lists,
       },
     },
   );

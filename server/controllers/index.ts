@@ -9,6 +9,7 @@ import type { Controller, ControllerContext } from '#server/controllers/context.
 import { createDeploymentController } from '#server/controllers/deployment/deployment.controller.ts';
 import { createDisruptionController } from '#server/controllers/disruption/disruption.controller.ts';
 import { createGarbageCollector } from '#server/controllers/garbagecollector/garbagecollector.controller.ts';
+import { createJobController } from '#server/controllers/job/job.controller.ts';
 import { createNamespaceController } from '#server/controllers/namespace/namespace.controller.ts';
 import { createNodeIpamController } from '#server/controllers/nodeipam/nodeipam.controller.ts';
 import { createNodeLifecycleController } from '#server/controllers/nodelifecycle/nodelifecycle.controller.ts';
@@ -67,6 +68,7 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     createDeploymentController(context),
     createReplicaSetController(context),
     createReplicationControllerController(context),
+    createJobController(context),
     createDisruptionController(context),
 
     createEndpointsController(context),
