@@ -77,6 +77,8 @@ function wantedTaints(node: Node, mode: 'evict' | 'hold' | 'none', current: read
   ).map(({ key }): Taint => ({ key, effect: 'NoSchedule' }));
   if (node.spec.unschedulable) taints.push({ key: UNSCHEDULABLE, effect: 'NoSchedule' });
   const ready = node.status?.conditions?.find(({ type }) => type === 'Ready')?.status;
+  // Upstream's controller takes admission's taint from a node that has not spoken yet. Here it stays until it is Ready.
+  if (ready === undefined) taints.push({ key: NOT_READY, effect: 'NoSchedule' });
   const key = ready === 'False' ? NOT_READY : ready === 'Unknown' ? UNREACHABLE : undefined;
   const has = current.some((taint) => taint.effect === 'NoExecute' && OWN_NO_EXECUTE.has(taint.key));
   if (key && (mode === 'evict' || (mode === 'hold' && has))) taints.push({ key, effect: 'NoExecute' });
