@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import { getRequestListener } from '@hono/node-server';
 import type { Logger } from '#proto/meta/log.ts';
 import type { ApiApp } from '#server/apiserver/http/app.ts';
+import type { Outgoing } from '#server/apiserver/http/send.ts';
 import type { UpgradeHandler } from '#server/apiserver/http/upgrade.ts';
 
 export interface ListenOptions {
@@ -51,8 +51,12 @@ export class HttpsServer {
       // One connection of a client carries all its watches.
       settings: { maxConcurrentStreams: 1000 },
     });
-    const listener = getRequestListener(this.#app.hono.fetch, { overrideGlobalObjects: false });
-    server.on('request', (incoming, outgoing) => void listener(incoming, outgoing));
+    server.on('request', (incoming, outgoing) => {
+      // A client that goes away in the middle is nobody's error.
+      incoming.on('error', () => {});
+      outgoing.on('error', () => {});
+      void this.#app.handle(incoming, outgoing as unknown as Outgoing);
+    });
     server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
       void this.#upgrades.handle(incoming, socket, head);
     });
