@@ -187,6 +187,29 @@ describe('client certificates', () => {
     await expect(check(socket(true, ['jane', 'root']))).rejects.toEqual(unauthorized);
     await expect(check(socket(true, 'jane', ['1.3.6.1.5.5.7.3.1']))).rejects.toEqual(unauthorized);
   });
+
+  it('are read once a connection', async () => {
+    const authenticator = new ClientCertificateAuthenticator();
+    let reads = 0;
+    const connection = (CN: string) => ({
+      authorized: true,
+      getPeerCertificate: () => {
+        reads++;
+        return { raw: Buffer.alloc(1), subject: { CN } } as never;
+      },
+    });
+    const [jane, joe] = [connection('jane'), connection('joe')];
+    for (const [socket, name] of [
+      [jane, 'jane'],
+      [joe, 'joe'],
+      [jane, 'jane'],
+    ] as const) {
+      await expect(authenticator.authenticate({ authorization: undefined, socket })).resolves.toMatchObject({
+        name,
+      });
+    }
+    expect(reads).toBe(2);
+  });
 });
 
 it('reviews tokens without failing on bad ones', () => {

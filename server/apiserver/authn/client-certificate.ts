@@ -7,8 +7,13 @@ import type { Authenticator, Credentials, UserInfo } from '#server/apiserver/aut
  * request may hold. Rule: upstream's `CommonNameUserConversion`.
  */
 export class ClientCertificateAuthenticator implements Authenticator {
+  /** Reading a certificate costs more than all else of a small request, and a connection's does not change. */
+  readonly #known = new WeakMap<NonNullable<Credentials['socket']>, UserInfo>();
+
   async authenticate({ socket }: Credentials): Promise<UserInfo | undefined> {
     if (!socket?.authorized) return undefined;
+    const known = this.#known.get(socket);
+    if (known) return known;
     const { subject, raw, ext_key_usage: usages } = socket.getPeerCertificate();
     if (!raw) return undefined;
     // TLS verifies the chain for clients only where a usage is named; one for servers alone is no login.
@@ -16,7 +21,9 @@ export class ClientCertificateAuthenticator implements Authenticator {
     const name = single(subject.CN);
     if (!name) throw unauthorized();
     const groups = [subject.O ?? []].flat();
-    return { name, groups: [...new Set([...groups, 'system:authenticated'])] };
+    const user = { name, groups: [...new Set([...groups, 'system:authenticated'])] };
+    this.#known.set(socket, user);
+    return user;
   }
 }
 

@@ -62,6 +62,8 @@ export class HttpsServer {
     });
     server.on('secureConnection', (socket) => {
       this.#sockets.add(socket);
+      // Who a connection belongs to is settled when it opens.
+      socket.disableRenegotiation();
       socket.setNoDelay(true);
       socket.setKeepAlive(true, HEADERS_MS);
       socket.on('error', () => socket.destroy());
