@@ -6,6 +6,8 @@ import { ApiEventRecorder } from '#server/client/events.ts';
 import type { InformerFactory } from '#server/client/informer-factory.ts';
 import { createClusterRoleController } from '#server/controllers/clusterrole/clusterrole.controller.ts';
 import type { Controller, ControllerContext } from '#server/controllers/context.ts';
+import { createCronJobController } from '#server/controllers/cronjob/cronjob.controller.ts';
+import { createDaemonSetController } from '#server/controllers/daemonset/daemonset.controller.ts';
 import { createDeploymentController } from '#server/controllers/deployment/deployment.controller.ts';
 import { createDisruptionController } from '#server/controllers/disruption/disruption.controller.ts';
 import { createGarbageCollector } from '#server/controllers/garbagecollector/garbagecollector.controller.ts';
@@ -24,6 +26,8 @@ import { createServiceAccountTokenController } from '#server/controllers/satoken
 import { createEndpointsController } from '#server/controllers/service/endpoints.controller.ts';
 import { createEndpointSliceController } from '#server/controllers/service/endpointslice.controller.ts';
 import { createServiceAccountController } from '#server/controllers/serviceaccount/serviceaccount.controller.ts';
+import { createStatefulSetController } from '#server/controllers/statefulset/statefulset.controller.ts';
+import { createTtlAfterFinishedController } from '#server/controllers/ttlafterfinished/ttlafterfinished.controller.ts';
 
 export interface ControllersOptions {
   readonly client: ApiClient;
@@ -68,7 +72,11 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     createDeploymentController(context),
     createReplicaSetController(context),
     createReplicationControllerController(context),
+    createStatefulSetController(context),
+    createDaemonSetController(context),
     createJobController(context),
+    createCronJobController(context),
+    createTtlAfterFinishedController(context),
     createDisruptionController(context),
 
     createEndpointsController(context),

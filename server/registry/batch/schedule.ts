@@ -1,4 +1,22 @@
-const MACROS = new Set(['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly']);
+const MACROS: ReadonlyMap<string, string> = new Map([
+  ['@yearly', '0 0 1 1 *'],
+  ['@annually', '0 0 1 1 *'],
+  ['@monthly', '0 0 1 * *'],
+  ['@weekly', '0 0 * * 0'],
+  ['@daily', '0 0 * * *'],
+  ['@midnight', '0 0 * * *'],
+  ['@hourly', '0 * * * *'],
+]);
+/** A Go duration's units, in milliseconds. */
+const UNITS: ReadonlyMap<string, number> = new Map([
+  ['ns', 1e-6],
+  ['us', 1e-3],
+  ['µs', 1e-3],
+  ['ms', 1],
+  ['s', 1000],
+  ['m', 60_000],
+  ['h', 3_600_000],
+]);
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
 
@@ -30,6 +48,42 @@ export function scheduleProblem(schedule: string): string | undefined {
     }
   }
   return undefined;
+}
+
+/** Five fields, each `*` or a list of numbers; or the interval of an `@every`. */
+export type PlainSchedule = { readonly fields: string } | { readonly everyMs: number };
+
+/**
+ * A schedule that has no problem, in a form that every cron library reads alike: macros, names, ranges and
+ * steps are written out, and a `*` anywhere in a field makes it free, as upstream's parser has it.
+ */
+export function plainSchedule(schedule: string): PlainSchedule {
+  const every = /^@every (.*)$/.exec(schedule)?.[1];
+  if (every !== undefined) {
+    let ms = 0;
+    for (const [, value, unit = ''] of every.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)) {
+      ms += Number(value) * (UNITS.get(unit) ?? 0);
+    }
+    return { everyMs: Math.max(1000, Math.floor(ms / 1000) * 1000) };
+  }
+  const fields = (MACROS.get(schedule) ?? schedule).trim().split(/\s+/);
+  return { fields: fields.map((field, i) => plainField(field, FIELDS[i] as Bounds)).join(' ') };
+}
+
+function plainField(field: string, bounds: Bounds): string {
+  const values = new Set<number>();
+  for (const part of field.split(',')) {
+    const [range = '', step] = part.split('/');
+    const isFree = range === '*' || range === '?';
+    if (isFree && (step === undefined || Number(step) === 1)) return '*';
+    const [first = '', last] = range.split('-');
+    const start = isFree ? bounds.low : (numberOf(first, bounds) ?? bounds.low);
+    // `5/15` is `5-59/15`.
+    const open = isFree || (last === undefined && step !== undefined);
+    const end = open ? bounds.high : (numberOf(last ?? first, bounds) ?? start);
+    for (let value = start; value <= end; value += Number(step ?? 1)) values.add(value);
+  }
+  return [...values].sort((a, b) => a - b).join(',');
 }
 
 function macroProblem(schedule: string): string | undefined {
