@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
+import type { IncomingHttpHeaders } from 'node:http';
 import { Agent, request } from 'node:https';
 import { createInterface } from 'node:readline';
 import { parse } from 'yaml';
 
 export interface ApiAnswer {
   readonly status: number;
+  readonly headers: IncomingHttpHeaders;
   readonly text: string;
   /** The parsed body; a `Status` for an error. */
   json<T = { reason?: string; message?: string; code?: number }>(): T;
@@ -81,7 +83,8 @@ export class Api {
           response.on('error', reject);
           response.on('end', () => {
             const text = Buffer.concat(parts).toString();
-            resolve({ status: response.statusCode ?? 0, text, json: () => JSON.parse(text) });
+            const { statusCode: status = 0, headers } = response;
+            resolve({ status, headers, text, json: () => JSON.parse(text) });
           });
         },
       );
