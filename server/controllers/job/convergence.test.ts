@@ -1,0 +1,164 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { jobs } from '#proto/api/batch/jobs.ts';
+import { pods } from '#proto/api/core/pods.ts';
+import { conflict } from '#proto/meta/status-error.ts';
+import type { JobSpec } from '#proto/schema/generated/batch-v1.ts';
+import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import { createJobController } from '#server/controllers/job/job.controller.ts';
+import { isJobFinished } from '#server/controllers/job/job-conditions.ts';
+import {
+  aJob,
+  conditionsOf,
+  endPod,
+  getJob,
+  indexOf,
+  KEY,
+  listPods,
+  livePods,
+} from '#server/controllers/job/testing.ts';
+import type { Harness } from '#server/controllers/testing/harness.ts';
+import { reportPod, startHarness } from '#server/controllers/testing/harness.ts';
+import { seeded } from '#server/controllers/testing/random.ts';
+
+const SEEDS = [1, 7, 42, 1871, 20260101, 987654321];
+
+/** What the nodes did, in the order of their doing: the truth that a status must come to. */
+interface Ledger {
+  succeeded: string[];
+  failed: string[];
+  readonly indexes: number[];
+}
+
+/** One random deed of a node or a user, after a random number of turns. */
+async function step(harness: Harness, rng: () => number, ledger: Ledger, failing: number): Promise<void> {
+  for (let i = Math.floor(rng() * 8); i > 0; i -= 1) await turn();
+  const live = await livePods(harness);
+  const pod = live[Math.floor(rng() * live.length)];
+  if (!pod) {
+    await harness.clock.advance(5_000);
+    return;
+  }
+  const deed = rng();
+  if (deed < 0.3) await reportPod(harness, pod, deed < 0.2);
+  else if (deed < 0.3 + failing) {
+    ledger.failed.push(pod.metadata.uid ?? '');
+    await endPod(harness, pod, 1);
+  } else {
+    ledger.succeeded.push(pod.metadata.uid ?? '');
+    ledger.indexes.push(indexOf(pod));
+    await endPod(harness, pod, 0);
+  }
+}
+
+async function run(
+  spec: Partial<JobSpec>,
+  seed: number,
+  failing: number,
+  meddle: (harness: Harness, round: number) => Promise<void> = async () => {},
+): Promise<{ harness: Harness; ledger: Ledger }> {
+  const rng = seeded(seed);
+  const harness = await startHarness([createJobController], rng);
+  // Now and then a write of the status comes too late, and another call fails.
+  harness.client.onCall = ({ verb, resource, key }) => {
+    if (verb === 'update' && resource === 'jobs' && rng() < 0.15) {
+      throw conflict({ group: 'batch', resource }, key, 'too late');
+    }
+    if (verb === 'create' && resource === 'pods' && rng() < 0.1) throw new Error('no room');
+  };
+  await harness.client.create(jobs, aJob(spec));
+  const ledger: Ledger = { succeeded: [], failed: [], indexes: [] };
+  for (let round = 0; !isJobFinished(await getJob(harness)); round += 1) {
+    if (round > 600) throw new Error(`does not converge: ${JSON.stringify((await getJob(harness)).status)}`);
+    const { parallelism = 1 } = (await getJob(harness)).spec;
+    expect((await livePods(harness)).length).toBeLessThanOrEqual(parallelism);
+    await meddle(harness, round);
+    await step(harness, rng, ledger, failing);
+  }
+  await harness.settle();
+  return { harness, ledger };
+}
+
+const heldPods = async (harness: Harness): Promise<Pod[]> =>
+  (await listPods(harness)).filter((pod) => (pod.metadata.finalizers ?? []).length > 0);
+
+async function expectRest(harness: Harness): Promise<void> {
+  await harness.clock.advance(60_000);
+  await harness.settle();
+  expect(await heldPods(harness)).toEqual([]);
+  expect(await livePods(harness)).toEqual([]);
+  const calls = harness.client.calls.length;
+  await harness.client.patch(jobs, KEY, 'merge', { metadata: { labels: { touched: 'yes' } } });
+  await harness.settle();
+  const [, ...after] = harness.client.calls.slice(calls);
+  expect(after).toEqual([]);
+}
+
+describe.each(SEEDS)('a Job under random interleavings, seed %i', (seed) => {
+  it.each([
+    { completions: 7, parallelism: 3 },
+    { completions: 5, parallelism: 1 },
+    { completions: 4, parallelism: 9 },
+  ])('of $completions with $parallelism at once counts what happened, once', async (shape) => {
+    const { harness, ledger } = await run({ ...shape, backoffLimit: 100 }, seed, 0.2);
+    const { status } = await getJob(harness);
+    expect(conditionsOf(await getJob(harness))).toContain('Complete: CompletionsReached');
+    expect(status).toMatchObject({ succeeded: shape.completions, uncountedTerminatedPods: {} });
+    expect(ledger.succeeded).toHaveLength(shape.completions);
+    expect(status?.failed ?? 0).toBe(ledger.failed.length);
+    await expectRest(harness);
+    harness.stop();
+  });
+
+  it('succeeds once for each index', async () => {
+    const spec = { completions: 6, parallelism: 3, completionMode: 'Indexed', backoffLimit: 100 };
+    const { harness, ledger } = await run(spec, seed, 0.2);
+    const { status } = await getJob(harness);
+    expect(status).toMatchObject({ succeeded: 6, completedIndexes: '0-5' });
+    expect([...ledger.indexes].sort()).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(status?.failed ?? 0).toBe(ledger.failed.length);
+    await expectRest(harness);
+    harness.stop();
+  });
+
+  it('gives up indexes that fail too often, and no others', async () => {
+    const spec = { completions: 5, parallelism: 2, completionMode: 'Indexed', backoffLimitPerIndex: 1 };
+    const { harness, ledger } = await run(spec, seed, 0.45);
+    const { status } = await getJob(harness);
+    expect(status?.succeeded ?? 0).toBe(ledger.indexes.length);
+    expect(new Set(ledger.indexes).size).toBe(ledger.indexes.length);
+    expect(status?.failed ?? 0).toBe(ledger.failed.length);
+    const job = await getJob(harness);
+    expect(conditionsOf(job)).toContain(
+      ledger.indexes.length === 5 ? 'Complete: CompletionsReached' : 'Failed: FailedIndexes',
+    );
+    await expectRest(harness);
+    harness.stop();
+  });
+
+  it('fails with one failure more than its limit', async () => {
+    const { harness, ledger } = await run({ completions: 50, parallelism: 1, backoffLimit: 3 }, seed, 0.5);
+    expect(conditionsOf(await getJob(harness))).toContain('Failed: BackoffLimitExceeded');
+    expect((await getJob(harness)).status?.failed).toBe(4);
+    expect(ledger.failed).toHaveLength(4);
+    await expectRest(harness);
+    harness.stop();
+  });
+
+  it('comes through suspensions and deleted pods', async () => {
+    const rng = seeded(seed + 1);
+    const spec = { completions: 6, parallelism: 3, backoffLimit: 1000 };
+    const { harness } = await run(spec, seed, 0.1, async (h, round) => {
+      if (round % 9 === 4) await h.client.patch(jobs, KEY, 'merge', { spec: { suspend: true } });
+      if (round % 9 === 6) await h.client.patch(jobs, KEY, 'merge', { spec: { suspend: false } });
+      const [pod] = await livePods(h);
+      if (pod && rng() < 0.1) {
+        await h.client.delete(pods, { namespace: 'default', name: pod.metadata.name ?? '' });
+      }
+    });
+    expect((await getJob(harness)).status?.succeeded).toBeGreaterThanOrEqual(6);
+    expect(conditionsOf(await getJob(harness))).toContain('Complete: CompletionsReached');
+    await expectRest(harness);
+    harness.stop();
+  });
+});
