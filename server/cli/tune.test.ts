@@ -23,7 +23,7 @@ it('hands options over to the same process, and nothing to its children', () => 
     expect(program).toBe('agent');
     expect(options).toEqual({ dataDir, tlsSan: ['a', 'b'], nodeName: pid });
     expect(flags).toEqual(expect.arrayContaining(['--optimize-for-size', '--max-semi-space-size=1']));
-    expect(flags).toHaveLength(2);
+    expect(new Set(flags).size).toBe(flags.length);
     expect(argv).toEqual(['agent']);
     expect(left).toBeUndefined();
     expect(statSync(join(dataDir, 'cache')).mode & 0o777).toBe(0o700);
