@@ -19,6 +19,7 @@ import {
 } from '#server/controllers/job/testing.ts';
 import type { Harness } from '#server/controllers/testing/harness.ts';
 import { reportPod, startHarness } from '#server/controllers/testing/harness.ts';
+import { LaggingClient } from '#server/controllers/testing/lagging-client.ts';
 import { seeded } from '#server/controllers/testing/random.ts';
 
 const SEEDS = [1, 7, 42, 1871, 20260101, 987654321];
@@ -58,7 +59,7 @@ async function run(
   meddle: (harness: Harness, round: number) => Promise<void> = async () => {},
 ): Promise<{ harness: Harness; ledger: Ledger }> {
   const rng = seeded(seed);
-  const harness = await startHarness([createJobController], rng);
+  const harness = await startHarness([createJobController], rng, (now) => new LaggingClient(now, rng));
   // Now and then a write of the status comes too late, and another call fails.
   harness.client.onCall = ({ verb, resource, key }) => {
     if (verb === 'update' && resource === 'jobs' && rng() < 0.15) {
@@ -75,8 +76,14 @@ async function run(
     await meddle(harness, round);
     await step(harness, rng, ledger, failing);
   }
-  await harness.settle();
+  await rest(harness);
   return { harness, ledger };
+}
+
+/** Long enough for every cache to catch up. */
+async function rest(harness: Harness): Promise<void> {
+  for (let i = 0; i < 50; i += 1) await turn();
+  await harness.settle();
 }
 
 const heldPods = async (harness: Harness): Promise<Pod[]> =>
@@ -84,12 +91,12 @@ const heldPods = async (harness: Harness): Promise<Pod[]> =>
 
 async function expectRest(harness: Harness): Promise<void> {
   await harness.clock.advance(60_000);
-  await harness.settle();
+  await rest(harness);
   expect(await heldPods(harness)).toEqual([]);
   expect(await livePods(harness)).toEqual([]);
   const calls = harness.client.calls.length;
   await harness.client.patch(jobs, KEY, 'merge', { metadata: { labels: { touched: 'yes' } } });
-  await harness.settle();
+  await rest(harness);
   const [, ...after] = harness.client.calls.slice(calls);
   expect(after).toEqual([]);
 }

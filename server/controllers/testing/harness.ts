@@ -23,9 +23,10 @@ export interface Harness {
 export async function startHarness(
   create: readonly ((context: ControllerContext) => Controller)[],
   rng: () => number = () => 0.5,
+  makeClient: (now: () => number) => MemoryClient = (now) => new MemoryClient(now),
 ): Promise<Harness> {
   const clock = new FakeClock();
-  const client = new MemoryClient(() => clock.now());
+  const client = makeClient(() => clock.now());
   const events = new RecordedEvents();
   const stop = new AbortController();
   const informers = new InformerFactory({ client, clock, log: silent, rng });
