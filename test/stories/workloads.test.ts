@@ -1,9 +1,10 @@
 /** Deployments over two boards: power cuts, rolling updates, and an image that does not exist. */
 import { expect, it } from 'vitest';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
-import { eventually } from '../support/boards/eventually.ts';
+import { eventually, throughout } from '../support/boards/eventually.ts';
 import { isTrue } from '../support/cluster/cluster.ts';
-import { apply, helloDeployment } from '../support/cluster/manifests.ts';
+import { containersOf, tasksOn } from '../support/cluster/containers.ts';
+import { apply, helloDeployment, shellPod } from '../support/cluster/manifests.ts';
 import { useCluster } from '../support/cluster/use-cluster.ts';
 
 const cluster = useCluster({ boards: 2, ownContainerd: true });
@@ -49,6 +50,46 @@ it('rolls an update without losing readiness, stops at a bad image, and undo rep
   await cluster().readyPods('app=web', 3);
 });
 
+it('leaves containers alone when the agent, or the containerd that it runs, is killed', async () => {
+  const [board] = cluster().boards;
+  if (!board) throw new Error('no board');
+  const before = await containersOf(cluster(), 'app=web');
+  const tasks = await tasksOn(board);
+  await board.killService('agent');
+  await throughout(
+    5_000,
+    async () => expect(await containersOf(cluster(), 'app=web')).toEqual(before),
+    1_000,
+  );
+  expect(await tasksOn(board)).toBe(tasks);
+  expect((await board.exec('pkill -KILL -x containerd')).code).toBe(0);
+  await throughout(
+    5_000,
+    async () => expect(await containersOf(cluster(), 'app=web')).toEqual(before),
+    1_000,
+  );
+  expect(await eventually(() => tasksOn(board))).toBe(tasks);
+  await cluster().nodesReady();
+});
+
+it('schedules nothing on a board before it is Ready', async () => {
+  const labels = { 'kubernetes.io/hostname': 'ghost' };
+  await apply(
+    cluster(),
+    { apiVersion: 'v1', kind: 'Node', metadata: { name: 'ghost', labels } },
+    shellPod('early', undefined, {}, { nodeSelector: labels }),
+  );
+  await eventually(async () =>
+    expect(await kubectl('describe pod early')).toMatch(
+      /FailedScheduling .* 1 node\(s\) had untolerated taint\(s\)/,
+    ),
+  );
+  expect(await kubectl('get node ghost -o jsonpath={.spec.taints[*].key}')).toBe(
+    'node.kubernetes.io/not-ready',
+  );
+  await kubectl('delete pod/early node/ghost');
+});
+
 it('moves the Pods of a board without power, and the board comes back empty of them', async () => {
   const { boards } = cluster();
   const [lost] = boards;
@@ -76,10 +117,7 @@ it('moves the Pods of a board without power, and the board comes back empty of t
   expect(new Set(after.map((pod) => pod.metadata.uid))).toEqual(movedUids);
   // Nothing of the old six is left in the board's containerd.
   await eventually(
-    async () => {
-      const running = (await lost?.ctr('containers', 'ls'))?.match(/coracle\.local\/hello:1/g) ?? [];
-      expect(running).toHaveLength(0);
-    },
+    async () => expect(await lost?.ctr('containers', 'ls')).not.toContain('coracle.local/hello:1'),
     { timeoutMs: 60_000 },
   );
 });
