@@ -1,0 +1,68 @@
+/** Ways to the Pods of other boards on the same segment: the board itself is the gateway (host-gw). */
+import type { Node } from '#proto/schema/generated/core-v1.ts';
+
+export interface Route {
+  /** A Pod network: `10.42.3.0/24`. */
+  readonly to: string;
+  readonly via: string;
+}
+
+export interface RoutesInput {
+  readonly nodes: readonly Node[];
+  readonly nodeName: string;
+  /** Own addresses with their segments: `192.168.1.5/24`. */
+  readonly segments: readonly string[];
+  /** What the kernel has of ours. */
+  readonly present: readonly Route[];
+}
+
+export interface RoutesPlan {
+  /** Lines for `ip -batch -`. */
+  readonly commands: readonly string[];
+  /** Boards that no segment of this one leads to. */
+  readonly beyond: readonly string[];
+}
+
+/** Marks routes as ours, so that a later start knows them. */
+export const ROUTE_PROTOCOL = 144;
+
+export function planRoutes({ nodes, nodeName, segments, present }: RoutesInput): RoutesPlan {
+  const wanted = new Map<string, string>();
+  const beyond: string[] = [];
+  for (const { metadata, spec, status } of nodes) {
+    if (metadata.name === nodeName) continue;
+    const ranges = (spec.podCIDRs ?? (spec.podCIDR ? [spec.podCIDR] : [])).filter(isIpv4);
+    const addresses = (status?.addresses ?? [])
+      .filter(({ type, address }) => type === 'InternalIP' && isIpv4(address))
+      .map(({ address }) => address);
+    if (ranges.length === 0 || addresses.length === 0) continue;
+    const via = addresses.find((address) => segments.some((segment) => contains(segment, address)));
+    if (via === undefined) beyond.push(metadata.name ?? '');
+    else for (const range of ranges) wanted.set(range, via);
+  }
+  const there = new Map(present.map(({ to, via }) => [to, via]));
+  return {
+    commands: [
+      ...[...there.keys()]
+        .filter((to) => !wanted.has(to))
+        .map((to) => `route del ${to} proto ${ROUTE_PROTOCOL}`),
+      ...[...wanted]
+        .filter(([to, via]) => there.get(to) !== via)
+        .map(([to, via]) => `route replace ${to} via ${via} proto ${ROUTE_PROTOCOL}`),
+    ],
+    beyond: beyond.sort(),
+  };
+}
+
+const isIpv4 = (text: string): boolean => /^\d+(\.\d+){3}(\/\d+)?$/.test(text);
+
+const asNumber = (ip: string): number =>
+  ip.split('.').reduce((sum, part) => ((sum << 8) | (Number(part) & 255)) >>> 0, 0);
+
+/** Whether an IPv4 address lies in `10.42.0.0/16`. */
+export function contains(cidr: string, ip: string): boolean {
+  const [base = '', bits = '32'] = cidr.split('/');
+  if (!isIpv4(base)) return false;
+  const mask = bits === '0' ? 0 : (-1 << (32 - Number(bits))) >>> 0;
+  return (asNumber(base) & mask) >>> 0 === (asNumber(ip) & mask) >>> 0;
+}

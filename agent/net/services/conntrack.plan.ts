@@ -1,0 +1,45 @@
+/**
+ * UDP has no end of a connection: the kernel would go on sending a client's packets to a target that is gone, or past a
+ * Service that had none when the client began. Such flows are forgotten, so that the next packet asks anew.
+ */
+import type { Ruleset } from './ruleset.plan.ts';
+
+/** Arguments of `conntrack`, one call each. */
+export function planConntrack(applied: Ruleset | undefined, wanted: Ruleset): string[][] {
+  if (!applied) return [];
+  const calls: string[][] = [];
+  for (const [map, refused] of [
+    ['services', 'refused'],
+    ['nodeports', 'refused-nodeports'],
+  ] as const) {
+    const keys = new Set([...applied.elements[map].keys(), ...applied.elements[refused].keys()]);
+    for (const key of keys) {
+      const parts = key.split(' . ');
+      const port = parts.pop() ?? '';
+      const [protocol = '', ip] = parts.reverse();
+      if (protocol !== 'udp') continue;
+      const flow = ['-D', '-p', 'udp', ...(ip ? ['--orig-dst', ip] : []), '--orig-port-dst', port];
+      const before = targetsBehind(applied, applied.elements[map].get(key));
+      const after = targetsBehind(wanted, wanted.elements[map].get(key));
+      if (before.size === 0 && after.size > 0) calls.push(flow);
+      for (const target of before) if (!after.has(target)) calls.push([...flow, '--dst-nat', target]);
+    }
+  }
+  return calls;
+}
+
+/** Addresses that a verdict leads to, through as many chains as it takes. */
+function targetsBehind(ruleset: Ruleset, verdict: string | undefined): Set<string> {
+  const found = new Set<string>();
+  const seen = new Set<string>();
+  const visit = (text: string): void => {
+    for (const [, ip = ''] of text.matchAll(/(?:dnat to |: )(\d+\.\d+\.\d+\.\d+)/g)) found.add(ip);
+    for (const [, chain = ''] of text.matchAll(/goto ([\w/.-]+)/g)) {
+      if (seen.has(chain)) continue;
+      seen.add(chain);
+      for (const rule of ruleset.chains.get(chain) ?? []) visit(rule);
+    }
+  };
+  if (verdict) visit(verdict);
+  return found;
+}

@@ -1,0 +1,112 @@
+/**
+ * Keeps the board's nftables table as Services want it: looks, plans, applies the difference. Whatever goes wrong with a
+ * difference (another program flushed the tables) is mended with the whole table.
+ */
+import type { Clock } from '#proto/meta/clock.ts';
+import type { Logger } from '#proto/meta/log.ts';
+import { isMissing, type Run } from '../run.ts';
+import { Trigger } from '../trigger.ts';
+import { planConntrack } from './conntrack.plan.ts';
+import { planDifference, planWhole, type Ruleset, TABLE } from './ruleset.plan.ts';
+import { planServices, type ServicesInput } from './services.plan.ts';
+
+export interface ServiceProxyOptions {
+  /** Undefined while the board does not know enough yet. */
+  readonly observe: () => ServicesInput | undefined;
+  readonly run: Run;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** A rolling update changes slices many times a second: one look at all of them is enough. */
+const GAP_MS = 100;
+const CHECK_MS = 60_000;
+const RETRY_MS = 5_000;
+
+export class ServiceProxy {
+  readonly #options: ServiceProxyOptions;
+  readonly #trigger: Trigger;
+  #applied: Ruleset | undefined;
+  #toldMissing = false;
+  #noConntrack = false;
+
+  constructor(options: ServiceProxyOptions) {
+    this.#options = options;
+    this.#trigger = new Trigger(options.clock);
+  }
+
+  /** Something that {@link ServiceProxyOptions.observe} sees has changed. */
+  changed(): void {
+    this.#trigger.fire();
+  }
+
+  /** Until the signal aborts; the rules stay. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
+    let waitMs = 0;
+    while (!signal.aborted) {
+      const fired = await this.#trigger.wait(waitMs, signal);
+      if (signal.aborted) return;
+      try {
+        if (!fired && this.#applied) await this.#check();
+        await this.apply();
+        waitMs = CHECK_MS;
+        this.#toldMissing = false;
+      } catch (err) {
+        waitMs = isMissing(err) ? CHECK_MS : RETRY_MS;
+        if (!isMissing(err)) log.error('services could not be applied, again soon', { err });
+        else if (!this.#toldMissing) log.warn('nft is not installed: services do not work on this board');
+        this.#toldMissing ||= isMissing(err);
+      }
+      await clock.sleep(GAP_MS, signal).catch(() => {});
+    }
+  }
+
+  /** One look and what follows from it. */
+  async apply(): Promise<void> {
+    const { observe, log } = this.#options;
+    const input = observe();
+    if (!input) return;
+    const before = this.#applied;
+    const wanted = planServices(input);
+    const difference = before && planDifference(before, wanted);
+    if (difference === '') return;
+    if (difference === undefined) {
+      await this.#whole(wanted);
+    } else {
+      try {
+        await this.#nft(difference);
+      } catch (err) {
+        log.warn('a change of services was refused, the whole table is made anew', { err });
+        await this.#whole(wanted);
+      }
+    }
+    this.#applied = wanted;
+    for (const args of planConntrack(before, wanted)) await this.#conntrack(args);
+  }
+
+  async #whole(wanted: Ruleset): Promise<void> {
+    this.#applied = undefined;
+    await this.#nft(planWhole(wanted));
+  }
+
+  /** Somebody else's "flush ruleset" takes our table too. */
+  async #check(): Promise<void> {
+    const tables = await this.#options.run('nft', ['list', 'tables']);
+    if (!tables.split('\n').includes(`table ip ${TABLE}`)) this.#applied = undefined;
+  }
+
+  async #nft(script: string): Promise<void> {
+    await this.#options.run('nft', ['-f', '-'], script);
+  }
+
+  async #conntrack(args: readonly string[]): Promise<void> {
+    if (this.#noConntrack) return;
+    try {
+      await this.#options.run('conntrack', args);
+    } catch (err) {
+      // It fails where there is nothing to forget, too.
+      this.#noConntrack = isMissing(err);
+    }
+  }
+}

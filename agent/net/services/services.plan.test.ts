@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest';
+import { anEndpoint, anInput, aService, aSlice } from './fixtures.ts';
+import { planServices, type ServicesInput } from './services.plan.ts';
+
+const WEB = '10.43.0.20 . tcp . 80';
+const both = ['10.42.1.2@pi', '10.42.2.2@pi2'];
+const plan = (
+  service: Parameters<typeof aService>[1],
+  endpoints: Parameters<typeof aSlice>[1],
+  rest: Partial<ServicesInput> = {},
+) => planServices(anInput([aService('web', service)], [aSlice('web', endpoints)], rest));
+const rules = (ruleset: ReturnType<typeof planServices>, chain: string): string =>
+  (ruleset.chains.get(`${chain}/default/web/tcp-80`) ?? []).join('; ');
+
+describe('a ClusterIP', () => {
+  it('spreads over all endpoints, with the source of a Pod kept', () => {
+    const planned = plan({}, both);
+    expect(planned.elements.services.get(WEB)).toBe('goto all/default/web/tcp-80');
+    expect(rules(planned, 'all')).toBe(
+      'meta l4proto tcp dnat ip addr . port to numgen random mod 2 map { 0 : 10.42.1.2 . 8080, 1 : 10.42.2.2 . 8080 }',
+    );
+    expect([...planned.elements.hairpin.keys()]).toEqual(['10.42.1.2 . 10.42.1.2']);
+  });
+
+  it.each([
+    ['no slice has one', []],
+    ['none is ready', [anEndpoint('10.42.1.2@pi', { conditions: { ready: false } })]],
+  ])('is refused when %s', (_, endpoints) => {
+    const planned = plan({}, endpoints);
+    expect(planned.elements.refused.get(WEB)).toBe('goto refuse');
+    expect(planned.elements.services.size + planned.chains.size).toBe(0);
+  });
+
+  it('falls back to endpoints that end but still serve', () => {
+    const ending = { conditions: { ready: false, serving: true, terminating: true } };
+    const last = plan({}, [
+      anEndpoint('10.42.1.2@pi', ending),
+      anEndpoint('10.42.2.2@pi2', { conditions: {} }),
+    ]);
+    expect(rules(last, 'all')).toBe('meta l4proto tcp dnat to 10.42.2.2:8080');
+    expect(rules(plan({}, [anEndpoint('10.42.1.2@pi', ending)]), 'all')).toContain('10.42.1.2:8080');
+  });
+
+  it('with the internal policy Local stays on the board, and is silent where it has none', () => {
+    const local = { internalTrafficPolicy: 'Local' };
+    expect(rules(plan(local, both), 'local')).toBe('meta l4proto tcp dnat to 10.42.1.2:8080');
+    expect(plan(local, ['10.42.2.2@pi2']).elements.refused.get(WEB)).toBe('drop');
+    expect(plan(local, []).elements.refused.get(WEB)).toBe('goto refuse');
+  });
+
+  it.each([
+    ['headless', { clusterIP: 'None' }],
+    ['ExternalName', { type: 'ExternalName', externalName: 'x.org' }],
+    ['IPv6', { clusterIP: 'fd00::1' }],
+  ])('is nobody’s business when %s', (_, spec) => {
+    const planned = plan(spec, both);
+    expect(planned.elements.services.size + planned.elements.refused.size).toBe(0);
+  });
+
+  it('takes the port of the slice that has its name and protocol', () => {
+    const dns = aService('web', { ports: [{ name: 'dns', protocol: 'UDP', port: 53 }] });
+    const slice = aSlice('web', ['10.42.1.2@pi'], {
+      ports: [
+        { name: 'dns', protocol: 'TCP', port: 1 },
+        { name: 'dns', protocol: 'UDP', port: 5353 },
+      ],
+    });
+    expect(planServices(anInput([dns], [slice])).chains.get('all/default/web/udp-53')).toEqual([
+      'meta l4proto udp dnat to 10.42.1.2:5353',
+    ]);
+  });
+});
+
+describe('from outside', () => {
+  const nodePort = {
+    type: 'NodePort',
+    ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: 30080 }],
+  };
+
+  it('a node port hides the client behind the board', () => {
+    const planned = plan(nodePort, both);
+    expect(planned.elements.nodeports.get('tcp . 30080')).toBe('goto outside/default/web/tcp-80');
+    expect(rules(planned, 'outside')).toBe('jump masquerade-later; goto all/default/web/tcp-80');
+    expect(plan(nodePort, []).elements['refused-nodeports'].get('tcp . 30080')).toBe('goto refuse');
+  });
+
+  it('the policy Local keeps the client, for those outside alone', () => {
+    const local = { ...nodePort, externalTrafficPolicy: 'Local' };
+    expect(rules(plan(local, both), 'outside')).toBe(
+      [
+        'ip saddr 10.42.0.0/16 goto all/default/web/tcp-80',
+        'fib saddr type local jump masquerade-later',
+        'fib saddr type local goto all/default/web/tcp-80',
+        'goto local/default/web/tcp-80',
+      ].join('; '),
+    );
+    expect(rules(plan(local, ['10.42.2.2@pi2']), 'outside')).toMatch(/; drop$/);
+  });
+
+  it('a LoadBalancer has the board’s own address, and keeps out who is not let in', () => {
+    const balanced = { ...nodePort, type: 'LoadBalancer', loadBalancerSourceRanges: ['192.168.1.0/24'] };
+    const planned = plan(balanced, both);
+    expect(planned.elements.services.get('192.168.1.5 . tcp . 80')).toBe('goto balancer/default/web/tcp-80');
+    expect(rules(planned, 'balancer')).toBe(
+      'ip saddr != { 192.168.1.0/24 } drop; goto outside/default/web/tcp-80',
+    );
+    expect(plan({ ...balanced, loadBalancerClass: 'x/y' }, both).elements.services.size).toBe(1);
+  });
+
+  it('external addresses lead in, the first Service that claims one keeps it', () => {
+    const claims = (name: string, clusterIP: string) =>
+      aService(name, { clusterIP, externalIPs: ['1.2.3.4'] });
+    const planned = planServices(
+      anInput([claims('b', '10.43.0.2'), claims('a', '10.43.0.1')], [aSlice('a', both), aSlice('b', both)]),
+    );
+    expect(planned.elements.services.get('1.2.3.4 . tcp . 80')).toBe('goto outside/default/a/tcp-80');
+  });
+});
+
+it('remembers clients for as long as the Service says', () => {
+  const sticky = {
+    sessionAffinity: 'ClientIP',
+    sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } },
+  };
+  const planned = plan(sticky, both);
+  expect(planned.sets.get('clients/60/default/web/tcp-80/10.42.1.2/8080')).toContain('timeout 60s');
+  expect(rules(planned, 'all')).toMatch(/^ip saddr @clients.* goto end.*numgen random mod 2 vmap/);
+});
+
+it('prefers the zone of the board where the Service asks for it and hints are whole', () => {
+  const near = { trafficDistribution: 'PreferClose' };
+  const hinted = (at: string, zone: string) => anEndpoint(at, { hints: { forZones: [{ name: zone }] } });
+  const inZones = [hinted('10.42.1.2@pi', 'attic'), hinted('10.42.2.2@pi2', 'cellar')];
+  expect(rules(plan(near, inZones, { zone: 'cellar' }), 'all')).toBe(
+    'meta l4proto tcp dnat to 10.42.2.2:8080',
+  );
+  for (const planned of [
+    plan(near, inZones, { zone: 'garden' }),
+    plan(near, [...inZones, '10.42.3.3@pi3'], { zone: 'cellar' }),
+    plan({}, inZones, { zone: 'cellar' }),
+  ])
+    expect(rules(planned, 'all')).toContain('10.42.1.2');
+});
+
+it('masquerades Pods out of the cluster only where the network is ours', () => {
+  const out = /10\.42\.1\.0\/24 .*masquerade/;
+  expect(planServices(anInput([], [])).base).toMatch(out);
+  expect(planServices(anInput([], [], { masqueradePods: false })).base).not.toMatch(out);
+});

@@ -1,0 +1,192 @@
+/** Services as maps and chains of nftables. Rule: upstream's `pkg/proxy`. IPv4; TCP and UDP. */
+import type { Service, ServicePort } from '#proto/schema/generated/core-v1.ts';
+import type { EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
+import { planBase, type TableFacts } from './base.plan.ts';
+import type { MapName, Ruleset } from './ruleset.plan.ts';
+import { type Place, slicesByService, type Target, targetsOf } from './targets.plan.ts';
+
+export interface ServicesInput extends TableFacts, Place {
+  readonly services: readonly Service[];
+  readonly slices: readonly EndpointSlice[];
+  /** The board's own addresses: where LoadBalancers of this cluster are reached. */
+  readonly hostIps: readonly string[];
+}
+
+/** Another program looks after Services with this label. */
+const OTHER_PROXY = 'service.kubernetes.io/service-proxy-name';
+const AFFINITY_SECONDS = 10_800;
+
+interface Draft {
+  readonly base: string;
+  readonly sets: Map<string, string>;
+  readonly chains: Map<string, readonly string[]>;
+  readonly elements: Record<MapName, Map<string, string>>;
+}
+
+/** Deterministic: the same objects give the same rules, in whichever order they come. */
+export function planServices(input: ServicesInput): Ruleset {
+  const draft: Draft = {
+    base: planBase(input),
+    sets: new Map(),
+    chains: new Map(),
+    elements: {
+      services: new Map(),
+      nodeports: new Map(),
+      refused: new Map(),
+      'refused-nodeports': new Map(),
+      hairpin: new Map(),
+    },
+  };
+  const slices = slicesByService(input.slices);
+  for (const service of [...input.services].sort(byKey)) {
+    if (!isServed(service)) continue;
+    for (const port of service.spec.ports ?? [])
+      planPort(draft, input, service, port, slices.get(nameOf(service)) ?? []);
+  }
+  return draft;
+}
+
+const nameOf = (service: Service): string => `${service.metadata.namespace}/${service.metadata.name}`;
+const byKey = (a: Service, b: Service): number => (nameOf(a) < nameOf(b) ? -1 : 1);
+export const isIpv4 = (ip: string | undefined): ip is string =>
+  ip !== undefined && /^\d+(\.\d+){3}$/.test(ip);
+
+/** Neither headless nor ExternalName: DNS alone serves these. */
+export function isServed({ metadata, spec }: Service): boolean {
+  return isIpv4(spec.clusterIP) && spec.type !== 'ExternalName' && !metadata.labels?.[OTHER_PROXY];
+}
+
+function planPort(
+  draft: Draft,
+  input: ServicesInput,
+  service: Service,
+  port: ServicePort,
+  slices: readonly EndpointSlice[],
+): void {
+  const protocol = (port.protocol ?? 'TCP').toLowerCase();
+  if (protocol !== 'tcp' && protocol !== 'udp') return;
+  const { spec } = service;
+  const id = `${nameOf(service)}/${protocol}-${port.port}`;
+  const { all, local } = targetsOf(service, port, slices, input);
+  // Chains that nothing leads to are left out: a board keeps only what it needs.
+  const needed = new Set<string>();
+  const chainOf = (which: 'all' | 'local'): string => {
+    needed.add(which);
+    return `goto ${which}/${id}`;
+  };
+  const inner = spec.internalTrafficPolicy === 'Local' ? 'local' : 'all';
+  const outer = spec.externalTrafficPolicy === 'Local' ? 'local' : 'all';
+  let inside: Verdict = REFUSED;
+  let outside: Verdict = REFUSED;
+  if (all.length > 0) {
+    // Silence, not refusal, where others have what this board has not: a balancer in front is to try another one.
+    inside = inner === 'local' && local.length === 0 ? SILENT : { map: true, to: chainOf(inner) };
+    outside = { map: true, to: `goto outside/${id}` };
+  }
+
+  point(draft, 'services', 'refused', `${spec.clusterIP} . ${protocol} . ${port.port}`, inside);
+  const balancer = spec.loadBalancerSourceRanges?.filter((range) => isIpv4(range.split('/')[0])) ?? [];
+  let reached = false;
+  const outsideAt = (ip: string, to: Verdict): void => {
+    reached = true;
+    point(draft, 'services', 'refused', `${ip} . ${protocol} . ${port.port}`, to);
+  };
+  for (const ip of (spec.externalIPs ?? []).filter(isIpv4)) outsideAt(ip, outside);
+  const balanced = balancerIps(service, input.hostIps);
+  for (const ip of balanced)
+    outsideAt(ip, balancer.length > 0 && outside.map ? { map: true, to: `goto balancer/${id}` } : outside);
+  if (port.nodePort && spec.type !== 'ClusterIP') {
+    reached = true;
+    point(draft, 'nodeports', 'refused-nodeports', `${protocol} . ${port.nodePort}`, outside);
+  }
+
+  if (reached && outside.map) {
+    draft.chains.set(
+      `outside/${id}`,
+      outer === 'all'
+        ? ['jump masquerade-later', chainOf('all')]
+        : [
+            // The policy is about clients outside: those inside go wherever the Service is.
+            `ip saddr ${input.clusterCidr} ${chainOf('all')}`,
+            'fib saddr type local jump masquerade-later',
+            `fib saddr type local ${chainOf('all')}`,
+            local.length > 0 ? chainOf('local') : 'drop',
+          ],
+    );
+    if (balanced.length > 0 && balancer.length > 0)
+      draft.chains.set(`balancer/${id}`, [
+        `ip saddr != { ${[...balancer].sort().join(', ')} } drop`,
+        `goto outside/${id}`,
+      ]);
+  }
+  const affinity =
+    spec.sessionAffinity === 'ClientIP'
+      ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_SECONDS)
+      : undefined;
+  if (needed.has('all')) planTargets(draft, `all/${id}`, id, protocol, all, affinity);
+  if (needed.has('local')) planTargets(draft, `local/${id}`, id, protocol, local, affinity);
+  // Only what is on this board can reach itself through it.
+  if (needed.size > 0) for (const { ip } of local) draft.elements.hairpin.set(`${ip} . ${ip}`, '');
+}
+
+/** `map`: into the nat map; else into the one that refuses. */
+interface Verdict {
+  readonly map: boolean;
+  readonly to: string;
+}
+
+const REFUSED: Verdict = { map: false, to: 'goto refuse' };
+const SILENT: Verdict = { map: false, to: 'drop' };
+
+/** The first Service that claims an address keeps it. */
+function point(draft: Draft, map: MapName, refused: MapName, key: string, { map: open, to }: Verdict): void {
+  if (draft.elements[map].has(key) || draft.elements[refused].has(key)) return;
+  draft.elements[open ? map : refused].set(key, to);
+}
+
+/** The boards' own addresses, and what a controller of somebody else has given. */
+function balancerIps({ spec, status }: Service, hostIps: readonly string[]): string[] {
+  if (spec.type !== 'LoadBalancer') return [];
+  const given = (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) =>
+    ip && ipMode !== 'Proxy' ? [ip] : [],
+  );
+  const own = spec.loadBalancerClass === undefined ? hostIps : [];
+  return [...new Set([...own, ...given])].filter(isIpv4).sort();
+}
+
+function planTargets(
+  draft: Draft,
+  chain: string,
+  id: string,
+  protocol: string,
+  targets: readonly Target[],
+  affinitySeconds: number | undefined,
+): void {
+  if (affinitySeconds === undefined) {
+    draft.chains.set(chain, spread(protocol, targets));
+    return;
+  }
+  const ends = targets.map(({ ip, port }) => {
+    const end = `${id}/${ip}/${port}`;
+    const clients = `clients/${affinitySeconds}/${end}`;
+    draft.sets.set(clients, `type ipv4_addr; flags dynamic,timeout; timeout ${affinitySeconds}s;`);
+    draft.chains.set(`end/${end}`, [
+      `update @${clients} { ip saddr }`,
+      `meta l4proto ${protocol} dnat to ${ip}:${port}`,
+    ]);
+    return { end, clients };
+  });
+  draft.chains.set(chain, [
+    ...ends.map(({ end, clients }) => `ip saddr @${clients} goto end/${end}`),
+    `numgen random mod ${ends.length} vmap { ${ends.map(({ end }, i) => `${i} : goto end/${end}`).join(', ')} }`,
+  ]);
+}
+
+function spread(protocol: string, targets: readonly Target[]): string[] {
+  const [only] = targets;
+  if (only && targets.length === 1) return [`meta l4proto ${protocol} dnat to ${only.ip}:${only.port}`];
+  const map = targets.map(({ ip, port }, index) => `${index} : ${ip} . ${port}`).join(', ');
+  return [
+    `meta l4proto ${protocol} dnat ip addr . port to numgen random mod ${targets.length} map { ${map} }`,
+  ];
+}
