@@ -56,7 +56,10 @@ describe('a Deployment from the command line', () => {
     expect(await kubectl('describe deployment web')).toMatch(
       /Replicas: +2 desired \| 2 updated \| 2 total \| 2 available[\s\S]*ScalingReplicaSet[\s\S]*Scaled up replica set/,
     );
-    expect(await kubectl('describe pods -l app=web')).toMatch(/Normal +Scheduled[\s\S]*Normal +Started/);
+    const [pod] = await cluster().readyPods('app=web', 2);
+    expect(await kubectl(`describe pod ${pod?.metadata.name}`)).toMatch(
+      /Conditions:[\s\S]*Normal +Scheduled[\s\S]*Normal +Started/,
+    );
     expect(await kubectl('describe node board-1')).toMatch(/Allocatable:[\s\S]*Non-terminated Pods/);
     expect(await kubectl('events --for deployment/web')).toMatch(
       /Normal +ScalingReplicaSet +Deployment\/web/,
@@ -222,14 +225,8 @@ describe('inside a Pod', () => {
   });
 
   it('exec gives output and exit codes', async () => {
-    const both = await cluster().kubectl.run([
-      'exec',
-      'box',
-      '--',
-      'sh',
-      '-c',
-      'echo out; echo err >&2; exit 7',
-    ]);
+    const script = 'echo out; echo err >&2; exit 7';
+    const both = await cluster().kubectl.run([...'exec box -- sh -c'.split(' '), script]);
     expect(both).toMatchObject({ code: 7, stdout: 'out\n' });
     expect(both.stderr).toMatch(/^err\n/);
     const absent = await cluster().kubectl.run('exec box -- no-such-program');
@@ -318,11 +315,8 @@ describe('inside a Pod', () => {
     await kubectl(['cp', join(directory, 'sent'), 'box:/tmp/file']);
     expect(await kubectl('exec box -- sha256sum /tmp/file')).toBe(`${sum}  /tmp/file\n`);
     await kubectl(['cp', 'box:/tmp/file', join(directory, 'received')]);
-    expect(
-      createHash('sha256')
-        .update(readFileSync(join(directory, 'received')))
-        .digest('hex'),
-    ).toBe(sum);
+    const received = readFileSync(join(directory, 'received'));
+    expect(createHash('sha256').update(received).digest('hex')).toBe(sum);
   });
 });
 
@@ -375,13 +369,7 @@ describe('the cluster', () => {
 
   it('lists every resource', async () => {
     const table = await kubectl('api-resources');
-    for (const name of [
-      'pods',
-      'deployments',
-      'endpointslices',
-      'flowschemas',
-      'validatingadmissionpolicies',
-    ])
+    for (const name of 'pods deployments endpointslices flowschemas validatingadmissionpolicies'.split(' '))
       expect(table).toMatch(new RegExp(`^${name} `, 'm'));
     expect(await kubectl('api-versions')).toMatch(/^apps\/v1$/m);
     expect(await kubectl('cluster-info')).toContain('Kubernetes control plane');
