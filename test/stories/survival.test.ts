@@ -1,9 +1,10 @@
 /** What a cluster of boards lives through: crashes, partitions and power cuts, and containers that never notice. */
 import { expect, it } from 'vitest';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
-import type { Board } from '../support/boards/board.ts';
 import { eventually, throughout } from '../support/boards/eventually.ts';
 import { Api, credentialsOf } from '../support/cluster/api.ts';
+import { isTrue } from '../support/cluster/cluster.ts';
+import { containersOf, tasksOn } from '../support/cluster/containers.ts';
 import { apply, helloDeployment } from '../support/cluster/manifests.ts';
 import { useCluster } from '../support/cluster/use-cluster.ts';
 
@@ -11,19 +12,7 @@ const cluster = useCluster({ boards: 2 });
 const kubectl = (args: string, input?: string) =>
   cluster().kubectl.ok(args, input === undefined ? {} : { input });
 
-/** Ids and restart counts of all containers: equal before and after means that none was touched. */
-async function containers(): Promise<Readonly<Record<string, string>>> {
-  const { items } = await cluster().kubectl.json<{ items: Pod[] }>('get pods -l app=web');
-  return Object.fromEntries(
-    items.map((pod) => {
-      const [status] = pod.status?.containerStatuses ?? [];
-      return [pod.metadata.name ?? '', `${status?.containerID} ${status?.restartCount}`];
-    }),
-  );
-}
-
-const helloTasks = async (board: Board) => (await board.exec('pgrep -c -x hello')).stdout.trim();
-
+const containers = () => containersOf(cluster(), 'app=web');
 it('starts', async () => {
   await apply(cluster(), helloDeployment('web', 4));
   await cluster().readyPods('app=web', 4);
@@ -63,22 +52,38 @@ it('keeps every acknowledged object when the server is killed among 1,000 create
 it('leaves containers alone when the agent or containerd restarts', async () => {
   const before = await containers();
   const [board] = cluster().boards;
-  await board?.killService('agent');
-  await board?.killService('containerd');
-  await eventually(
-    () => board?.servicePid('containerd') !== undefined && board.servicePid('agent') !== undefined,
-  );
-  await throughout(5_000, async () => expect(await containers()).toEqual(before), 1_000);
-  await cluster().nodesReady();
+  if (!board) throw new Error('no board');
+  const tasks = await tasksOn(board);
+  for (const killed of [['agent'], ['containerd'], ['containerd', 'agent']]) {
+    for (const service of killed) await board.killService(service);
+    await eventually(
+      () => board.servicePid('containerd') !== undefined && board.servicePid('agent') !== undefined,
+    );
+    await throughout(5_000, async () => expect(await containers()).toEqual(before), 1_000);
+    await cluster().nodesReady();
+    expect(await tasksOn(board)).toBe(tasks);
+  }
 });
 
 it('keeps the Pods of a partitioned board running, and reports them when healed', async () => {
   const before = await containers();
   const [board] = cluster().boards;
   if (!board) throw new Error('no board');
-  const running = await helloTasks(board);
+  const tasks = await tasksOn(board);
   await board.partition();
-  await throughout(10_000, async () => expect(await helloTasks(board)).toBe(running), 1_000);
+  // Long enough for the server to give the board up, and its Pods' readiness with it.
+  const isLost = async () => (await kubectl(`get node ${board.name}`)).includes('NotReady');
+  const begun = performance.now();
+  while (!(await isLost())) {
+    expect(await tasksOn(board)).toBe(tasks);
+    expect(performance.now() - begun).toBeLessThan(90_000);
+  }
+  const readyOn = async () => {
+    const { items } = await cluster().kubectl.json<{ items: Pod[] }>('get pods -l app=web');
+    return items.filter((pod) => pod.spec.nodeName === board.name && isTrue(pod, 'Ready')).length;
+  };
+  await eventually(async () => expect(await readyOn()).toBe(0));
+  await throughout(3_000, async () => expect(await tasksOn(board)).toBe(tasks), 1_000);
   await board.heal();
   await cluster().nodesReady(90_000);
   await cluster().readyPods('app=web', 4);
@@ -88,13 +93,27 @@ it('keeps the Pods of a partitioned board running, and reports them when healed'
 it('runs its Pods again after a power cut while the server is away', async () => {
   const [board] = cluster().boards;
   if (!board) throw new Error('no board');
-  const running = await helloTasks(board);
-  expect(Number(running)).toBeGreaterThan(0);
+  const before = await containers();
+  const running = (await tasksOn(board)).match(/RUNNING/g)?.length;
+  expect(running).toBeGreaterThanOrEqual(4); // two Pods, each with its sandbox
   await cluster().server.stop();
   await board.powerCut();
   await board.boot();
-  await eventually(async () => expect(await helloTasks(board)).toBe(running), { timeoutMs: 60_000 });
+  await eventually(async () => expect((await tasksOn(board)).match(/RUNNING/g)).toHaveLength(running ?? 0), {
+    timeoutMs: 60_000,
+  });
+  const tasks = await tasksOn(board);
+  await throughout(5_000, async () => expect(await tasksOn(board)).toBe(tasks), 1_000);
+
   await cluster().server.start();
   await cluster().nodesReady();
-  await cluster().readyPods('app=web', 4);
+  await eventually(async () => {
+    for (const pod of await cluster().readyPods('app=web', 4)) {
+      expect(Object.keys(before)).toContain(pod.metadata.name);
+      const restarts = pod.spec.nodeName === board.name ? 1 : 0;
+      expect(pod.status?.containerStatuses?.[0]?.restartCount).toBe(restarts);
+    }
+    return true;
+  });
+  expect(await tasksOn(board)).toBe(tasks);
 });
