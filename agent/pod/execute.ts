@@ -27,7 +27,7 @@ const EXECUTORS: Executors = {
     const last = hands.memory.images.get(step.container);
     const why = last?.state === 'failed' ? last.problem : undefined;
     hands.memory.images.set(step.container, { state: 'pulling', last: why });
-    void ensureImage(step.container, hands).finally(hands.wake);
+    void ensureImage(step.container, hands).finally(hands.nudge);
   },
   startContainer: async (step, hands) => {
     const id = await hands.context.starts.run(() => startContainer(step, hands));

@@ -11,7 +11,10 @@ export interface Hands {
   readonly snapshot: Snapshot;
   /** An event about the pod, or about one container of it. */
   event(type: 'Normal' | 'Warning', reason: string, message: string, container?: string): void;
+  /** Look again: something may have moved. */
   wake(): void;
+  /** Plan again, from what the runtime was last seen to have. */
+  nudge(): void;
   readonly signal: AbortSignal;
 }
 

@@ -14,9 +14,10 @@ import { emptyMemory } from './memory.ts';
 import { planPod } from './pod.plan.ts';
 import type { PodsContext } from './pods-options.ts';
 import { hasTokens, referencesTo } from './references.plan.ts';
-import type { PodRuntime } from './runtime-view.ts';
+import type { PodDetails, PodRuntime } from './runtime-view.ts';
 import type { Snapshot } from './snapshot.ts';
 import { podStatus } from './status.plan.ts';
+import type { Step } from './step.ts';
 
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 60_000;
@@ -31,6 +32,9 @@ const EVENT_PATH = {
   ephemeral: 'ephemeralContainers',
 };
 
+/** Steps after which the runtime has what it had before. */
+const LOCAL: ReadonlySet<Step['type']> = new Set(['ensureCgroup', 'prepareVolumes', 'pullImage']);
+
 export class PodWorker {
   readonly #context: PodsContext;
   readonly #memory = emptyMemory();
@@ -39,6 +43,9 @@ export class PodWorker {
   readonly #told = new Map<string, string>();
   readonly #bornMs: number;
   readonly #recovered: boolean;
+  /** What the runtime has of the pod, for as long as nothing can have changed it: looking costs milliseconds. */
+  #seen: PodDetails | undefined;
+  #moves = 0;
   #pod: Pod;
   #wanted = true;
   #version = 0;
@@ -54,6 +61,7 @@ export class PodWorker {
     this.#context = context;
     this.#pod = pod;
     this.#recovered = recovered;
+    if (!recovered) this.#seen = { sandboxes: [], containers: [] };
     this.#previous = pod.status;
     this.#bornMs = context.clock.now();
     this.#refreshedMs = this.#bornMs;
@@ -101,8 +109,18 @@ export class PodWorker {
   }
 
   wake(): void {
+    this.#forgetSeen();
+    this.#nudge();
+  }
+
+  #nudge(): void {
     this.#awake = true;
     this.#wakeUp?.();
+  }
+
+  #forgetSeen(): void {
+    this.#moves++;
+    this.#seen = undefined;
   }
 
   /** Resolves when nothing of the pod is left, or on abort. */
@@ -135,11 +153,16 @@ export class PodWorker {
         snapshot,
         event: (...event) => this.#event(...event),
         wake: () => this.wake(),
+        nudge: () => this.#nudge(),
         signal,
       };
       for (const step of steps) {
         if (signal.aborted) return undefined;
-        await execute(step, hands);
+        try {
+          await execute(step, hands);
+        } finally {
+          if (!LOCAL.has(step.type)) this.#forgetSeen();
+        }
         // What is wanted has changed under the plan: the rest of it may be wrong.
         if (version !== this.#version) return 0;
       }
@@ -168,7 +191,10 @@ export class PodWorker {
 
   async #observe(): Promise<Snapshot> {
     const { view, clock, reporter, hostIps } = this.#context;
-    const { sandboxes, containers } = await view.pod(this.#pod.metadata.uid ?? '');
+    const moves = this.#moves;
+    const seen = this.#seen ?? (await view.pod(this.#pod.metadata.uid ?? ''));
+    if (moves === this.#moves) this.#seen = seen;
+    const { sandboxes, containers } = seen;
     const now = clock.now();
     const memory = this.#memory;
     if (hasTokens(this.#pod) && now - this.#refreshedMs >= REFRESH_MS && memory.volumes.state === 'ready') {
@@ -274,6 +300,8 @@ export class PodWorker {
       ms === undefined ? [] : [this.#context.clock.sleep(ms, timer.signal).catch(() => undefined)];
     await Promise.race([woken, ...timed]);
     this.#wakeUp = undefined;
+    // Time alone changes what the runtime has.
+    if (!this.#awake) this.#forgetSeen();
     timer.abort();
   }
 }

@@ -103,6 +103,19 @@ describe('pods on a board', () => {
     expect(cluster.calls.length).toBe(said);
   });
 
+  it('does not look at the runtime where nothing can have moved', async () => {
+    const list = runtime.list.bind(runtime);
+    const untouched: number[] = [];
+    runtime.list = () => {
+      untouched.push(runtime.calls.length);
+      return list();
+    };
+    await wish(aPod());
+    expect(status()?.phase).toBe('Running');
+    // Once for what is there, then nothing until the sandbox has been made.
+    expect(untouched.filter((calls) => calls === 0)).toHaveLength(1);
+  });
+
   it('backs off a container that crashes', async () => {
     await wish(aPod());
     runtime.exit(runtime.containerId('main'), 1);

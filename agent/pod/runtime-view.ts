@@ -11,6 +11,12 @@ export interface PodRuntime {
   readonly containers: readonly Container[];
 }
 
+/** One pod as plans see it. */
+export interface PodDetails {
+  readonly sandboxes: readonly SandboxView[];
+  readonly containers: readonly ContainerView[];
+}
+
 type Listing = ReadonlyMap<string, PodRuntime>;
 
 export class RuntimeView {
@@ -47,7 +53,7 @@ export class RuntimeView {
   }
 
   /** One pod, in detail. */
-  async pod(uid: string): Promise<{ sandboxes: SandboxView[]; containers: ContainerView[] }> {
+  async pod(uid: string): Promise<PodDetails> {
     const found = (await this.list()).get(uid) ?? { sandboxes: [], containers: [] };
     return {
       sandboxes: await Promise.all(found.sandboxes.map((s) => this.#sandbox(s))),

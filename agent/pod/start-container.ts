@@ -7,7 +7,7 @@ import { type Hands, identity, RETRY_MS } from './hands.ts';
 import { containersOf } from './history.plan.ts';
 import { hostnameOf, hostsFile } from './hostname.plan.ts';
 import { sandboxConfig } from './sandbox-config.ts';
-import { nonRootProblem } from './security.ts';
+import { effectiveSecurity, nonRootProblem } from './security.ts';
 import type { StepOf } from './step.ts';
 
 /** Creates and starts one container; gives its id, or undefined where it did not come about. */
@@ -65,7 +65,10 @@ async function build(step: StepOf<'startContainer'>, { context, memory, snapshot
   });
   if (!resolved.ok) throw new ConfigError(resolved.message);
 
-  const image = await context.runtime.imageStatus(step.imageRef);
+  // Only who must not be root is held against the image's user.
+  const image = effectiveSecurity(pod, spec).runAsNonRoot
+    ? await context.runtime.imageStatus(step.imageRef)
+    : undefined;
   const root = nonRootProblem(pod, spec, { uid: image?.uid, username: image?.username ?? '' });
   if (root) throw new ConfigError(root);
 
