@@ -35,6 +35,7 @@ import {
   deletePodFailed,
 } from '#server/controllers/replicaset/replicaset.events.ts';
 import { slowStart } from '#server/controllers/replicaset/slow-start.ts';
+import { isNamespaceTerminating } from '#server/controllers/terminating-namespace.ts';
 
 /** Keeps one Pod of each DaemonSet on each node. Reads Nodes, Pods, revisions; writes Pods, revisions, status. */
 class DaemonSetController implements Controller {
@@ -53,8 +54,8 @@ class DaemonSetController implements Controller {
     this.#events = context.recorderFor('daemonset-controller');
     this.#expectations = new Expectations(context.clock);
     this.#backoff = new FailedPodBackoff(context.clock);
-    this.#history = new ControllerHistory(context, daemonsets, REVISION_HASH);
     this.#queue = createQueue(context, 'daemonsets', (key) => this.#reconcile(key));
+    this.#history = new ControllerHistory(context, daemonsets, REVISION_HASH, (key) => this.#queue.add(key));
     this.#sets = context.informers.for(daemonsets);
     this.#sets.addIndex('namespace', indexByNamespace);
     this.#nodes = context.informers.for(nodes);
@@ -171,6 +172,7 @@ class DaemonSetController implements Controller {
         const pod = await this.#context.client.create(pods, daemonPodOf(set, hash, next.value));
         this.#events.event(set, createdPod(pod.metadata.name ?? ''));
       } catch (err) {
+        if (isNamespaceTerminating(err)) return this.#expectations.created(key);
         this.#events.event(set, createPodFailed(err));
         throw err;
       }

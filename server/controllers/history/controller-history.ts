@@ -43,20 +43,32 @@ export interface History {
 /** Large, and of no use in the past: a revision is restored by its template. */
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
-/** The ControllerRevisions of one kind of owner. `hashLabel` is the label that carries a revision's hash. */
+/**
+ * The ControllerRevisions of one kind of owner. `hashLabel` is the label that carries a revision's hash;
+ * `enqueue` is told of an owner that lost a revision: it may have been the present one.
+ */
 export class ControllerHistory<O extends Versioned> {
   readonly #client: ApiClient;
   readonly #resource: Resource<O>;
   readonly #hashLabel: string;
   readonly #revisions: Informer<ControllerRevision>;
 
-  constructor(context: ControllerContext, resource: Resource<O>, hashLabel: string) {
+  constructor(
+    context: ControllerContext,
+    resource: Resource<O>,
+    hashLabel: string,
+    enqueue: (key: string) => void,
+  ) {
     this.#client = context.client;
     this.#resource = resource;
     this.#hashLabel = hashLabel;
     this.#revisions = context.informers.for(controllerrevisions);
     this.#revisions.addIndex('controller', indexByController);
     this.#revisions.addIndex('orphans', indexOrphans);
+    this.#revisions.onChange((type, revision) => {
+      const owner = type === 'DELETED' ? controllerOf(revision) : undefined;
+      if (owner?.kind === resource.kind) enqueue(`${revision.metadata.namespace}/${owner.name}`);
+    });
   }
 
   /** Claims what is there and makes, or renumbers, the revision of the present template. */

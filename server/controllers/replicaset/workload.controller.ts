@@ -1,7 +1,7 @@
 import { pods } from '#proto/api/core/pods.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { keyOf } from '#proto/meta/object.ts';
-import { isNotFound, StatusError } from '#proto/meta/status-error.ts';
+import { isNotFound } from '#proto/meta/status-error.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { EventRecorder } from '#server/client/events.ts';
 import type { Informer } from '#server/client/informer.ts';
@@ -30,6 +30,7 @@ import type { ReplicaFailure } from '#server/controllers/replicaset/replicaset.p
 import { planReplicas, planStatus, podFromTemplate } from '#server/controllers/replicaset/replicaset.plan.ts';
 import { slowStart } from '#server/controllers/replicaset/slow-start.ts';
 import type { Workload, WorkloadKind } from '#server/controllers/replicaset/workload.ts';
+import { isNamespaceTerminating } from '#server/controllers/terminating-namespace.ts';
 
 /** Keeps as many pods as a ReplicaSet or ReplicationController asks for. Reads Pods, writes Pods and status. */
 export class WorkloadController<O extends KubeObject> implements Controller {
@@ -197,8 +198,3 @@ function currentFailure(workload: Workload): ReplicaFailure | undefined {
   if (!current) return undefined;
   return { reason: current.reason as ReplicaFailure['reason'], message: current.message ?? '' };
 }
-
-/** No use in trying again: the namespace takes the workload with it. */
-const isNamespaceTerminating = (err: unknown): boolean =>
-  err instanceof StatusError &&
-  (err.details?.causes ?? []).some((cause) => cause.reason === 'NamespaceTerminating');

@@ -45,8 +45,8 @@ class StatefulSetController implements Controller {
     this.#context = context;
     this.#events = context.recorderFor('statefulset-controller');
     this.#expectations = new Expectations(context.clock);
-    this.#history = new ControllerHistory(context, statefulsets, HASH_LABEL);
     this.#queue = createQueue(context, 'statefulsets', (key) => this.#reconcile(key));
+    this.#history = new ControllerHistory(context, statefulsets, HASH_LABEL, (key) => this.#queue.add(key));
     this.#sets = context.informers.for(statefulsets);
     this.#sets.addIndex('namespace', indexByNamespace);
     this.#pods = context.informers.for(pods);

@@ -8,6 +8,14 @@ export const CONTROLLER_RULES: Readonly<Record<string, readonly PolicyRule[]>> =
   'clusterrole-aggregation-controller': [
     rule('escalate get list patch update watch', 'rbac.authorization.k8s.io', 'clusterroles'),
   ],
+  'daemon-set-controller': [
+    rule(READ, 'apps', 'daemonsets'),
+    rule('update', 'apps', 'daemonsets/status daemonsets/finalizers'),
+    rule(READ, '', 'nodes'),
+    rule('create delete get list patch watch', '', 'pods'),
+    rule('create delete get list patch watch', 'apps', 'controllerrevisions'),
+    events,
+  ],
   'deployment-controller': [
     rule('get list update watch', 'apps', 'deployments'),
     rule('update', 'apps', 'deployments/status deployments/finalizers'),
@@ -65,4 +73,12 @@ export const CONTROLLER_RULES: Readonly<Record<string, readonly PolicyRule[]>> =
   ],
   'root-ca-cert-publisher': [rule('create update', '', 'configmaps'), events],
   'service-account-controller': [rule('create', '', 'serviceaccounts'), events],
+  'statefulset-controller': [
+    rule(READ, 'apps', 'statefulsets'),
+    rule('update', 'apps', 'statefulsets/status statefulsets/finalizers'),
+    rule('create delete get list patch watch', '', 'pods'),
+    rule('create get list patch watch', '', 'persistentvolumeclaims'),
+    rule('create delete get list patch watch', 'apps', 'controllerrevisions'),
+    events,
+  ],
 };
