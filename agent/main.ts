@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import type { HostPort } from '#proto/config/options.ts';
 import { type Clock, systemClock } from '#proto/meta/clock.ts';
 import { createLogger, type Logger } from '#proto/meta/log.ts';
+import { addressTowards, firstAddress } from '#proto/net/addresses.ts';
 import { VERSION } from '#proto/version.ts';
 import { importBundledImages } from './images/bundled.ts';
 import { Images } from './images/images.ts';
@@ -24,7 +25,7 @@ import { openPodLog } from './logs/open-pod-log.ts';
 import { LogRotator } from './logs/rotate-logs.ts';
 import { runningLogs } from './logs/running-logs.ts';
 import { writeCniConfig } from './net/cni-config.ts';
-import { addressTowards, firstAddress } from '#proto/net/addresses.ts';
+import { startNetwork } from './net/network.ts';
 import { readInventory } from './node/inventory.ts';
 import { NodeMetrics } from './node/metrics.ts';
 import { startNode } from './node/node.ts';
@@ -94,6 +95,7 @@ export async function main(options: AgentOptions): Promise<void> {
   const linked = session.run(signal);
 
   const podNetwork = async (): Promise<void> => {
+    if (options.network === 'none') return;
     const { podCIDR, podCIDRs } = desired.node()?.spec ?? {};
     const ranges = podCIDRs ?? (podCIDR ? [podCIDR] : []);
     if (ranges.length > 0 && (await writeCniConfig(cniConfDir, { podCidrs: ranges, ipamDir })))
@@ -104,6 +106,20 @@ export async function main(options: AgentOptions): Promise<void> {
       podNetwork().catch((err: unknown) => log.error('pod network not configured', { err }));
   });
   await podNetwork();
+  const hostDns = async () => parseResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => ''));
+  const network = await startNetwork(
+    {
+      mode: options.network,
+      nodeName,
+      desired,
+      clusterInfo: () => clusterInfo.current,
+      hostIps,
+      upstreamServers: async () => (await hostDns()).servers,
+      clock,
+      log,
+    },
+    signal,
+  );
   await importBundledImages({
     folder: options.imagesDir || bundledImages(),
     socketPath,
@@ -154,7 +170,7 @@ export async function main(options: AgentOptions): Promise<void> {
         const info = clusterInfo.current;
         return info && { server: info.clusterDns, domain: info.clusterDomain };
       },
-      hostDns: async () => parseResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => '')),
+      hostDns,
       hostHosts: () => readFile('/etc/hosts', 'utf8').catch(() => '127.0.0.1 localhost\n'),
       allocatable: () => desired.node()?.status?.allocatable ?? {},
       memoryCapacityBytes: totalmem(),
@@ -179,7 +195,7 @@ export async function main(options: AgentOptions): Promise<void> {
     }
   });
 
-  await Promise.allSettled([linked, node.done, pods.done, rotating, renewing]);
+  await Promise.allSettled([linked, network.done, node.done, pods.done, rotating, renewing]);
   runtime[Symbol.dispose]();
   log.info('agent stopped, containers go on');
 }

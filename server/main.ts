@@ -215,6 +215,7 @@ function ownAgent(
     'node-ip': nodeIp,
     'data-dir': options.dataDir,
     'log-level': options.logLevel,
+    network: options.network,
     ...(options.containerd ? { containerd: options.containerd } : {}),
   };
   const token = formatJoinToken({ token: pki.joinToken, caPin: pki.caHash.replace(/^sha256:/, '') });

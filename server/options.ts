@@ -95,6 +95,12 @@ export const SERVER_OPTIONS = {
     defaultValue: false,
     parse: toggle,
   },
+  network: {
+    description: "this board's way to Pods of others: host-gw, or none where another CNI plug-in sees to it",
+    placeholder: 'MODE',
+    defaultValue: 'host-gw' as const,
+    parse: oneOf('host-gw', 'none'),
+  },
   'log-level': {
     description: 'debug, info, warn or error',
     placeholder: 'LEVEL',
