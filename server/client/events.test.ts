@@ -36,6 +36,15 @@ describe('ApiEventRecorder', () => {
     expect(event?.source).toEqual({ component: 'test-controller' });
   });
 
+  it('names an event by its time in nanoseconds, as boards do: a list shows them in their order', async () => {
+    const { client, clock, recorder, pod } = aRecorder();
+    recorder.event(pod, { type: 'Normal', reason: 'Scheduled', message: 'assigned' });
+    await recorder.flushed();
+    const [event] = (await client.list(events)).items;
+    const stamp = BigInt(`0x${event?.metadata.name?.replace('web.', '')}`);
+    expect(stamp / 1_000_000n).toBe(BigInt(clock.now()));
+  });
+
   it('combines a flood of similar events, and one object cannot flood the store', async () => {
     const { clock, recorder, pod, read } = aRecorder();
     for (let i = 0; i < 40; i += 1) {

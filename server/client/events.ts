@@ -92,8 +92,10 @@ export class ApiEventRecorder implements EventRecorder {
         if (!isNotFound(err)) throw err;
       }
     }
-    this.#serial += 1;
-    const name = `${ref.name}.${clock.now().toString(16)}${this.#serial.toString(16).padStart(5, '0')}`;
+    // As upstream and the boards have it, so that names sort by time; a number tells those of one millisecond apart.
+    this.#serial = (this.#serial + 1) % 1_000_000;
+    const stamp = BigInt(clock.now()) * 1_000_000n + BigInt(this.#serial);
+    const name = `${ref.name}.${stamp.toString(16)}`;
     const fresh: Known = { name, firstTimestamp: now, count: 1 };
     const object: Event = {
       metadata: { name, namespace },
