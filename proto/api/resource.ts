@@ -55,6 +55,8 @@ export interface Resource<T extends KubeObject = KubeObject> {
   /** Field selectors beyond `metadata.name` and `metadata.namespace`: path as clients write it, and its value. */
   readonly selectableFields?: Readonly<Record<string, FieldReader<T>>>;
   readonly durability?: Durability;
+  /** Since when, and what takes its place: clients are warned with each answer. */
+  readonly deprecated?: string;
   /** Phantom: binds T. Never set. */
   readonly object?: T;
 }

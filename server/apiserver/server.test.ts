@@ -73,6 +73,15 @@ describe('over HTTPS', () => {
     expect((await send('GET', `${CONFIG_MAPS}/a`)).json()).toMatchObject({ code: 404, reason: 'NotFound' });
   });
 
+  test('warns of a kind that something else has taken the place of', async () => {
+    const { send } = await start();
+    const reply = await send('GET', '/api/v1/endpoints');
+    expect([reply.code, reply.headers['warning']]).toEqual([
+      200,
+      '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"',
+    ]);
+  });
+
   test.each<[string, string, string, object, number]>([
     ['no such user', 'GET', CONFIG_MAPS, { token: 'x' }, 401],
     ['malformed JSON', 'POST', CONFIG_MAPS, { body: '{"metadata":' }, 400],

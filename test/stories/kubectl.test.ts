@@ -93,6 +93,9 @@ describe('a Deployment from the command line', () => {
       return addresses.split(' ').length === 3 && addresses.split(' ').sort();
     });
     expect(ready).toEqual(pods.map((pod) => pod.status?.podIP).sort());
+    const endpoints = await cluster().kubectl.run('get endpoints web');
+    expect(endpoints.stdout).toMatch(/^NAME +ENDPOINTS +AGE\nweb +10\.42\.\d+\.\d+:8080,/);
+    expect(endpoints.stderr).toContain('Warning: v1 Endpoints is deprecated in v1.33+');
     expect(await kubectl('describe service web')).toMatch(/TargetPort: +8080\/TCP\nEndpoints: +10\.42\./);
   });
 

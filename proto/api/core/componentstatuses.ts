@@ -11,6 +11,7 @@ export const componentstatuses = defineResource<ComponentStatus>({
   kind: 'ComponentStatus',
   namespaced: false,
   shortNames: ['cs'],
+  deprecated: 'v1 ComponentStatus is deprecated in v1.19+',
   columns: [
     NAME,
     text('Status', (c) => (healthy(c)?.status === 'True' ? 'Healthy' : 'Unhealthy')),

@@ -24,5 +24,6 @@ export const endpoints = defineResource<Endpoints>({
   namespaced: true,
   singular: 'endpoints',
   shortNames: ['ep'],
+  deprecated: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   columns: [NAME, text('Endpoints', format), AGE],
 });

@@ -38,7 +38,8 @@ export class ResourceHandler {
     const target = targetOf(this.#api.resources, request.path);
     if (!target) return undefined;
     await this.authorize(target, request);
-    const warnings: string[] = [];
+    const { deprecated } = target.resource;
+    const warnings = deprecated ? [deprecated] : [];
     const exchange = this.#exchange(target, request, (message) => void warnings.push(message));
     const answer = await this.#route(exchange);
     return warnings.length > 0 ? { ...answer, warnings: [...new Set(warnings)] } : answer;
