@@ -1,5 +1,5 @@
 import type { Job } from '#proto/schema/generated/batch-v1.ts';
-import type { EventWords } from '#server/client/events.ts';
+import type { EventWords } from '#server/client/event-words.ts';
 import { finishedCondition } from '#server/controllers/job/job-conditions.ts';
 
 const said = (err: unknown): string => (err instanceof Error ? err.message : String(err));

@@ -1,6 +1,6 @@
 import type { CronJob, CronJobStatus, Job } from '#proto/schema/generated/batch-v1.ts';
 import type { OwnerReference } from '#proto/schema/generated/meta-v1.ts';
-import type { EventWords } from '#server/client/events.ts';
+import type { EventWords } from '#server/client/event-words.ts';
 import {
   invalidSchedule,
   jobAlreadyActive,

@@ -1,6 +1,6 @@
 import type { JobCondition, JobStatus } from '#proto/schema/generated/batch-v1.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
-import type { EventWords } from '#server/client/events.ts';
+import type { EventWords } from '#server/client/event-words.ts';
 import { judgeFailure } from '#server/controllers/job/failure-policy.plan.ts';
 import { Indexes } from '#server/controllers/job/indexes.plan.ts';
 import {

@@ -1,5 +1,5 @@
 import type { JobCondition } from '#proto/schema/generated/batch-v1.ts';
-import type { EventWords } from '#server/client/events.ts';
+import type { EventWords } from '#server/client/event-words.ts';
 
 export const suspended: EventWords = { type: 'Normal', reason: 'Suspended', message: 'Job suspended' };
 export const resumed: EventWords = { type: 'Normal', reason: 'Resumed', message: 'Job resumed' };
