@@ -2,13 +2,20 @@ import { Api, type ApiCredentials } from '../support/cluster/api.ts';
 
 const PATH = '/api/v1/namespaces/default/configmaps';
 
+export interface Creates {
+  readonly created: number;
+  readonly perSecond: number;
+  /** Deletes what was created. */
+  clear(): Promise<void>;
+}
+
 /** Durable creates a second with so many clients, each waiting for its answer before the next. */
 export async function createsPerSecond(
   url: string,
   credentials: ApiCredentials,
   clients: number,
-  durationMs = 5_000,
-): Promise<number> {
+  durationMs = 3_000,
+): Promise<Creates> {
   const api = new Api(url, credentials, clients);
   const data = { text: 'x'.repeat(512) };
   let created = 0;
@@ -24,7 +31,12 @@ export async function createsPerSecond(
     }),
   );
   const seconds = (performance.now() - since) / 1000;
-  await api.send('DELETE', `${PATH}?labelSelector=bench%3Dcreates`);
-  api.close();
-  return Math.round(created / seconds);
+  return {
+    created,
+    perSecond: Math.round(created / seconds),
+    clear: async () => {
+      await api.send('DELETE', `${PATH}?labelSelector=bench%3Dcreates`);
+      api.close();
+    },
+  };
 }

@@ -9,19 +9,31 @@ import type { Api } from '../support/cluster/api.ts';
 const IMAGE = 'coracle.local/hello:1';
 const PODS = '/api/v1/namespaces/default/pods';
 
-/** Sandbox, container, start: what any kubelet has to pay on this machine. */
-export async function criFloorMs(board: Board): Promise<number> {
-  using runtime = new ContainerdRuntime(board.containerdSocket);
-  const sandbox = aSandbox({ name: `floor-${randomUUID()}`, uid: randomUUID() });
-  const since = performance.now();
-  const sandboxId = await runtime.runSandbox(sandbox);
-  try {
-    const id = await runtime.createContainer(sandboxId, aContainer({ image: IMAGE }), sandbox);
-    await runtime.startContainer(id);
-    return performance.now() - since;
-  } finally {
-    await runtime.stopSandbox(sandboxId);
-    await runtime.removeSandbox(sandboxId);
+/** Sandbox, container, start, over a connection that is open: what any kubelet has to pay on this machine. */
+export class CriFloor implements Disposable {
+  readonly #runtime: ContainerdRuntime;
+
+  constructor(board: Board) {
+    this.#runtime = new ContainerdRuntime(board.containerdSocket);
+  }
+
+  async startMs(): Promise<number> {
+    const runtime = this.#runtime;
+    const sandbox = aSandbox({ name: `floor-${randomUUID()}`, uid: randomUUID() });
+    const since = performance.now();
+    const sandboxId = await runtime.runSandbox(sandbox);
+    try {
+      const id = await runtime.createContainer(sandboxId, aContainer({ image: IMAGE }), sandbox);
+      await runtime.startContainer(id);
+      return performance.now() - since;
+    } finally {
+      await runtime.stopSandbox(sandboxId);
+      await runtime.removeSandbox(sandboxId);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#runtime[Symbol.dispose]();
   }
 }
 
