@@ -39,7 +39,7 @@ export interface LinkOptions {
 const CONNECT_MS = 15_000;
 const CALL_MS = 30_000;
 /** A session that lived this long was healthy: the next failure starts the back-off anew. */
-const HEALTHY_MS = 60_000;
+const HEALTHY_MS = 10_000;
 
 interface Pending {
   readonly resolve: (answer: { code: number; body: Uint8Array }) => void;
