@@ -296,4 +296,64 @@ describe('a StatefulSet', () => {
     });
     harness.stop();
   });
+
+  it('makes nothing any more while it is being deleted, and counts what is left', async () => {
+    const harness = await start();
+    await harness.client.delete(statefulsets, KEY, { propagationPolicy: 'Foreground' });
+    const [revision] = (await harness.client.list(controllerrevisions)).items;
+    const name = revision?.metadata.name ?? '';
+    await harness.client.delete(controllerrevisions, { namespace: 'default', name });
+    await harness.client.delete(pods, { namespace: 'default', name: 'web-1' }, { gracePeriodSeconds: 0 });
+    await converge(harness, seeded(2));
+    expect(await namesOf(harness)).toEqual(['web-0', 'web-2']);
+    expect((await harness.client.list(controllerrevisions)).items).toEqual([]);
+    expect((await harness.client.get(statefulsets, KEY)).status).toMatchObject({
+      replicas: 2,
+      currentReplicas: 2,
+      currentRevision: name,
+    });
+    harness.stop();
+  });
+
+  it('takes over the Pods and revisions of a set that left them behind, restarting none', async () => {
+    const harness = await start({ replicas: 2 });
+    const before = (await podsOf(harness)).map(({ metadata }) => metadata.uid);
+    await harness.client.delete(statefulsets, KEY);
+    const orphaned = { metadata: { ownerReferences: null } };
+    for (const { metadata } of await podsOf(harness))
+      await harness.client.patch(
+        pods,
+        { namespace: 'default', name: metadata.name ?? '' },
+        'merge',
+        orphaned,
+      );
+    for (const { metadata } of (await harness.client.list(controllerrevisions)).items)
+      await harness.client.patch(
+        controllerrevisions,
+        { namespace: 'default', name: metadata.name ?? '' },
+        'merge',
+        orphaned,
+      );
+    const { metadata } = await harness.client.create(statefulsets, aSet({ replicas: 2 }));
+    await converge(harness, seeded(2));
+    const after = await podsOf(harness);
+    expect(after.map((pod) => pod.metadata.uid)).toEqual(before);
+    expect(after.map((pod) => pod.metadata.ownerReferences?.[0]?.uid)).toEqual([metadata.uid, metadata.uid]);
+    expect((await harness.client.list(controllerrevisions)).items).toHaveLength(1);
+    harness.stop();
+  });
+
+  it('waits for a Pod of its name that belongs to somebody else', async () => {
+    const harness = await startHarness([createStatefulSetController]);
+    const foreign = { namespace: 'default', name: 'web-0' };
+    await harness.client.create(pods, { metadata: { ...foreign }, spec: { containers: [] } });
+    await harness.client.create(statefulsets, aSet({ replicas: 1 }));
+    await harness.settle();
+    expect((await podsOf(harness))[0]?.metadata.ownerReferences).toBeUndefined();
+    await harness.client.delete(pods, foreign);
+    await harness.clock.advance(60_000);
+    await converge(harness, seeded(2));
+    expect((await podsOf(harness))[0]?.metadata.ownerReferences?.[0]?.kind).toBe('StatefulSet');
+    harness.stop();
+  });
 });

@@ -26,6 +26,7 @@ import { applyAction } from '#server/controllers/statefulset/apply-action.ts';
 import { ordinalOf, revisionNameOf } from '#server/controllers/statefulset/identity.plan.ts';
 import type { StatefulSetAction } from '#server/controllers/statefulset/statefulset.plan.ts';
 import { isOrdered, planStatefulSet } from '#server/controllers/statefulset/statefulset.plan.ts';
+import { planStatus } from '#server/controllers/statefulset/status.plan.ts';
 
 /** Upstream's name for the label; kubectl and Helm charts know it. */
 const HASH_LABEL = 'controller.kubernetes.io/hash';
@@ -91,6 +92,7 @@ class StatefulSetController implements Controller {
     // Validation refuses it; upstream leaves such a set alone as well.
     if (selectsEverything(set.spec.selector)) return undefined;
     const mine = await this.#claim(set);
+    if (set.metadata.deletionTimestamp) return this.#watchItGo(set, mine);
     const history = await this.#history.sync(set);
     const { revisions, update, collisionCount } = history;
     const current = revisions.find(({ metadata }) => metadata.name === set.status?.currentRevision) ?? update;
@@ -113,6 +115,16 @@ class StatefulSetController implements Controller {
     for (const pod of mine) live.add(revisionNameOf(pod));
     await this.#history.truncate(set, history, ({ metadata }) => live.has(metadata.name));
     return plan.requeueAfterMs === undefined ? undefined : { requeueAfterMs: plan.requeueAfterMs };
+  }
+
+  /** The garbage collector takes what the set has, its revisions too: none is made any more, and all are counted. */
+  #watchItGo(set: StatefulSet, mine: readonly Pod[]): Promise<void> {
+    const { currentRevision: current = '', updateRevision: update = '', collisionCount } = set.status ?? {};
+    const now = this.#context.clock.now();
+    return this.#writeStatus(
+      set,
+      planStatus({ set, pods: mine, current, update, collisionCount, now }).status,
+    );
   }
 
   #claim(set: StatefulSet): Promise<Pod[]> {

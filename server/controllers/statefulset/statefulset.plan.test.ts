@@ -114,17 +114,3 @@ describe('a parallel set', () => {
     expect(plan({ ...parallel, ...spec }, pods)).toBe(actions);
   });
 });
-
-it('does nothing for a set that is being deleted', () => {
-  const set = aSet({});
-  const { actions } = planStatefulSet({
-    set: { ...set, metadata: { ...set.metadata, deletionTimestamp: timestamp(NOW) } },
-    current: aRevision('old'),
-    update: aRevision('new'),
-    collisionCount: undefined,
-    pods: [],
-    claimNamed: () => undefined,
-    now: NOW,
-  });
-  expect(actions).toEqual([]);
-});

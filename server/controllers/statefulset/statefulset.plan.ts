@@ -69,11 +69,11 @@ interface Step {
   readonly waits: boolean;
 }
 
+/** For a set that is not being deleted. */
 export function planStatefulSet(input: StatefulSetInput): StatefulSetPlan {
   const { set, current, update, collisionCount, pods, now } = input;
   const names = { current: current.metadata.name ?? '', update: update.metadata.name ?? '' };
   const { status, requeueAfterMs } = planStatus({ set, pods, ...names, collisionCount, now });
-  if (set.metadata.deletionTimestamp) return { actions: [], status, requeueAfterMs };
   const ordered = isOrdered(set);
   const actions: StatefulSetAction[] = [];
   for (const next of phases(input)) {
