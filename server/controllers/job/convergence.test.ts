@@ -168,4 +168,34 @@ describe.each(SEEDS)('a Job under random interleavings, seed %i', (seed) => {
     await expectRest(harness);
     harness.stop();
   });
+
+  it('counts right through power cuts at any call', async () => {
+    const rng = seeded(seed + 2);
+    const client = new LaggingClient(() => Date.UTC(2026, 0, 1), rng);
+    await client.create(jobs, aJob({ completions: 8, parallelism: 4, backoffLimit: 1000 }));
+    const ledger: Ledger = { succeeded: [], failed: [], indexes: [] };
+    let harness: Harness | undefined;
+    for (let life = 0; ; life += 1) {
+      if (life > 200) throw new Error('does not converge');
+      let left = life < 40 ? Math.floor(rng() * 12) : Number.POSITIVE_INFINITY;
+      client.onCall = ({ verb, resource, subresource }) => {
+        const isController = verb !== 'list' && verb !== 'get' && !(resource === 'pods' && subresource);
+        if (isController && left-- <= 0) throw new Error('no power');
+      };
+      harness = await startHarness([createJobController], rng, () => client);
+      for (let i = 0; i < 6; i += 1) await step(harness, rng, ledger, 0.2);
+      await rest(harness);
+      if (isJobFinished(await getJob(harness))) break;
+      harness.stop();
+      await rest(harness);
+    }
+    client.onCall = undefined;
+    const { status } = await getJob(harness);
+    expect(status).toMatchObject({ uncountedTerminatedPods: {} });
+    expect(status?.succeeded).toBe(ledger.succeeded.length);
+    expect(status?.failed ?? 0).toBe(ledger.failed.length);
+    expect(ledger.succeeded).toHaveLength(8);
+    await expectRest(harness);
+    harness.stop();
+  });
 });
