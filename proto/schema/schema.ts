@@ -121,7 +121,7 @@ export class Schema {
   kind({ group, version, kind }: GroupVersionKind): Message | undefined {
     const own = this.#byGroupVersion.get(`${group}/${version}`);
     for (const id of [own, 'meta/v1']) {
-      if (id === undefined || this.#packages.get(id)?.types[kind] === undefined) continue;
+      if (id === undefined || this.#typeText(id, kind) === undefined) continue;
       const message = this.message(`${id}.${kind}`);
       if (message.isKind) return message;
     }
@@ -161,12 +161,18 @@ export class Schema {
     return found ? { group: found.group, version: found.version } : undefined;
   }
 
+  /** Kinds come from bodies, and one may call itself `constructor`. */
+  #typeText(packageId: string, name: string): string | undefined {
+    const types = this.#packages.get(packageId)?.types;
+    return types && Object.hasOwn(types, name) ? types[name] : undefined;
+  }
+
   #facts(id: string): { packageId: string; facts: PackageFacts; text: string; name: string } {
     const dot = id.indexOf('.');
     const packageId = id.slice(0, dot);
     const name = id.slice(dot + 1);
     const found = this.#packages.get(packageId);
-    const text = found?.types[name];
+    const text = this.#typeText(packageId, name);
     if (!found || text === undefined) throw new Error(`no schema for ${id}`);
     return { packageId, facts: found, text, name };
   }
