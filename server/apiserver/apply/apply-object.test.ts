@@ -76,4 +76,19 @@ describe('server-side apply', () => {
     ]);
     expect(() => apply(next, { replicas: 1 }, 'a')).toThrowError('conflict with "kubectl"');
   });
+
+  test('what was there before the first apply belongs to a manager of that name', () => {
+    const live = config({ replicas: 1, paused: true });
+    expect(() => apply(live, { replicas: 2 }, 'a')).toThrowError(
+      /^Apply failed with 1 conflict: conflict with "before-first-apply" using apps\/v1.*: \.spec\.replicas$/,
+    );
+    const same = apply(live, { replicas: 1 }, 'a');
+    expect(same.metadata.managedFields?.map((e) => [e.manager, e.operation])).toEqual([
+      ['before-first-apply', 'Update'],
+      ['a', 'Apply'],
+    ]);
+    // Given up by the applier, but not by who had it before.
+    expect(apply(same, {}, 'a').spec).toEqual({ replicas: 1, paused: true });
+    expect(apply(live, { replicas: 2 }, 'a', true).spec).toEqual({ replicas: 2, paused: true });
+  });
 });

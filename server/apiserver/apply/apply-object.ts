@@ -44,7 +44,7 @@ export function applyIntent(
   }
   const shape = shapeOfKind(kind);
   const wanted = ownedTree(config, shape);
-  const entries = live?.metadata.managedFields ?? [];
+  const entries = live ? ownersOf(live, manager, shape) : [];
   const own = entries.find((entry) => isEntryOf(entry, manager));
   let others = entries.filter((entry) => entry !== own);
 
@@ -73,6 +73,15 @@ export function applyIntent(
     managedFields: [...others, entryOf(manager, wanted)],
   });
   return structuredClone(result);
+}
+
+/** Nobody was noted while nobody applied: what is there belongs to upstream's `before-first-apply`. */
+function ownersOf(live: KubeObject, { apiVersion, time }: Manager, shape: Shape): ManagedFieldsEntry[] {
+  const { managedFields } = live.metadata;
+  if (managedFields?.length) return managedFields;
+  const earlier = { name: 'before-first-apply', operation: 'Update', subresource: undefined } as const;
+  const tree = ownedTree(live, shape);
+  return isLeaf(tree) ? [] : [entryOf({ ...earlier, apiVersion, time }, tree)];
 }
 
 interface Conflict {

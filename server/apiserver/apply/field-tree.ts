@@ -86,7 +86,7 @@ function collect(
     if (!other || key === ITEM) continue;
     const [nextA, nextB, nextShape, step] = descend(key, a, b, shape);
     if (isLeaf(inner) || isLeaf(other)) {
-      if (!same(nextA, nextB)) found.push({ path: path + step, tree: { [key]: inner } });
+      if (changes(nextA, nextB, nextShape)) found.push({ path: path + step, tree: { [key]: inner } });
       continue;
     }
     const below: Clash[] = [];
@@ -94,6 +94,15 @@ function collect(
     for (const clash of below) found.push({ path: clash.path, tree: { [key]: clash.tree } });
   }
 }
+
+/** Does it change `b` to say `a`? What merges part by part is not changed by an empty part, nor by parts nobody has. */
+function changes(a: unknown, b: unknown, shape: Shape): boolean {
+  const merges = shape.kind !== 'atomic' && (isEmpty(a) || isEmpty(b));
+  return !(merges && typeof a === typeof b) && !same(a, b);
+}
+
+const isEmpty = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 
 function descend(key: string, a: unknown, b: unknown, shape: Shape): [unknown, unknown, Shape, string] {
   if (key.startsWith('f:')) {
