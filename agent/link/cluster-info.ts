@@ -8,10 +8,16 @@ export interface ClusterInfo {
   readonly clusterDomain: string;
   readonly serviceCidr: string;
   readonly clusterCidr: string;
+  /** Where the board publishes its health; absent or empty: nowhere. */
+  readonly mqttUrl?: string;
+  /** The broker is the cluster's own and knows boards by their certificates. */
+  readonly mqttBoardCertificate?: boolean;
+  readonly mqttIntervalMs?: number;
 }
 
 export class ClusterInfoFile {
   readonly #path: string;
+  readonly #listeners = new Set<(info: ClusterInfo) => void>();
   #info: ClusterInfo | undefined;
 
   constructor(path: string) {
@@ -23,11 +29,21 @@ export class ClusterInfoFile {
     return this.#info;
   }
 
-  /** Written only when it differs. */
-  set({ clusterDns, clusterDomain, serviceCidr, clusterCidr }: Welcome): void {
-    const info = { clusterDns, clusterDomain, serviceCidr, clusterCidr };
+  /** Called after each change. */
+  onChange(listener: (info: ClusterInfo) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Written only when it differs; for root only, because the broker's address may hold a password. */
+  set(welcome: Welcome): void {
+    const { clusterDns, clusterDomain, serviceCidr, clusterCidr } = welcome;
+    const { mqttUrl, mqttBoardCertificate, mqttIntervalMs } = welcome;
+    const mqtt = mqttUrl ? { mqttUrl, mqttBoardCertificate, mqttIntervalMs } : {};
+    const info = { clusterDns, clusterDomain, serviceCidr, clusterCidr, ...mqtt };
     if (JSON.stringify(info) === JSON.stringify(this.#info)) return;
     writeFileAtomic(this.#path, JSON.stringify(info));
     this.#info = info;
+    for (const listener of [...this.#listeners]) listener(info);
   }
 }

@@ -47,6 +47,8 @@ export interface LinkServerOptions {
   readonly dispatch: Dispatch;
   readonly certificates: BoardCertificates;
   readonly network: { clusterDns: string; clusterDomain: string; serviceCidr: string; clusterCidr: string };
+  /** Where boards publish their health; undefined: nowhere. */
+  readonly mqtt?: { readonly url: string; readonly boardCertificate: boolean; readonly intervalMs: number };
   readonly version: string;
   readonly now: () => number;
   readonly log: Logger;
@@ -148,8 +150,16 @@ export class LinkServer {
     nodeName: string,
     hello: Hello,
   ): BoardSession | undefined {
-    const { boards, source, dispatch, network, version, now, log } = this.#options;
-    const welcome = { ...network, epoch: hello.epoch, serverTimeMs: now(), version };
+    const { boards, source, dispatch, network, mqtt, version, now, log } = this.#options;
+    const welcome = {
+      ...network,
+      epoch: hello.epoch,
+      serverTimeMs: now(),
+      version,
+      mqttUrl: mqtt?.url ?? '',
+      mqttBoardCertificate: mqtt?.boardCertificate ?? false,
+      mqttIntervalMs: mqtt?.intervalMs ?? 0,
+    };
     const session = new BoardSession({ call, nodeName, hello, welcome, source, dispatch, log });
     if (!boards.add(session)) {
       call.end();

@@ -88,6 +88,11 @@ export interface Welcome {
   clusterDomain: string;
   serviceCidr: string;
   clusterCidr: string;
+  /** where the board publishes its health; empty: nowhere */
+  mqttUrl: string;
+  /** The broker is the cluster's own: TLS with the cluster's CA and the board's certificate, which is the user. */
+  mqttBoardCertificate: boolean;
+  mqttIntervalMs: number;
 }
 
 /** One full object, never a patch. Removed: object is empty. */
@@ -610,6 +615,9 @@ function createBaseWelcome(): Welcome {
     clusterDomain: "",
     serviceCidr: "",
     clusterCidr: "",
+    mqttUrl: "",
+    mqttBoardCertificate: false,
+    mqttIntervalMs: 0,
   };
 }
 
@@ -635,6 +643,15 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.clusterCidr !== "") {
       writer.uint32(58).string(message.clusterCidr);
+    }
+    if (message.mqttUrl !== "") {
+      writer.uint32(66).string(message.mqttUrl);
+    }
+    if (message.mqttBoardCertificate !== false) {
+      writer.uint32(72).bool(message.mqttBoardCertificate);
+    }
+    if (message.mqttIntervalMs !== 0) {
+      writer.uint32(80).uint32(message.mqttIntervalMs);
     }
     return writer;
   },
@@ -706,6 +723,30 @@ export const Welcome: MessageFns<Welcome> = {
             }
 
             message.clusterCidr = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.mqttUrl = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.mqttBoardCertificate = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.mqttIntervalMs = reader.uint32();
             continue;
           }
         }

@@ -1,0 +1,95 @@
+import { expect, it } from 'vitest';
+import { type MosquittoPaths, planMosquittoAcl, planMosquittoConfig } from './mosquitto.plan.ts';
+import { passwordLine } from './mosquitto-password.ts';
+
+const paths: MosquittoPaths = {
+  ca: '/run/m/ca.crt',
+  cert: '/run/m/server.crt',
+  key: '/run/m/server.key',
+  acl: '/run/m/acl',
+  passwords: '/run/m/passwords',
+};
+const tls = { host: '0.0.0.0', port: 8883 };
+
+it('configures a listener for certificates and one on loopback for passwords', () => {
+  expect(planMosquittoConfig(paths, { tls, localPort: 1883 })).toMatchInlineSnapshot(`
+    "# Written by Coracle at each start of the server; changes are lost.
+    allow_anonymous false
+    password_file /run/m/passwords
+    acl_file /run/m/acl
+    persistence false
+    sys_interval 0
+    connection_messages false
+    log_dest stderr
+    log_timestamp false
+    log_type error
+    log_type warning
+    max_queued_messages 500
+    max_queued_bytes 1048576
+    message_size_limit 65536
+    max_packet_size 131072
+    persistent_client_expiration 1d
+
+    listener 8883 0.0.0.0
+    max_connections 1000
+    cafile /run/m/ca.crt
+    certfile /run/m/server.crt
+    keyfile /run/m/server.key
+    require_certificate true
+    use_identity_as_username true
+    use_username_as_clientid true
+
+    listener 1883 127.0.0.1
+    max_connections 1000
+    "
+  `);
+});
+
+it('goes without the local listener where its port is taken', () => {
+  const config = planMosquittoConfig(paths, { tls, localPort: undefined });
+  expect(config).not.toContain('127.0.0.1');
+  expect(config.match(/^listener /gm)).toHaveLength(1);
+});
+
+it('says nothing of a listener before the first one, which would open another', () => {
+  const global = planMosquittoConfig(paths, { tls, localPort: 1883 }).split('\nlistener ')[0] ?? '';
+  expect(global).not.toMatch(/^(max_connections|cafile|certfile|require_|use_)/m);
+});
+
+it('lets each board write below its own name and nothing else', () => {
+  expect(planMosquittoAcl(['pi-2', 'pi-1.lan'])).toMatchInlineSnapshot(`
+    "user system:coracle:telemetry
+    topic read coracle/v1/#
+    topic write coracle/v1/cluster/#
+    topic write coracle/v1/nodes/+/availability
+    topic readwrite homeassistant/#
+
+    user dashboard
+    topic read coracle/v1/#
+    topic read homeassistant/#
+
+    user home-assistant
+    topic read coracle/v1/#
+    topic read homeassistant/#
+    topic write homeassistant/status
+
+    user system:node:pi-1.lan
+    topic write coracle/v1/nodes/pi-1.lan/#
+
+    user system:node:pi-2
+    topic write coracle/v1/nodes/pi-2/#
+    "
+  `);
+});
+
+it('gives no rights to nobody', () => {
+  // Rules before the first user would be everybody's.
+  expect(planMosquittoAcl([])).toMatch(/^user /);
+});
+
+it('writes passwords as mosquitto_passwd does', () => {
+  const salt = Buffer.from('AAECAwQFBgcICQoL', 'base64');
+  expect(passwordLine('dashboard', 'secret', salt)).toMatch(
+    /^dashboard:\$7\$101\$AAECAwQFBgcICQoL\$[A-Za-z0-9+/]{86}==$/,
+  );
+});

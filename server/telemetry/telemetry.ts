@@ -1,0 +1,175 @@
+/**
+ * The server's part of MQTT: which broker there is, what boards are told of it, and what the server publishes itself. The control
+ * plane never waits for any of it.
+ */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { MqttConnection, type MqttEndpoint } from '#proto/agent/mqtt-connection.ts';
+import { CLUSTER_AVAILABILITY } from '#proto/agent/mqtt-topics.ts';
+import { nodes } from '#proto/api/core/nodes.ts';
+import { pods } from '#proto/api/core/pods.ts';
+import type { HostPort } from '#proto/config/options.ts';
+import type { Clock } from '#proto/meta/clock.ts';
+import type { Logger } from '#proto/meta/log.ts';
+import { issueCertificate } from '#proto/pki/certificate.ts';
+import { generateKey, keyToPem, spkiOf } from '#proto/pki/key.ts';
+import { toPem } from '#proto/pki/pem.ts';
+import { VERSION } from '#proto/version.ts';
+import { backoffMs } from '#server/client/backoff.ts';
+import type { ApiClient } from '#server/client/client.ts';
+import type { InformerFactory } from '#server/client/informer-factory.ts';
+import { NOT_BEFORE_MS, type Pki } from '#server/pki/pki.ts';
+import { ClusterPublisher, SUBSCRIPTIONS } from './cluster-publisher.ts';
+import { ensureDashboardPasswords } from './dashboard-secret.ts';
+import { findMosquitto, ManagedBroker } from './managed-broker.ts';
+import { SERVER_USER } from './mosquitto.plan.ts';
+
+export interface TelemetryOptions {
+  /** `off`, `managed`, the URL of a broker, or '' for managed where mosquitto is installed. */
+  readonly mqtt: string;
+  readonly listen: HostPort;
+  readonly intervalMs: number;
+  readonly advertiseAddress: string;
+  readonly dataDir: string;
+  readonly searchPath: string;
+  readonly pki: Pki;
+  readonly client: ApiClient;
+  readonly informers: InformerFactory;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+export interface Telemetry {
+  /** What boards are told; undefined: there is no MQTT. */
+  readonly boards:
+    | { readonly url: string; readonly boardCertificate: boolean; readonly intervalMs: number }
+    | undefined;
+  /** Runs until the signal; never rejects. The informers have synced. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+const LOCAL_PORT = 1883;
+const BACKOFF = { baseMs: 1_000, maxMs: 30_000 };
+const CERTIFICATE_MS = 365 * 86_400_000;
+/** Every certificate of the server is for this name too. */
+const SERVER_NAME = 'kubernetes';
+
+/** Decides what there is; starts nothing yet. */
+export function openTelemetry(options: TelemetryOptions): Telemetry {
+  const { mqtt, intervalMs, listen, advertiseAddress, searchPath, log } = options;
+  const program = mqtt === '' || mqtt === 'managed' ? findMosquitto(searchPath) : undefined;
+  if (mqtt === 'managed' && !program)
+    log.error('--mqtt managed needs mosquitto, going without MQTT: apt-get install mosquitto');
+  if (mqtt === 'off' || (!program && (mqtt === '' || mqtt === 'managed')))
+    return { boards: undefined, run: async () => {} };
+  if (!program) {
+    return {
+      boards: { url: mqtt, boardCertificate: false, intervalMs },
+      run: (signal) => publish(options, () => ({ url: mqtt }), signal),
+    };
+  }
+  return {
+    boards: { url: urlOf(advertiseAddress, listen.port), boardCertificate: true, intervalMs },
+    run: (signal) => runManaged(options, program, signal),
+  };
+}
+
+async function runManaged(options: TelemetryOptions, program: string, signal: AbortSignal): Promise<void> {
+  const { listen, dataDir, pki, client, informers, clock, random, log } = options;
+  const broker = new ManagedBroker({
+    program,
+    directory: runDirOf(dataDir),
+    listen,
+    localPort: LOCAL_PORT,
+    ca: pki.ca.cert,
+    cert: pki.serving.cert,
+    key: pki.serving.key,
+    clock,
+    random,
+    log,
+  });
+  const known = informers.for(nodes);
+  const admit = (): void => broker.admit(known.list().map(({ metadata }) => metadata.name ?? ''));
+  // A node's status changes all the time; its coming and going is rare.
+  const ignore = known.onChange((type) => {
+    if (type !== 'MODIFIED') admit();
+  });
+  try {
+    const passwords = await ensureDashboardPasswords(client).catch((err: unknown) => {
+      log.error('no passwords for dashboards: Secret kube-system/coracle-mqtt', { err });
+      return {};
+    });
+    admit();
+    const endpoint = serverEndpoint(pki, listen, clock.now());
+    await Promise.all([broker.run(passwords, signal), publish(options, () => endpoint, signal)]);
+  } catch (err) {
+    log.error('MQTT ended', { err });
+  } finally {
+    ignore();
+  }
+}
+
+async function publish(
+  options: TelemetryOptions,
+  endpoint: () => MqttEndpoint,
+  signal: AbortSignal,
+): Promise<void> {
+  const { pki, intervalMs, informers, clock, random, log } = options;
+  const clusterId = createHash('sha256').update(pki.ca.der).digest('hex').slice(0, 8);
+  const connection = new MqttConnection({
+    endpoint,
+    clientId: `coracle-server-${clusterId}`,
+    availabilityTopic: CLUSTER_AVAILABILITY,
+    subscribe: SUBSCRIPTIONS,
+    onMessage: (topic, payload, retained) => publisher.receive(topic, payload, retained),
+    reconnectDelayMs: (attempt) => backoffMs(attempt, BACKOFF, random),
+    clock,
+    log,
+  });
+  const publisher = new ClusterPublisher({
+    connection,
+    nodes: informers.for(nodes),
+    pods: informers.for(pods),
+    facts: { clusterId, version: VERSION, intervalMs },
+    clock,
+    random,
+  });
+  try {
+    await Promise.all([connection.run(signal), publisher.run(signal)]);
+  } catch (err) {
+    log.error('MQTT ended', { err });
+  }
+}
+
+/** The server is a client of its own broker as boards are: with a certificate, made for this run alone. */
+function serverEndpoint(pki: Pki, listen: HostPort, now: number): MqttEndpoint {
+  const key = generateKey();
+  const certificate = issueCertificate(pki.ca.issuer, {
+    subject: { commonName: SERVER_USER },
+    spki: spkiOf(key),
+    notBeforeMs: NOT_BEFORE_MS,
+    notAfterMs: Math.max(now, Date.UTC(2026, 0, 1)) + 10 * CERTIFICATE_MS,
+    usages: ['client'],
+  });
+  const everywhere = listen.host === '0.0.0.0' || listen.host === '::';
+  return {
+    url: urlOf(everywhere ? '127.0.0.1' : listen.host, listen.port),
+    tls: {
+      ca: pki.ca.cert,
+      cert: toPem('CERTIFICATE', certificate),
+      key: keyToPem(key),
+      servername: SERVER_NAME,
+    },
+  };
+}
+
+const urlOf = (host: string, port: number): string =>
+  `mqtts://${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+/** In memory where that is ours to write; one for each data directory. */
+function runDirOf(dataDir: string): string {
+  if (process.getuid?.() !== 0) return join(dataDir, 'server/mqtt');
+  if (dataDir === '/var/lib/coracle') return '/run/coracle-mqtt';
+  return `/run/coracle-mqtt-${createHash('sha256').update(dataDir).digest('hex').slice(0, 10)}`;
+}
