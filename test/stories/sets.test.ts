@@ -70,6 +70,25 @@ it('keeps a daemon on both boards, rolls it, and goes back', async () => {
   expect(await kubectl('get daemonset daemon')).toMatch(/daemon +2 +2 +2 +2 +2 +<none>/);
 });
 
+it('surges: no board is without its daemon while it rolls', async () => {
+  const updateStrategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } };
+  await apply(cluster(), helloSet('DaemonSet', 'surging', { updateStrategy }));
+  await kubectl('rollout status daemonset/surging --timeout=90s');
+  await kubectl('rollout restart daemonset/surging');
+  let done = false;
+  const rollout = kubectl('rollout status daemonset/surging --timeout=90s').finally(() => {
+    done = true;
+  });
+  while (!done) {
+    const ready = (await podsOf('surging')).filter((pod) => isTrue(pod, 'Ready'));
+    expect(new Set(ready.map((pod) => pod.spec.nodeName)).size).toBe(2);
+  }
+  await rollout;
+  await cluster().readyPods('app=surging', 2);
+  await kubectl('delete daemonset surging --cascade=foreground --timeout=60s');
+  expect(await kubectl('get pods -l app=surging -o name')).toBe('');
+});
+
 it('brings a StatefulSet up in order, rolls it backwards, keeps its names, and scales from the top', async () => {
   const watch = await watchPods('set');
   try {
@@ -118,6 +137,8 @@ it('brings a StatefulSet up in order, rolls it backwards, keeps its names, and s
     expect(await kubectl('describe statefulset set')).toContain(
       'delete Pod set-1 in StatefulSet set successful',
     );
+    await kubectl('delete statefulset set --cascade=foreground --timeout=60s');
+    expect(await kubectl('get pods,controllerrevisions -l app=set -o name')).toBe('');
   } finally {
     watch.close();
   }
