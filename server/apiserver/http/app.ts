@@ -79,6 +79,10 @@ export class ApiApp {
       '*',
       answers((request) => this.#path(request, () => this.#extra(request))),
     );
+    // Routes answer with their errors themselves; what still throws is told to whoever called.
+    app.onError((err) => {
+      throw err;
+    });
     this.#hono = app;
   }
 

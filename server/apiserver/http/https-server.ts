@@ -55,7 +55,10 @@ export class HttpsServer {
       // A client that goes away in the middle is nobody's error.
       incoming.on('error', () => {});
       outgoing.on('error', () => {});
-      void this.#app.handle(incoming, outgoing as unknown as Outgoing);
+      this.#app.handle(incoming, outgoing as unknown as Outgoing).catch((err: unknown) => {
+        this.#log.error('a request could not be answered', { method: incoming.method, err });
+        outgoing.destroy();
+      });
     });
     server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
       void this.#upgrades.handle(incoming, socket, head);
