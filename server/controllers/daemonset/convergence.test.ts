@@ -10,7 +10,7 @@ import { createDaemonSetController } from '#server/controllers/daemonset/daemons
 import { isPodActive, isPodReady } from '#server/controllers/pod-state.ts';
 import type { Harness } from '#server/controllers/testing/harness.ts';
 import { startHarness } from '#server/controllers/testing/harness.ts';
-import { converge, expectQuiet, nodeStep } from '#server/controllers/testing/node-agent.ts';
+import { converge, expectQuiet, failSometimes, nodeStep } from '#server/controllers/testing/node-agent.ts';
 import { seeded } from '#server/controllers/testing/random.ts';
 
 const KEY = { namespace: 'kube-system', name: 'proxy' };
@@ -71,6 +71,7 @@ describe.each(SEEDS)('a DaemonSet under random interleavings, seed %i', (seed) =
       daemonsets,
       aSet({ updateStrategy: { type: 'RollingUpdate', rollingUpdate } }),
     );
+    harness.client.onCall = failSometimes(rng);
     const most = rollingUpdate.maxUnavailable === '30%' ? 2 : Number(rollingUpdate.maxUnavailable);
     const bounded = async (): Promise<readonly Pod[]> => {
       const active = (await podsOf(harness)).filter(isPodActive);
@@ -121,6 +122,7 @@ describe.each(SEEDS)('a DaemonSet under random interleavings, seed %i', (seed) =
     const rng = seeded(seed);
     const harness = await startHarness([createDaemonSetController], rng);
     await harness.client.create(daemonsets, aSet());
+    harness.client.onCall = failSometimes(rng);
     const there = new Set<string>();
     for (let i = 0; i < 25; i += 1) {
       const name = BOARDS[Math.floor(rng() * BOARDS.length)] ?? 'a';

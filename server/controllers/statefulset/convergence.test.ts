@@ -9,7 +9,7 @@ import { isPodActive, isPodReady } from '#server/controllers/pod-state.ts';
 import { createStatefulSetController } from '#server/controllers/statefulset/statefulset.controller.ts';
 import type { Harness } from '#server/controllers/testing/harness.ts';
 import { reportPod, startHarness } from '#server/controllers/testing/harness.ts';
-import { converge, expectQuiet, nodeStep } from '#server/controllers/testing/node-agent.ts';
+import { converge, expectQuiet, failSometimes, nodeStep } from '#server/controllers/testing/node-agent.ts';
 import { seeded } from '#server/controllers/testing/random.ts';
 
 const KEY = { namespace: 'default', name: 'web' };
@@ -51,9 +51,12 @@ const ordinal = (name: string): number => Number(name.split('-').at(-1));
  * Watches every write: an ordered set makes a Pod only after all before it, and no update takes more than
  * `maxUnavailable` away. Gives what broke that: an error in a call would only be tried again.
  */
-function watchOrder(harness: Harness, maxUnavailable: number): readonly string[] {
+function watchOrder(harness: Harness, maxUnavailable: number, rng: () => number): readonly string[] {
   const violations: string[] = [];
-  harness.client.onCall = async ({ verb, resource, key }) => {
+  const mayFail = failSometimes(rng);
+  harness.client.onCall = async (call) => {
+    mayFail(call);
+    const { verb, resource, key } = call;
     if (resource !== 'pods' || (verb !== 'create' && verb !== 'delete')) return;
     const set = await harness.client.get(statefulsets, KEY);
     const replicas = set.spec.replicas ?? 1;
@@ -82,7 +85,7 @@ describe.each(SEEDS)('a StatefulSet under random interleavings, seed %i', (seed)
     const harness = await startHarness([createStatefulSetController], rng);
     const updateStrategy = { type: 'RollingUpdate', rollingUpdate: { partition: 0, maxUnavailable } };
     await harness.client.create(statefulsets, aSet({ podManagementPolicy, updateStrategy }));
-    const violations = watchOrder(harness, maxUnavailable);
+    const violations = watchOrder(harness, maxUnavailable, rng);
     const single = async (): Promise<void> => {
       const names = await namesOf(harness);
       expect(new Set(names.map((name) => ordinal(name ?? ''))).size).toBe(names.length);

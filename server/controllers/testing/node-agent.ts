@@ -1,6 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { pods } from '#proto/api/core/pods.ts';
+import { internalError } from '#proto/meta/status-error.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import type { RecordedCall } from '#server/client/memory-client.ts';
 import { isPodActive, isPodReady } from '#server/controllers/pod-state.ts';
 import type { Harness } from '#server/controllers/testing/harness.ts';
 import { reportPod } from '#server/controllers/testing/harness.ts';
@@ -30,6 +32,15 @@ export async function nodeStep(harness: Harness, rng: () => number): Promise<boo
 const targetOf = (pod: Pod): string | undefined =>
   pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms[0]
     ?.matchFields?.[0]?.values?.[0];
+
+/** For `client.onCall`: one in five of the writes that only controllers do fails. */
+export function failSometimes(rng: () => number): (call: RecordedCall) => void {
+  return ({ verb, resource, subresource }) => {
+    const controllersOwn =
+      subresource === 'status' ? verb === 'update' : verb === 'create' && resource !== 'nodes';
+    if (controllersOwn && rng() < 0.2) throw internalError('no luck');
+  };
+}
 
 /** Until nothing moves; `check` sees every state between. */
 export async function converge(
