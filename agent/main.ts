@@ -25,6 +25,7 @@ import { openPodLog } from './logs/open-pod-log.ts';
 import { LogRotator } from './logs/rotate-logs.ts';
 import { runningLogs } from './logs/running-logs.ts';
 import { writeCniConfig } from './net/cni-config.ts';
+import { keepAddresses } from './net/keep-addresses.ts';
 import { startNetwork } from './net/network.ts';
 import { readInventory } from './node/inventory.ts';
 import { NodeMetrics } from './node/metrics.ts';
@@ -63,7 +64,7 @@ export async function main(options: AgentOptions): Promise<void> {
   const address = options.nodeIp || (await addressTowards(link.host, link.port)) || firstAddress();
   const hostIps = (): readonly string[] => (address ? [address] : []);
 
-  const { runtime, socketPath, cniConfDir, ipamDir } = await openContainerd(
+  const containerd = await openContainerd(
     {
       socketPath: options.containerd,
       dataDir,
@@ -74,6 +75,9 @@ export async function main(options: AgentOptions): Promise<void> {
     },
     signal,
   );
+
+  const { socketPath, cniConfDir, ipamDir } = containerd;
+  const runtime = keepAddresses(containerd.runtime, ipamDir);
 
   const session = new Link({
     connect: () => connectLink(link, identity?.ca ?? '', identity),

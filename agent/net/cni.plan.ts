@@ -9,6 +9,7 @@ export interface CniInput {
 }
 
 export const CNI_CONFIG_NAME = '10-coracle.conflist';
+export const CNI_NETWORK = 'coracle';
 
 /**
  * A bridge with addresses from the node's range, and host ports. Source addresses stay as they are: what must be
@@ -32,5 +33,5 @@ export function planCniConfig(input: CniInput): string {
     },
   };
   const portmap = { type: 'portmap', capabilities: { portMappings: true } };
-  return `${JSON.stringify({ cniVersion: '0.4.0', name: 'coracle', plugins: [bridge, portmap] }, null, 2)}\n`;
+  return `${JSON.stringify({ cniVersion: '0.4.0', name: CNI_NETWORK, plugins: [bridge, portmap] }, null, 2)}\n`;
 }

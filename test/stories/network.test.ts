@@ -138,6 +138,15 @@ it('still does all that while the server is away, and after a power cut of a boa
   await first.powerCut();
   await first.boot();
   await eventually(() => fromBoard(first, 'there'), { timeoutMs: 60_000 });
+  // Its Pods are where the other board knows them to be.
+  await eventually(
+    async () => {
+      const answers = new Set<string>();
+      for (let i = 0; i < 16; i++) answers.add(await fromBoard(second, 'web'));
+      return answers.size === 2;
+    },
+    { timeoutMs: 60_000 },
+  );
 
   await cluster().server.start();
   await cluster().nodesReady();
