@@ -23,7 +23,9 @@ export async function createObject(api: Api, call: Call, body: KubeObject): Prom
   const generated = !body.metadata.name && body.metadata.generateName !== undefined;
   for (let attempt = 1; ; attempt++) {
     try {
-      return presentEntry(call.resource, await createOnce(api, call, structuredClone(body)));
+      // Only a name that is made up may have to be made up again.
+      const draft = generated ? structuredClone(body) : body;
+      return presentEntry(call.resource, await createOnce(api, call, draft));
     } catch (err) {
       if (!(err instanceof RevisionMismatch)) throw err;
       const name = body.metadata.name ?? '';
