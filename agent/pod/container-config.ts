@@ -10,11 +10,13 @@ import {
   POD_NAME,
   POD_NAMESPACE,
   POD_UID,
+  RESOURCES,
   RESTART_COUNT,
   TERMINATION_MESSAGE_PATH,
   TERMINATION_MESSAGE_POLICY,
 } from './labels.ts';
 import { kernelResources } from './qos.plan.ts';
+import { resourcesText } from './resize.plan.ts';
 import { hashOf } from './restart.plan.ts';
 import { containerSecurity, type SecurityOptions } from './security.ts';
 
@@ -79,6 +81,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     },
     annotations: {
       [CONTAINER_HASH]: hashOf(spec),
+      [RESOURCES]: resourcesText(spec),
       [RESTART_COUNT]: String(input.attempt),
       [TERMINATION_MESSAGE_PATH]: input.terminationPath,
       [TERMINATION_MESSAGE_POLICY]: spec.terminationMessagePolicy ?? 'File',

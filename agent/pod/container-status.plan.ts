@@ -6,6 +6,7 @@ import type {
 } from '#proto/schema/generated/core-v1.ts';
 import { type ContainerSpec, currentSandbox, isReady, isStarted, runsOf } from './history.plan.ts';
 import type { Lifecycle } from './lifecycle.plan.ts';
+import { actualResources } from './resize.plan.ts';
 import { backoffAfter, goDuration, shouldRestart } from './restart.plan.ts';
 import type { ContainerView, Problem, Snapshot } from './snapshot.ts';
 
@@ -23,6 +24,7 @@ export function containerStatus(
   const state = stateOf(s, lifecycle, container, run, initialized);
   const last = state.waiting && run ? run : before;
   const running = run?.state === 'running';
+  const resources = run ? actualResources(s, spec, run) : undefined;
   return {
     name: spec.name,
     state,
@@ -33,7 +35,7 @@ export function containerStatus(
     imageID: run?.imageRef ?? '',
     ...(run ? { containerID: `containerd://${run.id}` } : {}),
     started: running && role !== 'init' ? isStarted(s, spec, run) : false,
-    ...(spec.resources && running ? { resources: spec.resources } : {}),
+    ...(running && resources ? { resources } : {}),
   };
 }
 

@@ -4,6 +4,7 @@ import { isConflict, isNotFound } from '#proto/meta/status-error.ts';
 import { type Hands, identity, RETRY_MS } from './hands.ts';
 import { containersOf } from './history.plan.ts';
 import { POST_START_LIMIT_MS, runHook } from './hooks.ts';
+import { resizeContainer } from './resize.ts';
 import { runSandbox } from './run-sandbox.ts';
 import { startContainer } from './start-container.ts';
 import type { Step, StepOf } from './step.ts';
@@ -48,6 +49,7 @@ const EXECUTORS: Executors = {
         hands.wake();
       });
   },
+  resizeContainer,
   removeContainer: async ({ id, container, attempt }, { context, snapshot }) => {
     await gone(context.runtime.removeContainer(id));
     const pod = identity(snapshot.pod);

@@ -64,6 +64,7 @@ export function aSnapshot(overrides: Partial<Snapshot> = {}): Snapshot {
     sandboxProblem: undefined,
     probes: new Map(),
     postStart: new Map(),
+    resized: new Map(),
     stopping: new Map(),
     stopped: new Set(),
     cleaned: false,

@@ -8,6 +8,8 @@ export const POD_UID = 'io.kubernetes.pod.uid';
 export const CONTAINER_NAME = 'io.kubernetes.container.name';
 
 export const CONTAINER_HASH = 'io.kubernetes.container.hash';
+/** Limits and requests at the start, for in-place resize. */
+export const RESOURCES = 'coracle.io/container-resources';
 export const RESTART_COUNT = 'io.kubernetes.container.restartCount';
 export const TERMINATION_MESSAGE_PATH = 'io.kubernetes.container.terminationMessagePath';
 export const TERMINATION_MESSAGE_POLICY = 'io.kubernetes.container.terminationMessagePolicy';

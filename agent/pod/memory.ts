@@ -1,4 +1,4 @@
-import type { HookView, ImageView, Problem, VolumesView } from './snapshot.ts';
+import type { HookView, ImageView, Problem, ResizeView, VolumesView } from './snapshot.ts';
 
 /** What one worker remembers between two passes: nothing here has to survive it. */
 export interface PodMemory {
@@ -10,6 +10,7 @@ export interface PodMemory {
   sandboxProblem: Problem | undefined;
   deleteProblem: Problem | undefined;
   readonly postStart: Map<string, HookView>;
+  readonly resized: Map<string, ResizeView>;
   readonly stopping: Map<string, number>;
   readonly stopped: Set<string>;
   cleaned: boolean;
@@ -28,6 +29,7 @@ export function emptyMemory(): PodMemory {
     sandboxProblem: undefined,
     deleteProblem: undefined,
     postStart: new Map(),
+    resized: new Map(),
     stopping: new Map(),
     stopped: new Set(),
     cleaned: false,

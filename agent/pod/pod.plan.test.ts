@@ -4,6 +4,7 @@ import { aContainer, aPod, aRun, aSandboxView, aSnapshot } from './fixtures.ts';
 import { isLive } from './history.plan.ts';
 import { BACKOFF_SECONDS, CONTAINER_HASH } from './labels.ts';
 import { planPod } from './pod.plan.ts';
+import { resourcesText } from './resize.plan.ts';
 import type { ContainerView, Problem, SandboxView, Snapshot } from './snapshot.ts';
 import { podStatus } from './status.plan.ts';
 import type { Step } from './step.ts';
@@ -243,6 +244,8 @@ function apply(s: Snapshot, step: Step): Snapshot {
     }
     case 'stopContainer':
       return change(s, step.id, { state: 'exited', exitCode: 143, finishedAtMs: s.now });
+    case 'resizeContainer':
+      return { ...s, resized: new Map([...s.resized, [step.id, { given: resourcesText(aContainer()) }]]) };
     case 'removeContainer':
       return { ...s, containers: s.containers.filter((c) => c.id !== step.id) };
     case 'cleanUp':

@@ -11,6 +11,7 @@ import {
   runsOf,
 } from './history.plan.ts';
 import { CONTAINER_HASH } from './labels.ts';
+import { planResize } from './resize.plan.ts';
 import { backoffAfter, hashOf, shouldRestart } from './restart.plan.ts';
 import type { ContainerView, SandboxView, Snapshot } from './snapshot.ts';
 import type { Step } from './step.ts';
@@ -167,6 +168,15 @@ function replaceIfNeeded(
     stop(s, run, graceOf(s), 'FailedPostStartHook', out);
   } else if (probe) {
     stop(s, run, probe.graceSeconds ?? graceOf(s), probe.message, out);
+  } else if (run.state === 'running') {
+    const resize = planResize(s, spec, run);
+    if (resize.type === 'restart') {
+      stop(s, run, graceOf(s), `Container ${spec.name} resize requires restart`, out);
+    }
+    if (resize.type === 'update') {
+      out.steps.push({ type: 'resizeContainer', id: run.id, container: spec.name });
+    }
+    if (resize.type === 'wait') out.wakeAt(resize.untilMs);
   }
 }
 

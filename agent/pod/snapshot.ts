@@ -58,6 +58,12 @@ export interface ProbeView {
 
 export type HookView = 'running' | 'done' | { readonly failed: string };
 
+/** What a container was given since it was started, and what could not be. */
+export interface ResizeView {
+  readonly given: string | undefined;
+  readonly failed?: { readonly wanted: string; readonly retryAtMs: number } | undefined;
+}
+
 export type VolumesView =
   | { readonly state: 'pending' }
   | { readonly state: 'ready' }
@@ -82,6 +88,8 @@ export interface Snapshot {
   readonly probes: ReadonlyMap<string, ProbeView>;
   /** By container id: postStart hooks of this process's starts. */
   readonly postStart: ReadonlyMap<string, HookView>;
+  /** By container id: resizes of this process. */
+  readonly resized: ReadonlyMap<string, ResizeView>;
   /** Containers being stopped, with the time at which they will have been killed. */
   readonly stopping: ReadonlyMap<string, number>;
   /** Sandboxes that were stopped for good: address given back. */

@@ -27,6 +27,8 @@ export type Step =
       readonly graceSeconds: number;
       readonly message: string;
     }
+  /** Gives a running container the resources of its spec. */
+  | { readonly type: 'resizeContainer'; readonly id: string; readonly container: string }
   | {
       readonly type: 'removeContainer';
       readonly id: string;

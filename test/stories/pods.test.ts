@@ -194,6 +194,40 @@ it('gives a Pod five minutes on a board that is gone, and leaves nothing of it w
   await eventually(async () => expect(await traces()).toBe(''));
 });
 
+it('resizes a running container in its place, and says so when it can not', async () => {
+  const board = cluster().board('board-1');
+  const limits = (cpu: string) => ({ limits: { cpu, memory: '32Mi' }, requests: { cpu, memory: '32Mi' } });
+  await apply(cluster(), shellPod('sized', undefined, { resources: limits('100m') }));
+  await ready('sized');
+  const before = await mainStatus(cluster(), 'sized');
+  const resize = (cpu: string) => {
+    const patch = { spec: { containers: [{ name: 'main', resources: limits(cpu) }] } };
+    return kubectl(['patch', 'pod', 'sized', '--subresource=resize', '-p', JSON.stringify(patch)]);
+  };
+  const id = before.containerID?.slice('containerd://'.length);
+  const quota = async () => {
+    const files = `find /sys/fs/cgroup -path '*/${id}/cpu.cfs_quota_us' -o -path '*/${id}/cpu.max'`;
+    const { stdout } = await board.exec(`cat $(${files})`);
+    return stdout.trim().split(' ')[0];
+  };
+  expect(await quota()).toBe('10000');
+  for (const [cpu, us] of [
+    ['300m', '30000'],
+    ['50m', '5000'],
+  ] as const) {
+    await resize(cpu);
+    await eventually(async () =>
+      expect((await mainStatus(cluster(), 'sized')).resources).toEqual(limits(cpu)),
+    );
+    expect(await quota()).toBe(us);
+  }
+  await resize('500');
+  await eventually(async () => expect(await kubectl('describe pod sized')).toContain('ResizeInfeasible'));
+  const { containerID, restartCount, resources } = await mainStatus(cluster(), 'sized');
+  expect({ containerID, restartCount }).toEqual({ containerID: before.containerID, restartCount: 0 });
+  expect(resources).toEqual(limits('50m'));
+});
+
 it('runs init containers in order before the others, and ends gracefully', async () => {
   await apply(
     cluster(),
