@@ -73,6 +73,12 @@ describe('over HTTPS', () => {
     expect((await send('GET', `${CONFIG_MAPS}/a`)).json()).toMatchObject({ code: 404, reason: 'NotFound' });
   });
 
+  test('headers that are too long are refused as what they are', async () => {
+    const { send } = await start();
+    const reply = await send('GET', '/api', { headers: { 'x-long': 'a'.repeat(17_000) } });
+    expect(reply.code).toBe(431);
+  });
+
   test('warns of a kind that something else has taken the place of', async () => {
     const { send } = await start();
     const reply = await send('GET', '/api/v1/endpoints');

@@ -79,8 +79,10 @@ export class HttpsServer {
     });
     server.on('sessionError', (err) => this.#log.debug('an HTTP/2 session failed', { err }));
     server.on('tlsClientError', (err) => this.#log.debug('a TLS handshake failed', { err }));
-    server.on('clientError', (_err: Error, socket: Duplex) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
+    server.on('clientError', (err: NodeJS.ErrnoException, socket: Duplex) => {
+      const status =
+        err.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+      if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`);
       else socket.destroy();
     });
     server.on('unknownProtocol', (socket) => socket.destroy());
