@@ -37,6 +37,7 @@ import { startPods } from './pod/pods.ts';
 import { openCgroups } from './runtime/cgroup/open.ts';
 import { PodCgroupTree } from './runtime/cgroup/pod-cgroups.ts';
 import { openContainerd, runDirOf } from './runtime/containerd/open.ts';
+import { runTelemetry } from './telemetry/telemetry.ts';
 import { LinuxMounter } from './volumes/mounter.ts';
 import { Volumes } from './volumes/volumes.ts';
 
@@ -186,6 +187,21 @@ export async function main(options: AgentOptions): Promise<void> {
   );
   const rotating = new LogRotator({ runtime, clock, log }).run(() => runningLogs(runtime, LOGS_DIR), signal);
 
+  const certified = identity;
+  const telling = runTelemetry(
+    {
+      nodeName,
+      identity: () => identity ?? certified,
+      clusterInfo,
+      metrics,
+      pods: () => desired.pods().length,
+      clock,
+      random: Math.random,
+      log,
+    },
+    signal,
+  );
+
   const renewing = every(RENEWAL_CHECK_MS, clock, signal, async () => {
     if (!identity || !session.connected || !isRenewalDue(identity.certificate, clock.now())) return;
     const client = connectLink(link, identity.ca, identity);
@@ -199,7 +215,7 @@ export async function main(options: AgentOptions): Promise<void> {
     }
   });
 
-  await Promise.allSettled([linked, network.done, node.done, pods.done, rotating, renewing]);
+  await Promise.allSettled([linked, network.done, node.done, pods.done, rotating, renewing, telling]);
   runtime[Symbol.dispose]();
   log.info('agent stopped, containers go on');
 }

@@ -42,6 +42,7 @@ import { openPki, type Pki } from './pki/pki.ts';
 import { strategies } from './registry/index.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { openStore } from './store/open.ts';
+import { openTelemetry } from './telemetry/telemetry.ts';
 
 /** Runs until SIGTERM or SIGINT; then ends watches and sessions, flushes the store, and stops the agent of this board. */
 export async function main(options: ServerOptions): Promise<void> {
@@ -126,6 +127,20 @@ export async function main(options: ServerOptions): Promise<void> {
 
   // Boards.
   const informers = new InformerFactory({ client, clock, log });
+  const telemetry = openTelemetry({
+    mqtt: options.mqtt,
+    listen: options.mqttListen,
+    intervalMs: options.mqttInterval * 1_000,
+    advertiseAddress,
+    dataDir: options.dataDir,
+    searchPath: process.env['PATH'] ?? '',
+    pki,
+    client,
+    informers,
+    clock,
+    random: Math.random,
+    log,
+  });
   const link = new LinkServer({
     listen: options.agentListen,
     ca: pki.ca.cert,
@@ -148,6 +163,7 @@ export async function main(options: ServerOptions): Promise<void> {
       serviceCidr: options.serviceCidr,
       clusterCidr: options.clusterCidr,
     },
+    ...(telemetry.boards ? { mqtt: telemetry.boards } : {}),
     version: VERSION,
     now: () => clock.now(),
     log,
@@ -184,6 +200,7 @@ export async function main(options: ServerOptions): Promise<void> {
     resources: () => resources,
   });
   await scheduler.start(signal);
+  const telling = telemetry.run(signal);
   // A board that connects finds the caches filled: what it is fed is whole.
   const linkPort = await link.listen();
   log.info('boards are served', { address: `${advertiseAddress}:${linkPort}` });
@@ -195,7 +212,7 @@ export async function main(options: ServerOptions): Promise<void> {
 
   log.info('stopping', { reason: (signal.reason as Error).message });
   link.close();
-  await Promise.all([agent, api.close()]);
+  await Promise.all([agent, telling, api.close()]);
   await store.close();
 }
 

@@ -90,6 +90,26 @@ export const SERVER_OPTIONS = {
     defaultValue: 'cluster.local',
     parse: nodeName,
   },
+  mqtt: {
+    description: "where boards' health is published: managed starts mosquitto, or a broker of yours, or off",
+    placeholder: 'off|managed|mqtts://USER:PASSWORD@HOST:PORT',
+    defaultValue: '',
+    defaultText: 'managed where mosquitto is installed, else off',
+    parse: mqttBroker,
+  },
+  'mqtt-listen': {
+    description: 'where the managed broker is reached by boards, over TLS',
+    placeholder: 'HOST:PORT',
+    defaultValue: { host: '0.0.0.0', port: 8883 },
+    defaultText: '0.0.0.0:8883',
+    parse: hostPort,
+  },
+  'mqtt-interval': {
+    description: 'how often a board publishes its health, in seconds; boards look every 10 seconds',
+    placeholder: 'SECONDS',
+    defaultValue: 30,
+    parse: seconds,
+  },
   'no-agent': {
     description: 'only the control plane: run no Pods on this board',
     defaultValue: false,
@@ -110,6 +130,21 @@ export const SERVER_OPTIONS = {
 } as const;
 
 export type ServerOptions = OptionValues<typeof SERVER_OPTIONS>;
+
+function mqttBroker(text: string): string {
+  if (text === 'off' || text === 'managed') return text;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url?.hostname || !/^mqtts?:$/.test(url.protocol))
+    throw new Error(
+      `"${text.replace(/\/\/.*@/, '//')}" is neither off nor managed nor mqtt[s]://USER:PASSWORD@HOST:PORT`,
+    );
+  return text;
+}
+
+function seconds(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) < 1) throw new Error(`"${text}" is not a number of seconds`);
+  return Number(text);
+}
 
 function joinTokenSecret(text: string): string {
   if (!/^[a-z0-9]{6}\.[a-z0-9]{16}$/.test(text))

@@ -57,12 +57,14 @@ missing_debian_packages() {
   has nft || echo nftables
   has iptables || echo iptables # the bridge plug-in's masquerading
   has sysctl || echo procps
+  has mosquitto || echo mosquitto # the server starts it for the boards' health on MQTT
   has openssl || [ "$MODE" = run ] || echo openssl
   # The images that every board needs are compiled from our sources.
   [ -e "dist/images/$ARCH/pause.tar" ] && [ "$MODE" = run ] || has gcc || echo gcc
   [ "$MODE" = test ] || return 0
   if [ $ARCH = amd64 ]; then has aarch64-linux-gnu-gcc || echo gcc-aarch64-linux-gnu; fi
   [ -n "$(dpkg-query -W -f '${Version}' busybox-static 2>/dev/null)" ] || echo busybox-static
+  has mosquitto_sub || echo mosquitto-clients
   has go || echo golang-go
 }
 
@@ -92,6 +94,10 @@ install_debian_packages() {
   case " $PACKAGES" in *" crun "*) apt-cache show crun >/dev/null 2>&1 || PACKAGES=$(echo "$PACKAGES" | sed 's/crun/runc/') ;; esac
   # shellcheck disable=SC2086
   apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install -y --no-install-recommends $PACKAGES >/dev/null
+  # Debian's own mosquitto would take the port at the next boot of the machine; one that was there before is left alone.
+  case " $PACKAGES" in
+    *" mosquitto "*) if has systemctl; then systemctl --quiet disable mosquitto 2>/dev/null || true; fi ;;
+  esac
 }
 
 # --- kubectl ----------------------------------------------------------------------------------------------------

@@ -117,6 +117,8 @@ function assemble(lan: Lan, options: ClusterOptions): Cluster {
 
   const serverFlags = [
     ...['--token', TOKEN, '--advertise-address', serverIp, ...(options.serverFlags ?? [])],
+    // Not on every machine there is a broker, and its port is one for all clusters here.
+    ...(options.serverFlags?.includes('--mqtt') ? [] : ['--mqtt', 'off']),
     ...(options.serverIsNode ? ['--containerd', '/run/containerd/containerd.sock'] : ['--no-agent']),
   ];
   const agentFlags = ['--server', url, '--token', joinToken(dataDir)];
