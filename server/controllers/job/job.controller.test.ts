@@ -149,6 +149,28 @@ describe('a Job', () => {
     expect((await listPods(harness)).map((pod) => pod.metadata.finalizers ?? [])).toEqual([[], []]);
   });
 
+  it('releases pods that it no longer selects, and replaces them', async () => {
+    await start({ completions: 1 });
+    const name = (await first())?.metadata.name ?? '';
+    await harness.client.patch(pods, { namespace: 'default', name }, 'merge', {
+      metadata: { labels: { job: null } },
+    });
+    await harness.settle();
+    const released = await harness.client.get(pods, { namespace: 'default', name });
+    expect(released.metadata.ownerReferences ?? []).toEqual([]);
+    expect(released.metadata.finalizers ?? []).toEqual([]);
+    expect(await livePods(harness)).toHaveLength(2);
+    expect((await getJob(harness)).status).toMatchObject({ active: 1 });
+  });
+
+  it('that is made again under its name begins without a past', async () => {
+    await start({ completions: 1 });
+    await end(await first(), 1);
+    await harness.client.delete(jobs, KEY, { propagationPolicy: 'Background' });
+    await start({ completions: 1 });
+    expect(await livePods(harness)).toHaveLength(1);
+  });
+
   it('adopts pods that it selects, with the finalizer', async () => {
     await harness.client.create(pods, {
       metadata: { name: 'stray', namespace: 'default', labels: { job: 'pi' } },

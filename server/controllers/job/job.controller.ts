@@ -76,7 +76,7 @@ class JobController implements Controller {
     this.#pods = context.informers.for(pods);
     this.#pods.addIndex('controller', indexByController);
     this.#pods.addIndex('orphans', indexOrphans);
-    this.#jobs.onChange((type, job) => this.#observeJob(type, job));
+    this.#jobs.onChange((type, job, old) => this.#observeJob(type, job, old));
     this.#pods.onChange((type, pod, old) => this.#observePod(type, pod, old));
   }
 
@@ -85,8 +85,11 @@ class JobController implements Controller {
     this.#orphans.start(signal);
   }
 
-  #observeJob(type: string, job: Job): void {
-    this.#queue.add(keyOf(job));
+  #observeJob(type: string, job: Job, old: Job | undefined): void {
+    const key = keyOf(job);
+    // Another Job may get the name: it begins without a past.
+    if (type === 'DELETED' || (old && old.metadata.uid !== job.metadata.uid)) this.#forget(key);
+    this.#queue.add(key);
     if (type !== 'DELETED' && !isJobFinished(job)) return;
     for (const pod of this.#pods.byIndex('controller', job.metadata.uid ?? '')) {
       if (isTracked(pod)) this.#orphans.add(keyOf(pod));
@@ -118,19 +121,16 @@ class JobController implements Controller {
 
   async #reconcile(key: string): Promise<Outcome> {
     const job = this.#jobs.get(key);
-    if (!job || isJobFinished(job)) {
-      this.#expectations.forget(key);
-      this.#backoff.delete(key);
-      this.#written.delete(key);
-      return undefined;
-    }
+    if (!job || isJobFinished(job)) return this.#forget(key);
     if (isForeign(job) || Number(job.metadata.resourceVersion) < (this.#written.get(key) ?? 0))
       return undefined;
     const satisfied = this.#expectations.satisfied(key);
+    // Of the same moment as the pods: what is seen to lose the finalizer during the claim leaves the set.
+    const released = new Set(this.#released);
     const facts = observeJob({
       job,
       pods: await this.#claim(job),
-      released: this.#released,
+      released,
       backoff: this.#backoff.get(key) ?? NO_FAILURES,
       now: this.#context.clock.now(),
     });
@@ -145,6 +145,12 @@ class JobController implements Controller {
     const waits = [plan.requeueAfterMs, action.type === 'wait' ? action.ms : undefined];
     const requeueAfterMs = Math.min(...waits.filter((ms) => ms !== undefined));
     return Number.isFinite(requeueAfterMs) ? { requeueAfterMs } : undefined;
+  }
+
+  #forget(key: string): void {
+    this.#expectations.forget(key);
+    this.#backoff.delete(key);
+    this.#written.delete(key);
   }
 
   async #claim(job: Job): Promise<Pod[]> {
