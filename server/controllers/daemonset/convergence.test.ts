@@ -10,6 +10,7 @@ import { createDaemonSetController } from '#server/controllers/daemonset/daemons
 import { isPodActive, isPodReady } from '#server/controllers/pod-state.ts';
 import type { Harness } from '#server/controllers/testing/harness.ts';
 import { startHarness } from '#server/controllers/testing/harness.ts';
+import { LaggingClient } from '#server/controllers/testing/lagging-client.ts';
 import { converge, expectQuiet, failSometimes, nodeStep } from '#server/controllers/testing/node-agent.ts';
 import { seeded } from '#server/controllers/testing/random.ts';
 
@@ -34,6 +35,7 @@ const aSet = (spec: Partial<DaemonSetSpec> = {}): DaemonSet => ({
 });
 
 const aNode = (name: string): Node => ({ metadata: { name, labels: { board: name } }, spec: {} });
+const lagging = (rng: () => number) => (now: () => number) => new LaggingClient(now, rng);
 const change = (harness: Harness, spec: object) => harness.client.patch(daemonsets, KEY, 'merge', { spec });
 const setImage = (harness: Harness, image: string) => change(harness, { template: templateOf(image) });
 const podsOf = async (harness: Harness) => (await harness.client.list(pods)).items;
@@ -65,7 +67,7 @@ describe.each(SEEDS)('a DaemonSet under random interleavings, seed %i', (seed) =
     { maxUnavailable: 0, maxSurge: 2 },
   ])('rolls with $maxUnavailable unavailable and a surge of $maxSurge', async (rollingUpdate) => {
     const rng = seeded(seed);
-    const harness = await startHarness([createDaemonSetController], rng);
+    const harness = await startHarness([createDaemonSetController], rng, lagging(rng));
     for (const name of BOARDS) await harness.client.create(nodes, aNode(name));
     await harness.client.create(
       daemonsets,
@@ -120,7 +122,7 @@ describe.each(SEEDS)('a DaemonSet under random interleavings, seed %i', (seed) =
 
   it('follows nodes that come, go and are tainted', async () => {
     const rng = seeded(seed);
-    const harness = await startHarness([createDaemonSetController], rng);
+    const harness = await startHarness([createDaemonSetController], rng, lagging(rng));
     await harness.client.create(daemonsets, aSet());
     harness.client.onCall = failSometimes(rng);
     const there = new Set<string>();

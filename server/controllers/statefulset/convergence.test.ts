@@ -9,6 +9,7 @@ import { isPodActive, isPodReady } from '#server/controllers/pod-state.ts';
 import { createStatefulSetController } from '#server/controllers/statefulset/statefulset.controller.ts';
 import type { Harness } from '#server/controllers/testing/harness.ts';
 import { reportPod, startHarness } from '#server/controllers/testing/harness.ts';
+import { LaggingClient } from '#server/controllers/testing/lagging-client.ts';
 import { converge, expectQuiet, failSometimes, nodeStep } from '#server/controllers/testing/node-agent.ts';
 import { seeded } from '#server/controllers/testing/random.ts';
 
@@ -34,6 +35,7 @@ const aSet = (spec: Partial<StatefulSetSpec> = {}): StatefulSet => ({
   },
 });
 
+const lagging = (rng: () => number) => (now: () => number) => new LaggingClient(now, rng);
 const change = (harness: Harness, spec: object) => harness.client.patch(statefulsets, KEY, 'merge', { spec });
 const setImage = (harness: Harness, image: string) => change(harness, { template: templateOf(image) });
 const imageOf = (pod: Pod) => pod.spec.containers[0]?.image;
@@ -82,7 +84,7 @@ describe.each(SEEDS)('a StatefulSet under random interleavings, seed %i', (seed)
   ])('comes up, rolls and scales: $podManagementPolicy, $maxUnavailable', async (shape) => {
     const { podManagementPolicy, maxUnavailable } = shape;
     const rng = seeded(seed);
-    const harness = await startHarness([createStatefulSetController], rng);
+    const harness = await startHarness([createStatefulSetController], rng, lagging(rng));
     const updateStrategy = { type: 'RollingUpdate', rollingUpdate: { partition: 0, maxUnavailable } };
     await harness.client.create(statefulsets, aSet({ podManagementPolicy, updateStrategy }));
     const violations = watchOrder(harness, maxUnavailable, rng);
