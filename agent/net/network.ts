@@ -64,6 +64,8 @@ export async function startNetwork(
   const routes = new Routes({
     nodes: () => (desired.complete ? desired.list<Node>('nodes') : undefined),
     nodeName,
+    serviceCidr: () => clusterInfo()?.serviceCidr,
+    hostIps,
     segments: ownSegments,
     run,
     clock,

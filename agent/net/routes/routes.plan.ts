@@ -1,10 +1,14 @@
-/** Ways to the Pods of other boards on the same segment: the board itself is the gateway (host-gw). */
+/**
+ * Ways to the Pods of other boards on the same segment: the board itself is the gateway (host-gw). And one to the Services of a
+ * board without a default route: the kernel asks for a way before it looks at what a Service leads to.
+ */
 import type { Node } from '#proto/schema/generated/core-v1.ts';
 
 export interface Route {
   /** A Pod network: `10.42.3.0/24`. */
   readonly to: string;
-  readonly via: string;
+  /** `via 192.168.1.6` */
+  readonly way: string;
 }
 
 export interface RoutesInput {
@@ -12,6 +16,9 @@ export interface RoutesInput {
   readonly nodeName: string;
   /** Own addresses with their segments: `192.168.1.5/24`. */
   readonly segments: readonly string[];
+  readonly serviceCidr: string | undefined;
+  readonly hostIp: string | undefined;
+  readonly hasDefault: boolean;
   /** What the kernel has of ours. */
   readonly present: readonly Route[];
 }
@@ -26,7 +33,8 @@ export interface RoutesPlan {
 /** Marks routes as ours, so that a later start knows them. */
 export const ROUTE_PROTOCOL = 144;
 
-export function planRoutes({ nodes, nodeName, segments, present }: RoutesInput): RoutesPlan {
+export function planRoutes(input: RoutesInput): RoutesPlan {
+  const { nodes, nodeName, segments, present, serviceCidr, hostIp, hasDefault } = input;
   const wanted = new Map<string, string>();
   const beyond: string[] = [];
   for (const { metadata, spec, status } of nodes) {
@@ -38,23 +46,25 @@ export function planRoutes({ nodes, nodeName, segments, present }: RoutesInput):
     if (ranges.length === 0 || addresses.length === 0) continue;
     const via = addresses.find((address) => segments.some((segment) => contains(segment, address)));
     if (via === undefined) beyond.push(metadata.name ?? '');
-    else for (const range of ranges) wanted.set(range, via);
+    else for (const range of ranges) wanted.set(range, `via ${via}`);
   }
-  const there = new Map(present.map(({ to, via }) => [to, via]));
+  if (serviceCidr && isIpv4(serviceCidr) && hostIp && !hasDefault)
+    wanted.set(serviceCidr, `dev lo src ${hostIp}`);
+  const there = new Map(present.map(({ to, way }) => [to, way]));
   return {
     commands: [
       ...[...there.keys()]
         .filter((to) => !wanted.has(to))
         .map((to) => `route del ${to} proto ${ROUTE_PROTOCOL}`),
       ...[...wanted]
-        .filter(([to, via]) => there.get(to) !== via)
-        .map(([to, via]) => `route replace ${to} via ${via} proto ${ROUTE_PROTOCOL}`),
+        .filter(([to, way]) => there.get(to) !== way)
+        .map(([to, way]) => `route replace ${to} ${way} proto ${ROUTE_PROTOCOL}`),
     ],
     beyond: beyond.sort(),
   };
 }
 
-const isIpv4 = (text: string): boolean => /^\d+(\.\d+){3}(\/\d+)?$/.test(text);
+export const isIpv4 = (text: string): boolean => /^\d+(\.\d+){3}(\/\d+)?$/.test(text);
 
 const asNumber = (ip: string): number =>
   ip.split('.').reduce((sum, part) => ((sum << 8) | (Number(part) & 255)) >>> 0, 0);

@@ -3,12 +3,14 @@ import type { Logger } from '#proto/meta/log.ts';
 import type { Node } from '#proto/schema/generated/core-v1.ts';
 import type { Run } from '../run.ts';
 import { Trigger } from '../trigger.ts';
-import { planRoutes, ROUTE_PROTOCOL, type Route } from './routes.plan.ts';
+import { isIpv4, planRoutes, ROUTE_PROTOCOL, type Route } from './routes.plan.ts';
 
 export interface RoutesOptions {
   /** All boards; undefined while this one does not know them all. */
   readonly nodes: () => readonly Node[] | undefined;
   readonly nodeName: string;
+  readonly serviceCidr: () => string | undefined;
+  readonly hostIps: () => readonly string[];
   /** Own addresses with their segments. */
   readonly segments: () => readonly string[];
   readonly run: Run;
@@ -52,12 +54,18 @@ export class Routes {
 
   /** One look and what follows from it. */
   async apply(): Promise<void> {
-    const { nodes, nodeName, segments, run, log } = this.#options;
+    const { nodes, nodeName, segments, serviceCidr, hostIps, run, log } = this.#options;
     const known = nodes();
     if (!known) return;
-    const shown = await run('ip', ['-json', '-4', 'route', 'show', 'proto', String(ROUTE_PROTOCOL)]);
-    const present = parseRoutes(shown);
-    const plan = planRoutes({ nodes: known, nodeName, segments: segments(), present });
+    const kernel = parseRoutes(await run('ip', ['-json', '-4', 'route', 'show']));
+    const plan = planRoutes({
+      nodes: known,
+      nodeName,
+      segments: segments(),
+      serviceCidr: serviceCidr(),
+      hostIp: hostIps().find(isIpv4),
+      ...kernel,
+    });
     if (plan.beyond.join() !== this.#beyond && plan.beyond.length > 0)
       log.warn('boards of another segment: their pods are not reached', { nodes: plan.beyond.join(',') });
     this.#beyond = plan.beyond.join();
@@ -67,7 +75,22 @@ export class Routes {
   }
 }
 
-function parseRoutes(text: string): Route[] {
-  const routes = JSON.parse(text.trim() || '[]') as { dst?: string; gateway?: string }[];
-  return routes.flatMap(({ dst, gateway }) => (dst && gateway ? [{ to: dst, via: gateway }] : []));
+interface KernelRoute {
+  readonly dst?: string;
+  readonly gateway?: string;
+  readonly dev?: string;
+  readonly prefsrc?: string;
+  readonly protocol?: string;
+}
+
+function parseRoutes(text: string): { hasDefault: boolean; present: Route[] } {
+  const routes = JSON.parse(text.trim() || '[]') as KernelRoute[];
+  return {
+    hasDefault: routes.some(({ dst }) => dst === 'default'),
+    present: routes.flatMap(({ dst, gateway, dev, prefsrc, protocol }) =>
+      dst && protocol === String(ROUTE_PROTOCOL)
+        ? [{ to: dst, way: gateway ? `via ${gateway}` : `dev ${dev} src ${prefsrc}` }]
+        : [],
+    ),
+  };
 }
