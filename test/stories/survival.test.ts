@@ -1,6 +1,7 @@
 /** What a cluster of boards lives through: crashes, partitions and power cuts, and containers that never notice. */
 import { expect, it } from 'vitest';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import type { Board } from '../support/boards/board.ts';
 import { eventually, throughout } from '../support/boards/eventually.ts';
 import { Api, credentialsOf } from '../support/cluster/api.ts';
 import { isTrue } from '../support/cluster/cluster.ts';
@@ -65,29 +66,31 @@ it('leaves containers alone when the agent or containerd restarts', async () => 
   }
 });
 
-it('keeps the Pods of a partitioned board running, and reports them when healed', async () => {
+const readyOn = async (node: string) => {
+  const { items } = await cluster().kubectl.json<{ items: Pod[] }>('get pods -l app=web');
+  return items.filter((pod) => pod.spec.nodeName === node && isTrue(pod, 'Ready')).length;
+};
+
+it.each([
+  ['partitioned', (board: Board) => board.partition(), (board: Board) => board.heal()],
+  ['frozen', (board: Board) => board.freeze(), (board: Board) => board.thaw()],
+])('keeps the Pods of a %s board, and reports them when it is back', async (_how, leave, comeBack) => {
   const before = await containers();
   const [board] = cluster().boards;
   if (!board) throw new Error('no board');
   const tasks = await tasksOn(board);
-  await board.partition();
+  await leave(board);
   // Long enough for the server to give the board up, and its Pods' readiness with it.
-  const isLost = async () => (await kubectl(`get node ${board.name}`)).includes('NotReady');
-  const begun = performance.now();
-  while (!(await isLost())) {
-    expect(await tasksOn(board)).toBe(tasks);
-    expect(performance.now() - begun).toBeLessThan(90_000);
-  }
-  const readyOn = async () => {
-    const { items } = await cluster().kubectl.json<{ items: Pod[] }>('get pods -l app=web');
-    return items.filter((pod) => pod.spec.nodeName === board.name && isTrue(pod, 'Ready')).length;
-  };
-  await eventually(async () => expect(await readyOn()).toBe(0));
-  await throughout(3_000, async () => expect(await tasksOn(board)).toBe(tasks), 1_000);
-  await board.heal();
-  await cluster().nodesReady(90_000);
+  await eventually(async () => expect(await kubectl(`get node ${board.name}`)).toContain('NotReady'), {
+    timeoutMs: 90_000,
+    intervalMs: 1_000,
+  });
+  await eventually(async () => expect(await readyOn(board.name)).toBe(0));
+  await comeBack(board);
+  await cluster().nodesReady();
   await cluster().readyPods('app=web', 4);
   expect(await containers()).toEqual(before);
+  expect(await tasksOn(board)).toBe(tasks);
 });
 
 it('runs its Pods again after a power cut while the server is away', async () => {
