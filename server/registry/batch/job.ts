@@ -1,5 +1,6 @@
 import { type FieldError, invalidValue, notSupported, required } from '#proto/meta/field-error.ts';
 import type { Job, JobSpec } from '#proto/schema/generated/batch-v1.ts';
+import { validateFailurePolicy, validateSuccessPolicy } from '#server/registry/batch/job-policies.ts';
 import { applyTemplateDefaults } from '#server/registry/core/pod-defaults.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
 import { immutable, isSame, nonNegative, oneOfOptional } from '#server/registry/validation/field-checks.ts';
@@ -100,6 +101,8 @@ export function validateJobSpec(spec: JobSpec, path: string): FieldError[] {
       'Failed',
       'TerminatingOrFailed',
     ]),
+    ...validateFailurePolicy(spec, path),
+    ...(spec.completionMode === 'Indexed' ? validateSuccessPolicy(spec, path) : []),
     ...validatePodTemplate(spec.template, `${path}.template`),
     ...validateRestartPolicy(spec, `${path}.template.spec.restartPolicy`),
   ];
