@@ -85,8 +85,9 @@ it('remembers what others said, asks the next one when one is silent, once for m
   await new Promise<void>((resolve) => other.bind(0, '127.0.0.1', resolve));
   const { port } = other.address();
   let now = 0;
-  // Nobody listens at the first.
-  const upstream = new Upstream({ servers: async () => ['127.0.0.2', '127.0.0.1'], port, now: () => now });
+  // Nobody can listen at the first, and nobody does at the second.
+  const servers = async () => ['fe80::1%nowhere', '127.0.0.2', '127.0.0.1'];
+  const upstream = new Upstream({ servers, port, now: () => now });
   const query = parseQuery(aQuery('example.org', TYPE.A));
   if (!query) throw new Error('no query');
   const heard = await Promise.all([upstream.ask(query, false), upstream.ask(query, false)]);

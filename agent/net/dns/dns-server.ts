@@ -15,6 +15,7 @@ const IDLE_MS = 10_000;
 const MAX_CONNECTIONS = 128;
 /** No honest query is longer. */
 const MAX_QUERY_BYTES = 4_096;
+const MAX_UNREAD_BYTES = 256 * 1024;
 
 export class DnsServer {
   readonly #options: DnsServerOptions;
@@ -71,6 +72,7 @@ export class DnsServer {
   }
 
   #answer(bytes: Uint8Array, port: number, address: string): void {
+    if (port === 0) return; // forged: there is nobody to answer
     this.#respond(bytes, false, (answer) => {
       // Unable to reach a client is the client's trouble.
       this.#udp.send(answer, port, address, () => {});
@@ -105,6 +107,8 @@ export class DnsServer {
         heard = heard.subarray(2 + length);
         this.#respond(query, true, (answer) => {
           if (socket.destroyed) return;
+          // Who asks and never reads is not waited for.
+          if (socket.writableLength > MAX_UNREAD_BYTES) return void socket.destroy();
           socket.write(Buffer.from([answer.length >> 8, answer.length & 255]));
           socket.write(answer);
         });

@@ -81,20 +81,27 @@ function overUdp(server: string, port: number, query: Query): Promise<Forwarded 
   const id = randomInt(65_536);
   return new Promise((resolve) => {
     const socket = createSocket(server.includes(':') ? 'udp6' : 'udp4');
-    const end = (answer: Forwarded | undefined): void => {
+    let ended = false;
+    const end = (answer?: Forwarded): void => {
+      if (ended) return;
+      ended = true;
       clearTimeout(timer);
       socket.close();
       resolve(answer);
     };
-    const timer = setTimeout(() => end(undefined), TIMEOUT_MS);
-    socket.once('error', () => end(undefined));
+    const timer = setTimeout(end, TIMEOUT_MS);
+    // Not once: an error that comes late must not end the agent.
+    socket.on('error', () => end());
     socket.on('message', (bytes) => {
       const answer = parseForwarded(bytes, id, query.question);
       if (answer) end(answer);
     });
-    socket.connect(port, server, () => {
-      socket.send(encodeQuery(query, id));
-    });
+    // An address that leads nowhere is told to the callback, which Node's types do not say.
+    const connected = (err?: Error): void => {
+      if (err) end();
+      else if (!ended) socket.send(encodeQuery(query, id), (failed) => failed && end());
+    };
+    socket.connect(port, server, connected);
   });
 }
 
