@@ -55,6 +55,7 @@ export class Link implements Cluster {
   #connected = false;
   #nextId = 0;
   #epoch = 0;
+  #welcomedMs = Number.POSITIVE_INFINITY;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -73,10 +74,11 @@ export class Link implements Cluster {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, random, log } = this.#options;
     for (let attempt = 0; !signal.aborted; attempt++) {
-      const began = clock.now();
       const reason = await this.#session(signal);
       if (signal.aborted) return;
-      if (clock.now() - began > HEALTHY_MS) attempt = 0;
+      // From its Welcome on: a try that hangs for long is no session.
+      if (clock.now() - this.#welcomedMs > HEALTHY_MS) attempt = 0;
+      this.#welcomedMs = Number.POSITIVE_INFINITY;
       const delayMs = reconnectDelayMs(attempt, random());
       // One line when the server goes away; the many attempts after that are not news.
       if (attempt === 0) log.warn('the server is away, pods go on running', { reason, delayMs });
@@ -183,6 +185,7 @@ export class Link implements Cluster {
         onWelcome(message.value);
         this.#call = call;
         this.#connected = true;
+        this.#welcomedMs = this.#options.clock.now();
         log.info('connected to the server', { server: message.value.version });
         for (const listener of [...this.#listeners]) listener(true);
         return;
