@@ -1,4 +1,13 @@
-import { LineCounter, parseDocument, type ScalarTag, type Tags } from 'yaml';
+import {
+  Composer,
+  type CST,
+  type Document,
+  Lexer,
+  LineCounter,
+  Parser,
+  type ScalarTag,
+  type Tags,
+} from 'yaml';
 import { MAX_NESTING, parseJson, SyntaxProblem } from '#proto/meta/decode/json.ts';
 import type { StrictErrors } from '#proto/meta/decode/strict.ts';
 
@@ -32,15 +41,7 @@ export function parseYaml(text: string, strict?: StrictErrors): unknown {
   }
   const lines = new LineCounter();
   try {
-    const document = parseDocument(text, {
-      version: '1.1',
-      schema: 'yaml-1.1',
-      customTags,
-      lineCounter: lines,
-      uniqueKeys: strict !== undefined,
-      prettyErrors: false,
-      logLevel: 'error',
-    });
+    const document = compose(text, lines, strict !== undefined);
     for (const error of document.errors) {
       const line = lines.linePos(error.pos[0]).line;
       if (error.code !== 'DUPLICATE_KEY' || !strict)
@@ -57,6 +58,47 @@ export function parseYaml(text: string, strict?: StrictErrors): unknown {
     if (cause instanceof SyntaxProblem) throw cause;
     throw new SyntaxProblem(`yaml: ${cause instanceof Error ? cause.message : 'not YAML'}`, { cause });
   }
+}
+
+/** An object that the store takes has far fewer: it is structure that costs, not the length of a text in it. */
+const MAX_LEXEMES = 200_000;
+
+/**
+ * As the parser's own `parseDocument`, but it gives up on depth and on a flood of tokens before they are composed, and
+ * its errors come without stack traces: a body of 100 KB can hold as many errors, and held the process for 8 s.
+ */
+function compose(text: string, lines: LineCounter, uniqueKeys: boolean): Document.Parsed {
+  const errors = Error as { stackTraceLimit?: number };
+  const limit = errors.stackTraceLimit;
+  errors.stackTraceLimit = 0;
+  try {
+    const composer = new Composer({
+      version: '1.1',
+      schema: 'yaml-1.1',
+      customTags,
+      uniqueKeys,
+      prettyErrors: false,
+      logLevel: 'error',
+    });
+    const [document, second] = composer.compose(tokens(text, lines), true, text.length);
+    if (second) throw new SyntaxProblem('yaml: expected a single document in the stream');
+    if (!document) throw new SyntaxProblem('yaml: no document');
+    return document;
+  } finally {
+    if (limit !== undefined) errors.stackTraceLimit = limit;
+  }
+}
+
+function* tokens(text: string, lines: LineCounter): Generator<CST.Token> {
+  const parser = new Parser(lines.addNewLine);
+  lines.addNewLine(0);
+  let count = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    yield* parser.next(lexeme);
+    if (parser.stack.length > 2 * MAX_NESTING) throw new SyntaxProblem('exceeded max depth');
+    if (++count > MAX_LEXEMES) throw new SyntaxProblem('yaml: too many tokens');
+  }
+  yield* parser.end();
 }
 
 function deeper(value: unknown, most: number): boolean {
