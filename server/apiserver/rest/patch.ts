@@ -1,6 +1,8 @@
 import { apiVersionOf } from '#proto/api/resource.ts';
 import type { FieldValidation } from '#proto/meta/decode/strict.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
+import { isObject } from '#proto/meta/own-property.ts';
+import { unprocessable } from '#proto/meta/patch/patch-error.ts';
 import { badRequest } from '#proto/meta/status-error.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import { applyObject } from '#server/apiserver/rest/apply.ts';
@@ -48,6 +50,8 @@ function patchedObject(api: Api, call: Call, request: PatchRequest, shown: KubeO
     default:
       next = api.codec.strategicMergePatch(copy, patch, call.resource);
   }
+  // A JSON patch may replace the whole, or remove it.
+  if (!isObject(next)) throw unprocessable('the patch leaves no object');
   if (next.apiVersion !== shown.apiVersion || next.kind !== shown.kind) throw wrongKind(call, next);
   if (typeof next.metadata !== 'object' || next.metadata === null)
     throw badRequest('metadata must be an object');

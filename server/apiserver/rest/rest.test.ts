@@ -121,6 +121,17 @@ describe('update', () => {
     });
   });
 
+  test.each([
+    ['removes everything', { op: 'remove', path: '' }],
+    ['leaves a list', { op: 'replace', path: '', value: [] }],
+    ['leaves null', { op: 'add', path: '', value: null }],
+  ])('a JSON patch that %s is refused', async (_, operation) => {
+    const api = testApi();
+    await createObject(api, aCall(configmaps), aConfigMap('a'));
+    const request = { type: 'json', patch: [operation], validation: 'Warn', force: false } as const;
+    expect((await failure(patchObject(api, aCall(configmaps, 'a'), request))).code).toBe(422);
+  });
+
   test('many patches at once all arrive', async () => {
     const api = testApi();
     await createObject(api, aCall(configmaps), aConfigMap('a'));
