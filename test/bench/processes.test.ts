@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 import { memoryOf, summary, usageOf, withCommand } from './processes.ts';
 
@@ -8,6 +9,12 @@ it('reads this process', () => {
   const before = usageOf([process.pid]).cpuSeconds;
   while (usageOf([process.pid]).cpuSeconds <= before);
   expect(usageOf([process.pid]).cpuSeconds - before).toBeLessThan(1);
+});
+
+it('counts what children cost that have ended', () => {
+  const before = usageOf([process.pid]).cpuSeconds;
+  spawnSync(process.execPath, ['-e', 'const until = Date.now() + 100; while (Date.now() < until);']);
+  expect(usageOf([process.pid]).cpuSeconds - before).toBeGreaterThan(0.03);
 });
 
 it('counts a process that is gone as nothing', () => {

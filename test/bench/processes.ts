@@ -9,6 +9,7 @@ export interface Memory {
 }
 
 export interface Usage {
+  /** With that of children that have ended: a shell that is forked is paid for, too. */
   readonly cpuSeconds: number;
   /** What reached the block layer on their behalf. */
   readonly writtenBytes: number;
@@ -29,9 +30,9 @@ export function usageOf(pids: readonly number[]): Usage {
     cpuSeconds: sum(
       pids.map((pid) => {
         const stat = read(`/proc/${pid}/stat`);
-        // After the command's name, which may hold spaces: utime and stime are the 12th and 13th.
+        // After the command's name, which may hold spaces: utime, stime, cutime and cstime are the 12th to 15th.
         const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-        return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / TICKS_PER_SECOND;
+        return sum(fields.slice(11, 15).map(Number)) / TICKS_PER_SECOND;
       }),
     ),
     writtenBytes: sum(
