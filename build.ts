@@ -14,7 +14,7 @@ import { buildDescriptions } from '#server/apiserver/openapi/build-descriptions.
 const ROOT = import.meta.dirname;
 const DIST = join(ROOT, 'dist');
 
-/** One self-contained file each: a board that only runs Pods needs `agent.mjs` and no server. */
+/** One self-contained file each: a board that only runs Pods needs the command's two and `agent.mjs`, no server. */
 const PROGRAMS = [
   { name: 'coracle', entry: 'server/cli/coracle.ts', native: false },
   { name: 'command', entry: 'server/cli/command.ts', native: false },
