@@ -7,6 +7,7 @@ import { objectOf } from '#server/apiserver/rest/entries.ts';
 import { patchObject } from '#server/apiserver/rest/patch.ts';
 import { openWatch, type WatchQuery } from '#server/apiserver/rest/watch.ts';
 import { aCall, aConfigMap, testApi } from '#server/apiserver/testing/test-api.ts';
+import type { Entry } from '#server/store/store.ts';
 
 function record(api: Api, query: WatchQuery) {
   const seen: string[] = [];
@@ -63,6 +64,29 @@ describe('a watch', () => {
     await label(api, 'a', null);
     await label(api, 'a', null);
     expect(seen).toEqual(['ADDED a', 'MODIFIED a', 'DELETED a']);
+  });
+
+  test('shows the last state that matched, with the revision of the change', async () => {
+    const api = testApi();
+    await createObject(api, aCall(configmaps), aConfigMap('a'));
+    await label(api, 'a', '1');
+    const deleted: Entry[] = [];
+    openWatch(
+      api,
+      configmaps,
+      'default',
+      { labelSelector: 'x' },
+      {
+        event: (type, entry) => void (type === 'DELETED' && deleted.push(entry)),
+        bookmark: () => {},
+      },
+    );
+    const { entry } = await label(api, 'a', null);
+    const [last] = deleted;
+    expect(last && JSON.parse(new TextDecoder().decode(last.bytes)).metadata).toMatchObject({
+      labels: { x: '1' },
+      resourceVersion: String(entry.revision),
+    });
   });
 
   test('of one name does not see others that begin with it', async () => {

@@ -2,7 +2,7 @@ import type { Resource } from '#proto/api/resource.ts';
 import { expired } from '#proto/meta/status-error.ts';
 import type { Api } from '#server/apiserver/rest/api.ts';
 import { presentEntry, storedOf } from '#server/apiserver/rest/conversion.ts';
-import { objectOf } from '#server/apiserver/rest/entries.ts';
+import { literalEntry, objectOf } from '#server/apiserver/rest/entries.ts';
 import { prefixOf } from '#server/apiserver/rest/keys.ts';
 import { type ListQuery, listEntries } from '#server/apiserver/rest/list.ts';
 import { checkListOptions, parseRevision, requireRevision } from '#server/apiserver/rest/revision.ts';
@@ -79,7 +79,8 @@ export function openWatch(
     if (!before && !after) return;
     const type = before ? (after ? 'MODIFIED' : 'DELETED') : 'ADDED';
     bookmarked = delivered;
-    sink.event(type, presentEntry(resource, event.entry));
+    const shown = type === 'DELETED' && event.type === 'put' ? lastMatching(event) : event.entry;
+    sink.event(type, presentEntry(resource, shown));
   };
 
   let end: () => void;
@@ -108,4 +109,12 @@ export function openWatch(
       sink.bookmark(delivered, false);
     },
   };
+}
+
+/** What left a selection, as it last was in it; a client that comes back goes on from the change that took it out. */
+function lastMatching({ entry, previous }: StoreEvent): Entry {
+  if (!previous) return entry;
+  const { metadata, ...rest } = objectOf(previous);
+  const resourceVersion = String(entry.revision);
+  return literalEntry({ ...rest, metadata: { ...metadata, resourceVersion } }, entry.key, entry.revision);
 }
