@@ -54,6 +54,8 @@ const KEEPALIVE_S = 20;
 const CONNECT_MS = 15_000;
 const GOODBYE_MS = 2_000;
 const HEALTHY_MS = 60_000;
+/** Attempts in a row after which a broker that was never there is worth a warning. */
+const PATIENCE = 3;
 /** Messages on their way to a broker that takes none: it stalls, and a new connection is due. */
 const MAX_IN_FLIGHT = 1_000;
 
@@ -62,6 +64,7 @@ export class MqttConnection {
   readonly #last = new Map<string, MqttMessage>();
   #client: MqttClient | undefined;
   #inFlight = 0;
+  #established = false;
   #wake: () => void = () => {};
 
   constructor(options: MqttOptions) {
@@ -104,11 +107,13 @@ export class MqttConnection {
         continue;
       }
       const began = clock.now();
+      this.#established = false;
       const reason = await this.#session(target, signal).catch((err: Error) => err.message);
       if (signal.aborted) return;
       if (clock.now() - began > HEALTHY_MS) attempt = 0;
       const delayMs = reconnectDelayMs(attempt);
-      if (attempt === 0) log.warn('the MQTT broker is away', { reason, delayMs });
+      // A broker that starts beside us, or does not know us yet, is no news; one that goes is, and one that stays away.
+      if (this.#established || attempt === PATIENCE) log.warn('the MQTT broker is away', { reason, delayMs });
       else log.debug('still no MQTT broker', { reason, attempt, delayMs });
       const woken = new AbortController();
       const waiting = AbortSignal.any([signal, woken.signal]);
@@ -164,6 +169,7 @@ export class MqttConnection {
           if (err) return end(`publishing is refused: ${err.message}`);
           if (ended || signal.aborted) return;
           this.#client = client;
+          this.#established = true;
           log.info('connected to the MQTT broker', { broker: new URL(target.url).host });
           if (subscribe.length > 0) client.subscribe([...subscribe], { qos: 1 }, () => {});
           onConnect?.();

@@ -123,7 +123,7 @@ async function publish(
     availabilityTopic: CLUSTER_AVAILABILITY,
     subscribe: SUBSCRIPTIONS,
     onMessage: (topic, payload, retained) => publisher.receive(topic, payload, retained),
-    reconnectDelayMs: (attempt) => backoffMs(attempt, BACKOFF, random),
+    reconnectDelayMs: (attempt) => Math.round(backoffMs(attempt, BACKOFF, random)),
     clock,
     log,
   });
