@@ -32,6 +32,7 @@ export interface ManagedBrokerOptions {
 const BACKOFF = { baseMs: 1_000, maxMs: 60_000 };
 const HEALTHY_MS = 60_000;
 const STOP_MS = 5_000;
+const LOUD_ATTEMPTS = 4;
 const NOBODY = 65_534;
 
 export class ManagedBroker {
@@ -82,7 +83,7 @@ export class ManagedBroker {
           stdio: ['ignore', 'ignore', 'pipe'],
           ...unprivileged(),
         });
-        reason = await this.#ended(child, signal);
+        reason = await this.#ended(child, attempt, signal);
       } catch (err) {
         reason = (err as Error).message;
       }
@@ -90,7 +91,9 @@ export class ManagedBroker {
       if (signal.aborted) break;
       if (clock.now() - began > HEALTHY_MS) attempt = 0;
       const delayMs = Math.round(backoffMs(attempt, BACKOFF, random));
-      log.warn('the MQTT broker ended, starting it again', { reason, delayMs });
+      // Another program that keeps the port is worth a few lines, not one a minute for ever.
+      const say = attempt < LOUD_ATTEMPTS ? log.warn.bind(log) : log.debug.bind(log);
+      say('the MQTT broker ended, starting it again', { reason, delayMs });
       await clock.sleep(delayMs, signal).catch(() => {});
     }
     rmSync(this.#options.directory, { recursive: true, force: true });
@@ -121,7 +124,7 @@ export class ManagedBroker {
     share(path);
   }
 
-  #ended(child: ChildProcess, signal: AbortSignal): Promise<string> {
+  #ended(child: ChildProcess, attempt: number, signal: AbortSignal): Promise<string> {
     const { log, listen } = this.#options;
     return new Promise((resolve) => {
       let timer: NodeJS.Timeout | undefined;
@@ -138,7 +141,8 @@ export class ManagedBroker {
       child.once('spawn', () => {
         this.#child = child;
         writeFileSync(this.#paths.pid, String(child.pid));
-        log.info('the MQTT broker runs', { address: `${listen.host}:${listen.port}`, pid: child.pid });
+        const say = attempt < LOUD_ATTEMPTS ? log.info.bind(log) : log.debug.bind(log);
+        say('the MQTT broker runs', { address: `${listen.host}:${listen.port}`, pid: child.pid });
       });
       child.once('error', (err) => done(err.message));
       child.once('exit', (code, by) => done(`exit ${code ?? by}`));
