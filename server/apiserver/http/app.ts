@@ -17,6 +17,7 @@ import {
 import type { ResourceHandler } from '#server/apiserver/http/resource-handler.ts';
 import { type Outgoing, sendAnswer } from '#server/apiserver/http/send.ts';
 import { versionInfo } from '#server/apiserver/http/version.ts';
+import { WatchBudget } from '#server/apiserver/http/watch-budget.ts';
 
 /** A page beside the API: `/metrics`, the dashboard, `/openapi`. Undefined: not mine. */
 export type ExtraHandler = (request: ApiRequest) => Promise<Answer | undefined> | Answer | undefined;
@@ -45,6 +46,7 @@ const SENT = {} as Response;
 export class ApiApp {
   readonly #hono: Hono<Env>;
   readonly #deps: AppDeps;
+  readonly #watches = new WatchBudget();
 
   constructor(deps: AppDeps) {
     this.#deps = deps;
@@ -59,7 +61,7 @@ export class ApiApp {
     for (const path of ['/livez/:check?', '/readyz/:check?', '/healthz/:check?']) {
       app.get(path, async ({ env }) => {
         const answer = await this.#health(env.incoming);
-        await sendAnswer(env.outgoing, answer, undefined);
+        await sendAnswer(env.outgoing, answer, undefined, this.#watches);
         return SENT;
       });
     }
@@ -150,7 +152,8 @@ export class ApiApp {
     } catch (err) {
       answer = this.errorAnswer(err, { method: incoming.method ?? '', path: incoming.url ?? '' });
     }
-    await sendAnswer(out, answer, headerOf(incoming, 'accept-encoding'), incoming.method === 'HEAD');
+    const encoding = headerOf(incoming, 'accept-encoding');
+    await sendAnswer(out, answer, encoding, this.#watches, incoming.method === 'HEAD');
   }
 
   async #api(request: ApiRequest): Promise<Answer> {

@@ -4,12 +4,11 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 import type { Answer, BytesAnswer, ChunksAnswer, WatchAnswer } from '#server/apiserver/http/exchange.ts';
+import type { WatchBudget } from '#server/apiserver/http/watch-budget.ts';
 
 const gzipAsync = promisify(gzip);
 /** Below this the CPU costs more than the wire. Rule: upstream's `defaultGzipThresholdBytes`. */
 const GZIP_BYTES = 128 * 1024;
-/** What a watch may have waiting in memory for a reader that is slow; then it is cut and must list again. */
-const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
 /** HTTP/1 and HTTP/2 responses, as far as they are the same. */
 export type Outgoing = Pick<
@@ -18,6 +17,7 @@ export type Outgoing = Pick<
   | 'write'
   | 'end'
   | 'destroy'
+  | 'on'
   | 'once'
   | 'off'
   | 'writableLength'
@@ -33,6 +33,7 @@ export async function sendAnswer(
   out: Outgoing,
   answer: Answer,
   acceptEncoding: string | undefined,
+  budget: WatchBudget,
   isHead = false,
 ): Promise<void> {
   try {
@@ -40,7 +41,7 @@ export async function sendAnswer(
       case 'bytes':
         return await sendBytes(out, answer, acceptEncoding, isHead);
       case 'watch':
-        return await sendWatch(out, answer);
+        return await sendWatch(out, answer, budget);
       case 'chunks':
         return await sendChunks(out, answer);
     }
@@ -80,17 +81,22 @@ async function sendBytes(
   out.end(isHead ? undefined : body);
 }
 
-function sendWatch(out: Outgoing, answer: WatchAnswer): Promise<void> {
+function sendWatch(out: Outgoing, answer: WatchAnswer, budget: WatchBudget): Promise<void> {
   return new Promise((resolve) => {
     out.writeHead(answer.code, headersOf(answer));
     // At once: a watch may be quiet for long.
     out.flushHeaders();
+    const account = budget.open(() => out.writableLength);
+    const drained = (): void => account.drained();
+    out.on('drain', drained);
     let over = false;
     let stop: (() => void) | undefined;
     const finish = (): void => {
       if (over) return;
       over = true;
       out.off('close', finish);
+      out.off('drain', drained);
+      account.close();
       stop?.();
       resolve();
     };
@@ -98,10 +104,13 @@ function sendWatch(out: Outgoing, answer: WatchAnswer): Promise<void> {
     stop = answer.start({
       write: (frame) => {
         if (over) return;
-        if (out.writableLength > MAX_WAITING_BYTES) {
+        if (account.isBehind()) {
           finish();
           out.destroy();
-        } else out.write(frame);
+          return;
+        }
+        out.write(frame);
+        account.settle();
       },
       end: () => {
         if (over) return;
@@ -109,6 +118,7 @@ function sendWatch(out: Outgoing, answer: WatchAnswer): Promise<void> {
         out.end();
       },
     });
+    account.started();
     // It may have ended while it started.
     if (over) stop();
   });
