@@ -14,12 +14,16 @@ export interface ListenOptions {
   readonly key: string;
   /** The CA of client certificates, PEM. */
   readonly clientCa: string;
+  /** How long an HTTP/2 connection may be without a request. */
+  readonly idleMs?: number;
 }
 
 /** How long `close` waits for what is being answered. */
 const GRACE_MS = 2_000;
 /** A client that opens a connection and says nothing holds it this long. */
 const HEADERS_MS = 30_000;
+/** As upstream's `IdleTimeout`; HTTP/1.1 has Node's own. */
+const IDLE_MS = 90_000;
 
 /** HTTP/1.1 and HTTP/2 by ALPN on one port. Whatever arrives here, the process stays up. */
 export class HttpsServer {
@@ -75,6 +79,7 @@ export class HttpsServer {
     server.on('session', (session) => {
       this.#sessions.add(session);
       session.on('error', () => session.destroy());
+      closeWhenIdle(session, options.idleMs ?? IDLE_MS);
       session.once('close', () => this.#sessions.delete(session));
     });
     server.on('sessionError', (err) => this.#log.debug('an HTTP/2 session failed', { err }));
@@ -111,4 +116,16 @@ export class HttpsServer {
     await closed;
     clearTimeout(timer);
   }
+}
+
+/** A quiet watch is a request, too: only a connection that carries none is closed. */
+function closeWhenIdle(session: ServerHttp2Session, idleMs: number): void {
+  let requests = 0;
+  session.on('stream', (stream) => {
+    requests++;
+    stream.once('close', () => requests--);
+  });
+  session.setTimeout(idleMs, () => {
+    if (requests === 0) session.close();
+  });
 }

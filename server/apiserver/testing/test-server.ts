@@ -2,6 +2,7 @@ import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { resources } from '#proto/api/index.ts';
 import { silent } from '#proto/meta/log.ts';
 import { createCa, issueCertificate } from '#proto/pki/certificate.ts';
+import type { ListenOptions } from '#server/apiserver/http/https-server.ts';
 import { type ApiServer, type ApiServerDeps, createApiServer } from '#server/apiserver/server.ts';
 import { strategies } from '#server/registry/index.ts';
 import { createMemoryStore } from '#server/store/open.ts';
@@ -9,6 +10,7 @@ import { createMemoryStore } from '#server/store/open.ts';
 /** A whole server on a port of loopback: everybody with the token `admin` may do everything. */
 export async function startTestServer(
   over: Partial<ApiServerDeps> = {},
+  listen: Pick<ListenOptions, 'idleMs'> = {},
 ): Promise<{ server: ApiServer; port: number; ca: string }> {
   const { cert, key, ca } = selfSigned();
   const server = createApiServer({
@@ -39,7 +41,7 @@ export async function startTestServer(
     log: silent,
     ...over,
   });
-  const port = await server.listen({ host: '127.0.0.1', port: 0, cert, key, clientCa: ca });
+  const port = await server.listen({ host: '127.0.0.1', port: 0, cert, key, clientCa: ca, ...listen });
   return { server, port, ca };
 }
 
