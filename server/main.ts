@@ -21,6 +21,7 @@ import { ensureDefaultRoles } from './apiserver/authz/policy/ensure-default-role
 import { RbacAuthorizer } from './apiserver/authz/rbac.ts';
 import { accessReviews } from './apiserver/authz/reviews.ts';
 import { UnionAuthorizer } from './apiserver/authz/union.ts';
+import { keepSystemObjects } from './apiserver/bootstrap/keep-system-objects.ts';
 import { ensureSystemObjects } from './apiserver/bootstrap/system-objects.ts';
 import { openDescriptions } from './apiserver/openapi/descriptions.ts';
 import { createOpenApi } from './apiserver/openapi/openapi.ts';
@@ -110,11 +111,8 @@ export async function main(options: ServerOptions): Promise<void> {
     clock,
   });
   const client = api.client({ name: 'system:apiserver', groups: ['system:masters'] });
-  await ensureSystemObjects(client, {
-    serviceIp: api.serviceIp,
-    advertiseAddress,
-    port: options.listen.port,
-  });
+  const systemObjects = { serviceIp: api.serviceIp, advertiseAddress, port: options.listen.port };
+  await ensureSystemObjects(client, systemObjects);
   await ensureDefaultRoles(client);
   await ensurePriorityClasses(client);
   const port = await api.listen({ ...options.listen, ...pki.serving, clientCa: pki.ca.cert });
@@ -127,6 +125,7 @@ export async function main(options: ServerOptions): Promise<void> {
 
   // Boards.
   const informers = new InformerFactory({ client, clock, log });
+  keepSystemObjects({ client, informers, objects: systemObjects, log });
   const telemetry = openTelemetry({
     mqtt: options.mqtt,
     listen: options.mqttListen,

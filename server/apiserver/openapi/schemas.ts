@@ -109,11 +109,6 @@ export class SchemaCollector {
       ];
   }
 
-  /** The texts have none of their own for a field that is an object: what is said of its type will do. */
-  #textOf(messageId: string): string | undefined {
-    return this.#describe(messageId)?.[''];
-  }
-
   #type(type: Type, description?: string): JsonSchema {
     const text = description ? { description } : {};
     switch (type.kind) {
@@ -122,7 +117,8 @@ export class SchemaCollector {
       case 'map':
         return { ...text, type: 'object', additionalProperties: this.#type(type.items) };
       case 'message':
-        return withText(this.reference(type.message), description ?? this.#textOf(type.message));
+        // No text of its own: clients show that of the type once, and would show a copy of it beside.
+        return withText(this.reference(type.message), description);
       case 'scalar': {
         const builtin = BUILTIN[type.scalar];
         if (builtin) return withText(this.add(builtin.name, builtin.schema), description);

@@ -1,0 +1,28 @@
+import { expect, it, vi } from 'vitest';
+import { services } from '#proto/api/core/services.ts';
+import { systemClock } from '#proto/meta/clock.ts';
+import { silent } from '#proto/meta/log.ts';
+import { InformerFactory } from '#server/client/informer-factory.ts';
+import { MemoryClient } from '#server/client/memory-client.ts';
+import { keepSystemObjects } from './keep-system-objects.ts';
+import { ensureSystemObjects } from './system-objects.ts';
+
+it('makes the kubernetes Service again when it is deleted', async () => {
+  const client = new MemoryClient();
+  const objects = { serviceIp: '10.43.0.1', advertiseAddress: '192.168.1.2', port: 6443 };
+  await ensureSystemObjects(client, objects);
+  const stop = new AbortController();
+  const informers = new InformerFactory({ client, clock: systemClock, log: silent });
+  keepSystemObjects({ client, informers, objects, log: silent });
+  informers.start(stop.signal);
+  await informers.whenSynced();
+  const key = { namespace: 'default', name: 'kubernetes' };
+  const { metadata } = await client.get(services, key);
+  await client.delete(services, key);
+  await vi.waitFor(async () => {
+    const again = await client.get(services, key);
+    expect(again.metadata.uid).not.toBe(metadata.uid);
+    expect(again.spec.clusterIP).toBe('10.43.0.1');
+  });
+  stop.abort();
+});
