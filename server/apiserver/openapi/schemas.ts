@@ -109,6 +109,11 @@ export class SchemaCollector {
       ];
   }
 
+  /** The texts have none of their own for a field that is an object: what is said of its type will do. */
+  #textOf(messageId: string): string | undefined {
+    return this.#describe(messageId)?.[''];
+  }
+
   #type(type: Type, description?: string): JsonSchema {
     const text = description ? { description } : {};
     switch (type.kind) {
@@ -117,8 +122,7 @@ export class SchemaCollector {
       case 'map':
         return { ...text, type: 'object', additionalProperties: this.#type(type.items) };
       case 'message':
-        // No text of its own: clients show that of the type once, and would show a copy of it beside.
-        return withText(this.reference(type.message), description);
+        return withText(this.reference(type.message), description ?? this.#textOf(type.message));
       case 'scalar': {
         const builtin = BUILTIN[type.scalar];
         if (builtin) return withText(this.add(builtin.name, builtin.schema), description);
