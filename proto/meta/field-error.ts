@@ -59,9 +59,3 @@ export const tooMany = (field: string, actual: number, max: number): FieldError 
   message: `Too many: ${actual}: must have at most ${max} items`,
   field,
 });
-
-export const typeInvalid = (field: string, value: unknown, detail: string): FieldError => ({
-  reason: 'FieldValueTypeInvalid',
-  message: `Invalid value: ${show(value)}${tail(detail)}`,
-  field,
-});

@@ -163,8 +163,6 @@ const is =
 export const isNotFound = is('NotFound');
 export const isConflict = is('Conflict');
 export const isAlreadyExists = is('AlreadyExists');
-export const isForbidden = is('Forbidden');
 export const isInvalid = is('Invalid');
-export const isTooManyRequests = is('TooManyRequests');
 /** 410: the caller must list again. */
 export const isExpired = (err: unknown): err is StatusError => err instanceof StatusError && err.code === 410;

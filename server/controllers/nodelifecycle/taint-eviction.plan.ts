@@ -1,12 +1,5 @@
-import type { Pod, Taint, Toleration } from '#proto/schema/generated/core-v1.ts';
-
-/** Rule: core/v1 `Toleration.ToleratesTaint`. */
-export function toleratesTaint(toleration: Toleration, taint: Taint): boolean {
-  if (toleration.effect && toleration.effect !== taint.effect) return false;
-  if (toleration.key && toleration.key !== taint.key) return false;
-  if ((toleration.operator || 'Equal') === 'Exists') return true;
-  return Boolean(toleration.key) && (toleration.value ?? '') === (taint.value ?? '');
-}
+import type { Pod, Taint } from '#proto/schema/generated/core-v1.ts';
+import { tolerates } from '#server/scheduler/filter/taint-toleration.ts';
 
 /**
  * How long a pod may stay under these NoExecute taints: 0 not at all, undefined for ever. The shortest of the
@@ -15,7 +8,7 @@ export function toleratesTaint(toleration: Toleration, taint: Taint): boolean {
 export function toleratedMs(pod: Pod, taints: readonly Taint[]): number | undefined {
   let shortest: number | undefined;
   for (const taint of taints) {
-    const toleration = (pod.spec.tolerations ?? []).find((one) => toleratesTaint(one, taint));
+    const toleration = (pod.spec.tolerations ?? []).find((one) => tolerates(one, taint));
     if (!toleration) return 0;
     const seconds = toleration.tolerationSeconds;
     if (seconds === undefined) continue;
