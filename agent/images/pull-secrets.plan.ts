@@ -1,3 +1,4 @@
+import { isObject } from '#proto/meta/own-property.ts';
 /** Which of a pod's pull secrets is for an image. Rule: upstream's `pkg/credentialprovider`. */
 /** What a registry is shown. */
 export interface RegistryAuth {
@@ -83,8 +84,4 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,6 @@
 /** The Node object of this board: what is said of it once, and what changes. Pure. */
 import { bytesQuantity } from '#proto/meta/quantity.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Node, NodeCondition, NodeStatus } from '#proto/schema/generated/core-v1.ts';
 import { KUBERNETES_VERSION } from '#proto/version.ts';
 import type { NodeSample } from './metrics.ts';
@@ -109,7 +110,7 @@ export function nodeStatus(facts: NodeFacts, previous: NodeStatus | undefined): 
 type Verdict = readonly [type: string, status: boolean, reason: string, message: string];
 
 function conditions(facts: NodeFacts, previous: NodeStatus | undefined): NodeCondition[] {
-  const now = time(facts.now);
+  const now = timestamp(facts.now);
   return verdicts(facts).map(([type, yes, reason, message]) => {
     const status = yes ? 'True' : 'False';
     const old = previous?.conditions?.find((c) => c.type === type);
@@ -147,8 +148,6 @@ function notReady({ runtimeReady, message }: NodeFacts['health']): string {
   if (!runtimeReady) return `[container runtime is down${message ? `: ${message}` : ''}]`;
   return `container runtime network not ready: ${message}`;
 }
-
-const time = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
 /** Equal but for the times of heartbeats. */
 export function sameNodeStatus(a: NodeStatus, b: NodeStatus): boolean {

@@ -1,4 +1,5 @@
 /** The status of one container, from its runs and from what keeps its next run waiting. */
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type {
   ContainerState,
   ContainerStateTerminated,
@@ -47,7 +48,7 @@ function stateOf(
   initialized: boolean,
 ): ContainerState {
   if (run?.state === 'running' || run?.state === 'unknown') {
-    return { running: { startedAt: time(run.startedAtMs ?? run.createdAtMs) } };
+    return { running: { startedAt: timestamp(run.startedAtMs ?? run.createdAtMs) } };
   }
   const { spec, role } = container;
   if (lifecycle.type === 'refused') {
@@ -92,8 +93,8 @@ function terminated(run: ContainerView): ContainerStateTerminated {
     exitCode: run.exitCode,
     reason: reasonOf(run),
     ...(run.message ? { message: run.message } : {}),
-    ...(run.startedAtMs !== undefined ? { startedAt: time(run.startedAtMs) } : {}),
-    ...(run.finishedAtMs !== undefined ? { finishedAt: time(run.finishedAtMs) } : {}),
+    ...(run.startedAtMs !== undefined ? { startedAt: timestamp(run.startedAtMs) } : {}),
+    ...(run.finishedAtMs !== undefined ? { finishedAt: timestamp(run.finishedAtMs) } : {}),
     containerID: `containerd://${run.id}`,
   };
 }
@@ -102,9 +103,4 @@ function terminated(run: ContainerView): ContainerStateTerminated {
 function reasonOf(run: ContainerView): string {
   if (run.reason === 'OOMKilled' && run.exitCode !== 137) return run.exitCode === 0 ? 'Completed' : 'Error';
   return run.reason || (run.exitCode === 0 ? 'Completed' : 'Error');
-}
-
-/** Kubernetes' `Time`: seconds, UTC. */
-export function time(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }

@@ -2,12 +2,13 @@
  * Kubernetes events of this board. The same event about the same object is counted up, not written again; one object
  * has a burst of 25 and then one in five minutes; while the server is away only the newest few are kept.
  */
+
 import type { Cluster } from '#agent/link/cluster.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import { isNotFound } from '#proto/meta/status-error.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Event, ObjectReference } from '#proto/schema/generated/core-v1.ts';
-import { time } from './container-status.plan.ts';
 
 export type EventType = 'Normal' | 'Warning';
 
@@ -49,7 +50,7 @@ export class EventRecorder {
   record(about: ObjectReference, type: EventType, reason: string, message: string): void {
     const { clock, nodeName } = this.#options;
     if (!this.#allowed(about.uid ?? about.name ?? '')) return;
-    const now = time(clock.now());
+    const now = timestamp(clock.now());
     const text = message.length > MAX_MESSAGE ? message.slice(0, MAX_MESSAGE) : message;
     const key = [about.uid, about.fieldPath, type, reason, text].join('|');
     const seen = this.#seen.get(key) ?? { name: this.#name(about), first: now, count: 0 };

@@ -2,8 +2,9 @@
  * The one function that derives a pod's status. Everything in it follows from the snapshot; `previous` is used for
  * nothing but the times of transitions, the start time and the conditions that others own.
  */
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { ContainerStatus, Pod, PodCondition, PodStatus } from '#proto/schema/generated/core-v1.ts';
-import { containerStatus, time } from './container-status.plan.ts';
+import { containerStatus } from './container-status.plan.ts';
 import { containersOf, currentSandbox, isInitialized, isLive } from './history.plan.ts';
 import { type Lifecycle, lifecycleOf } from './lifecycle.plan.ts';
 import { qosClass } from './qos.plan.ts';
@@ -47,7 +48,7 @@ export function podStatus(s: Snapshot): PodStatus {
     ...(ending?.message ? { message: ending.message } : {}),
     ...(s.hostIps[0] ? { hostIP: s.hostIps[0], hostIPs: s.hostIps.map((ip) => ({ ip })) } : {}),
     ...(ips[0] ? { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) } : {}),
-    startTime: time(s.startTimeMs),
+    startTime: timestamp(s.startTimeMs),
     ...(init.length > 0 ? { initContainerStatuses: init } : {}),
     containerStatuses: app,
     ...(ephemeral.length > 0 ? { ephemeralContainerStatuses: ephemeral } : {}),
@@ -102,7 +103,7 @@ function conditions(s: Snapshot, seen: Seen): PodCondition[] {
     return {
       type,
       status: text,
-      lastTransitionTime: same || time(s.now),
+      lastTransitionTime: same || timestamp(s.now),
       ...(s.pod.metadata.generation ? { observedGeneration: s.pod.metadata.generation } : {}),
       ...(reason ? { reason } : {}),
       ...(message ? { message } : {}),

@@ -1,5 +1,6 @@
 /** What a board says of itself on MQTT, from its last samples. Pure. */
 import { MAX_STATE_BYTES, type NodeState } from '#proto/agent/mqtt-topics.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { NodeSample } from '../node/metrics.ts';
 
 export interface StateFacts {
@@ -24,7 +25,7 @@ export function planState(facts: StateFacts): NodeState {
   return {
     v: 1,
     node: nodeName,
-    ts: time(sample.atMs),
+    ts: timestamp(sample.atMs),
     seq: sequence,
     cpu_pct: tenth(sample.cpuPercent),
     mem_pct: percentUsed(sample.memoryTotalBytes, sample.memoryAvailableBytes),
@@ -41,7 +42,7 @@ export function planState(facts: StateFacts): NodeState {
 
 /** When the board started; undefined while its clock was never set. */
 export function planBoot(sample: NodeSample): string | undefined {
-  return sample.atMs < EARLIEST_MS ? undefined : time(sample.atMs - sample.uptimeSeconds * 1_000);
+  return sample.atMs < EARLIEST_MS ? undefined : timestamp(sample.atMs - sample.uptimeSeconds * 1_000);
 }
 
 /** The payload, never longer than {@link MAX_STATE_BYTES}: a board with a very long name leaves that to the topic. */
@@ -65,4 +66,3 @@ function rate(
 const tenth = (value: number): number => Math.round(value * 10) / 10;
 const percentUsed = (total: number, available: number): number =>
   total > 0 ? tenth(100 * (1 - available / total)) : 0;
-const time = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;

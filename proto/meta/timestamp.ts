@@ -38,3 +38,6 @@ export function formatMicroTime(at: Instant): string | undefined {
   const micros = Math.floor(at.nanos / 1000);
   return whole && `${whole.slice(0, 19)}.${String(micros).padStart(6, '0')}Z`;
 }
+
+/** `metav1.Time` of epoch milliseconds: UTC, whole seconds, the rest cut off. */
+export const timestamp = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');

@@ -2,6 +2,7 @@ import { type Command, Option as Flag } from 'commander';
 import { formatJoinToken, parseJoinToken } from '#proto/agent/join-token.ts';
 import { endpoints } from '#proto/api/core/endpoints.ts';
 import { parseDuration } from '#proto/meta/duration.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import { firstAddress } from '#proto/net/addresses.ts';
 import { caHash } from '#proto/pki/key.ts';
 import type { ApiClient } from '#server/client/client.ts';
@@ -148,6 +149,6 @@ function table(tokens: readonly StoredToken[], now: number): string {
 function expiryOf(expiresMs: number | undefined, now: number): string {
   if (expiresMs === undefined) return '<never>';
   if (Number.isNaN(expiresMs)) return '<invalid>';
-  const date = new Date(expiresMs).toISOString().replace(/\.\d+Z$/, 'Z');
+  const date = timestamp(expiresMs);
   return expiresMs <= now ? `${date} (expired)` : date;
 }

@@ -3,6 +3,7 @@ import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { isNotFound } from '#proto/meta/status-error.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Event, ObjectReference } from '#proto/schema/generated/core-v1.ts';
 import type { ApiClient } from '#server/client/client.ts';
 import type { EventWords } from '#server/client/event-words.ts';
@@ -76,7 +77,7 @@ export class ApiEventRecorder implements EventRecorder {
 
   async #write(ref: ObjectReference, words: EventWords, id: string): Promise<void> {
     const { client, clock, component } = this.#options;
-    const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    const now = timestamp(clock.now());
     const namespace = ref.namespace || 'default';
     const known = this.#known.get(id);
     if (known) {

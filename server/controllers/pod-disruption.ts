@@ -1,8 +1,8 @@
 import { pods } from '#proto/api/core/pods.ts';
 import { isNotFound } from '#proto/meta/status-error.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Pod, PodCondition, PodStatus } from '#proto/schema/generated/core-v1.ts';
 import type { ApiClient } from '#server/client/client.ts';
-import { timestamp } from '#server/controllers/timestamps.ts';
 
 /** `conditions` with this one in the place of the one of its type. */
 export function withPodCondition(

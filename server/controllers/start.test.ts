@@ -19,10 +19,10 @@ import { FakeClock } from '#proto/meta/clock.ts';
 import { silent } from '#proto/meta/log.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { isNotFound } from '#proto/meta/status-error.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import { InformerFactory } from '#server/client/informer-factory.ts';
 import { MemoryClient } from '#server/client/memory-client.ts';
 import { startControllers } from '#server/controllers/index.ts';
-import { timestamp } from '#server/controllers/timestamps.ts';
 
 const clock = new FakeClock();
 let client = new MemoryClient(() => clock.now());

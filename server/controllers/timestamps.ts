@@ -1,6 +1,3 @@
-/** `metav1.Time` on the wire: whole seconds, UTC. */
-export const timestamp = (now: number): string => new Date(now).toISOString().replace(/\.\d+Z$/, 'Z');
-
 /** Epoch milliseconds; an absent or unreadable time is 0, the beginning. */
 export const timeOf = (text: string | undefined): number => (text ? Date.parse(text) || 0 : 0);
 

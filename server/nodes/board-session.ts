@@ -9,16 +9,8 @@ import type { ApiRequest, FromAgent, FromServer, Hello, Welcome } from '#proto/a
 import type { Logger } from '#proto/meta/log.ts';
 import { internalError, StatusError, serviceUnavailable } from '#proto/meta/status-error.ts';
 import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
+import type { Dispatch } from '#server/apiserver/http/dispatch.ts';
 import { BoardFeed, type FeedSource } from './feed.ts';
-
-/** Runs one API call as it would run over HTTPS, authorization and admission included. */
-export type Dispatch = (request: {
-  readonly method: string;
-  readonly path: string;
-  readonly contentType: string;
-  readonly body: Uint8Array;
-  readonly user: UserInfo;
-}) => Promise<{ readonly code: number; readonly body: Uint8Array }>;
 
 /** What the server wants of a board: one reverse stream. */
 export interface StreamRequest {

@@ -24,7 +24,8 @@ import {
 import type { HostPort } from '#proto/config/options.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import { StatusError } from '#proto/meta/status-error.ts';
-import { BoardSession, type Dispatch } from './board-session.ts';
+import type { Dispatch } from '#server/apiserver/http/dispatch.ts';
+import { BoardSession } from './board-session.ts';
 import type { Boards } from './boards.ts';
 import type { FeedSource } from './feed.ts';
 

@@ -5,12 +5,14 @@
  * - A Pod that did not fit is tried again after a change that may help it, and after its back-off.
  * - Another scheduler's Pods are left alone; what they hold on their nodes counts.
  */
+
 import { nodes } from '#proto/api/core/nodes.ts';
 import { pods } from '#proto/api/core/pods.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import { keyOf, parseKey } from '#proto/meta/object.ts';
 import { isConflict, isNotFound } from '#proto/meta/status-error.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Binding, Node, Pod, PodCondition } from '#proto/schema/generated/core-v1.ts';
 import type { ApiClient } from '#server/client/client.ts';
 import type { EventRecorder } from '#server/client/events.ts';
@@ -222,7 +224,7 @@ export class Scheduler {
     const known = pod.status?.conditions?.find((c) => c.type === 'PodScheduled');
     const still = known?.status === 'False';
     if (still && known.reason === reason && known.message === message) return;
-    const now = new Date(clock.now()).toISOString().replace(/\.\d+/, '');
+    const now = timestamp(clock.now());
     const condition: PodCondition = {
       type: 'PodScheduled',
       observedGeneration: pod.metadata.generation,

@@ -1,3 +1,4 @@
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Secret } from '#proto/schema/generated/core-v1.ts';
 import type { BootstrapToken } from '#server/tokens/token-format.ts';
 
@@ -48,7 +49,7 @@ export function tokenSecretOf(stored: StoredToken): Secret {
   const { token, description, expiresMs, usages, groups } = stored;
   const data: Record<string, string> = { 'token-id': token.id, 'token-secret': token.secret };
   if (description) data['description'] = description;
-  if (expiresMs !== undefined) data['expiration'] = new Date(expiresMs).toISOString().replace(/\.\d+Z$/, 'Z');
+  if (expiresMs !== undefined) data['expiration'] = timestamp(expiresMs);
   for (const usage of usages) data[`usage-bootstrap-${usage}`] = 'true';
   const extra = groups.filter((group) => group !== GROUP);
   if (extra.length > 0) data['auth-extra-groups'] = extra.join(',');

@@ -15,7 +15,7 @@ import { systemClock } from '#proto/meta/clock.ts';
 import { silent } from '#proto/meta/log.ts';
 import { type KubeObject, keyOf } from '#proto/meta/object.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
-import type { Dispatch } from '#server/nodes/board-session.ts';
+import type { Dispatch } from '#server/apiserver/http/dispatch.ts';
 import { Boards } from '#server/nodes/boards.ts';
 import type { FeedSource } from '#server/nodes/feed.ts';
 import { createBoardCertificates } from '#server/nodes/join.ts';
@@ -58,7 +58,7 @@ const dispatch: Dispatch = async (request) => {
   calls.push(request);
   const code = request.path === '/missing' ? 404 : 200;
   const answer = code === 404 ? { reason: 'NotFound', message: 'gone', code } : { user: request.user.name };
-  return { code, body: Buffer.from(JSON.stringify(answer)) };
+  return { code, contentType: 'application/json', body: Buffer.from(JSON.stringify(answer)) };
 };
 
 async function startServer(onPort = 0): Promise<void> {

@@ -4,6 +4,7 @@ import { secrets } from '#proto/api/core/secrets.ts';
 import { type FieldError, forbiddenField, invalidValue } from '#proto/meta/field-error.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { conflict, invalid, notFound } from '#proto/meta/status-error.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { TokenRequest } from '#proto/schema/generated/authentication-v1.ts';
 import type { Pod, ServiceAccount } from '#proto/schema/generated/core-v1.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
@@ -41,7 +42,7 @@ export function issueServiceAccountToken(
       creationTimestamp: request.metadata?.creationTimestamp,
     },
     spec: { ...request.spec, audiences, expirationSeconds },
-    status: { token, expirationTimestamp: new Date(expiresMs).toISOString().replace(/\.\d+Z$/, 'Z') },
+    status: { token, expirationTimestamp: timestamp(expiresMs) },
   };
 }
 

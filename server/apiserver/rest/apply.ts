@@ -1,4 +1,5 @@
 import { apiVersionOf } from '#proto/api/resource.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import { applyIntent, readIntent } from '#server/apiserver/apply/apply-object.ts';
 import type { Manager } from '#server/apiserver/apply/managed-fields.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
@@ -6,7 +7,6 @@ import { presentEntry, storedOf, toStored } from '#server/apiserver/rest/convers
 import { createObject } from '#server/apiserver/rest/create.ts';
 import { literalEntry, objectOf } from '#server/apiserver/rest/entries.ts';
 import { missing } from '#server/apiserver/rest/errors.ts';
-import { timestamp } from '#server/apiserver/rest/metadata.ts';
 import type { PatchRequest } from '#server/apiserver/rest/patch.ts';
 import { changeObject, type Updated } from '#server/apiserver/rest/update.ts';
 import { keyOfCall } from '#server/apiserver/rest/write.ts';

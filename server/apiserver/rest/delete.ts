@@ -1,5 +1,6 @@
 import type { Resource } from '#proto/api/resource.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { DeleteOptions } from '#proto/schema/generated/meta-v1.ts';
 import { Admission } from '#server/apiserver/rest/admit.ts';
@@ -8,7 +9,6 @@ import { presentEntry, storedOf } from '#server/apiserver/rest/conversion.ts';
 import { objectOf } from '#server/apiserver/rest/entries.ts';
 import { stale } from '#server/apiserver/rest/errors.ts';
 import { type ListPage, type ListQuery, listEntries } from '#server/apiserver/rest/list.ts';
-import { timestamp } from '#server/apiserver/rest/metadata.ts';
 import { isNamespaces, isPods, orphansByDefault } from '#server/apiserver/rest/traits.ts';
 import { remove, requireEntry, save } from '#server/apiserver/rest/write.ts';
 import { type Entry, RevisionMismatch } from '#server/store/store.ts';

@@ -1,9 +1,7 @@
 import type { KubeObject } from '#proto/meta/object.ts';
 import { badRequest } from '#proto/meta/status-error.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
-
-/** RFC 3339 in whole seconds, as `metav1.Time` is written. */
-export const timestamp = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
 /** Vowels and look-alikes are left out, so that no word appears. Rule: apimachinery `util/rand`. */
 const ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';

@@ -2,6 +2,7 @@ import { apiVersionOf } from '#proto/api/resource.ts';
 import { invalidValue } from '#proto/meta/field-error.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { invalid } from '#proto/meta/status-error.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import { shapeOfKind } from '#server/apiserver/apply/apply-object.ts';
 import { trackUpdate } from '#server/apiserver/apply/managed-fields.ts';
 import { Admission } from '#server/apiserver/rest/admit.ts';
@@ -11,7 +12,7 @@ import { createObject } from '#server/apiserver/rest/create.ts';
 import { objectOf } from '#server/apiserver/rest/entries.ts';
 import { isSpecChanged, isUnchanged } from '#server/apiserver/rest/equal.ts';
 import { stale } from '#server/apiserver/rest/errors.ts';
-import { keepIdentity, settleName, settleNamespace, timestamp } from '#server/apiserver/rest/metadata.ts';
+import { keepIdentity, settleName, settleNamespace } from '#server/apiserver/rest/metadata.ts';
 import { onlyPart } from '#server/apiserver/rest/parts.ts';
 import {
   countsGenerations,

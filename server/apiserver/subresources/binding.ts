@@ -1,10 +1,10 @@
 import { pods } from '#proto/api/core/pods.ts';
 import { required } from '#proto/meta/field-error.ts';
 import { badRequest, invalid } from '#proto/meta/status-error.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Binding, Pod } from '#proto/schema/generated/core-v1.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import { stale } from '#server/apiserver/rest/errors.ts';
-import { timestamp } from '#server/apiserver/rest/metadata.ts';
 import { changeObject } from '#server/apiserver/rest/update.ts';
 
 /**

@@ -1,13 +1,13 @@
 import { poddisruptionbudgets } from '#proto/api/policy/poddisruptionbudgets.ts';
 import { matchesLabels, selectorFromObject } from '#proto/meta/selector.ts';
 import { badRequest, internalError, StatusError, tooManyRequests } from '#proto/meta/status-error.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { Eviction, PodDisruptionBudget } from '#proto/schema/generated/policy-v1.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import { deleteObject } from '#server/apiserver/rest/delete.ts';
 import { objectOf } from '#server/apiserver/rest/entries.ts';
 import { prefixOf } from '#server/apiserver/rest/keys.ts';
-import { timestamp } from '#server/apiserver/rest/metadata.ts';
 import { changeObject } from '#server/apiserver/rest/update.ts';
 import { requireEntry } from '#server/apiserver/rest/write.ts';
 

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cronjobs } from '#proto/api/batch/cronjobs.ts';
 import { jobs } from '#proto/api/batch/jobs.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { CronJobSpec, Job } from '#proto/schema/generated/batch-v1.ts';
 import { createCronJobController } from '#server/controllers/cronjob/cronjob.controller.ts';
 import type { Harness } from '#server/controllers/testing/harness.ts';
 import { startHarness } from '#server/controllers/testing/harness.ts';
-import { timestamp } from '#server/controllers/timestamps.ts';
 
 const KEY = { namespace: 'default', name: 'tide' };
 const MINUTE = 60_000;

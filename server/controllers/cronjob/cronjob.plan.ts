@@ -1,3 +1,4 @@
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { CronJob, CronJobStatus, Job } from '#proto/schema/generated/batch-v1.ts';
 import type { OwnerReference } from '#proto/schema/generated/meta-v1.ts';
 import type { EventWords } from '#server/client/event-words.ts';
@@ -9,7 +10,7 @@ import {
   tooManyMissed,
 } from '#server/controllers/cronjob/cronjob.events.ts';
 import { finishedCondition, isJobFinished, isJobSucceeded } from '#server/controllers/job/job-conditions.ts';
-import { timeOf, timestamp } from '#server/controllers/timestamps.ts';
+import { timeOf } from '#server/controllers/timestamps.ts';
 
 const SCHEDULED_AT = 'batch.kubernetes.io/cronjob-scheduled-timestamp';
 /** A little late rather than early: timers and clocks do not agree to the millisecond. */

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { DaemonSet } from '#proto/schema/generated/apps-v1.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { NodePods } from '#server/controllers/daemonset/node-pods.plan.ts';
 import { planRolling } from '#server/controllers/daemonset/rolling.plan.ts';
-import { timestamp } from '#server/controllers/timestamps.ts';
 
 const NOW = Date.UTC(2026, 0, 2);
 const set: DaemonSet = { metadata: { name: 'proxy' }, spec: { template: {} } };

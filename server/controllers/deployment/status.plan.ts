@@ -1,3 +1,4 @@
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type {
   Deployment,
   DeploymentCondition,
@@ -6,7 +7,7 @@ import type {
 } from '#proto/schema/generated/apps-v1.ts';
 import { replicasOf, resolveFenceposts, totalReplicas } from '#server/controllers/deployment/rolling.plan.ts';
 import { omitEmpty } from '#server/controllers/json.ts';
-import { timeOf, timestamp } from '#server/controllers/timestamps.ts';
+import { timeOf } from '#server/controllers/timestamps.ts';
 
 /** What a condition says; times are added when it changes. */
 export interface Verdict {

@@ -1,8 +1,9 @@
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { PodDisruptionBudget, PodDisruptionBudgetStatus } from '#proto/schema/generated/policy-v1.ts';
 import { resolveIntOrPercent } from '#server/controllers/int-or-percent.ts';
 import { isPodActive, isPodReady } from '#server/controllers/pod-state.ts';
-import { timeOf, timestamp } from '#server/controllers/timestamps.ts';
+import { timeOf } from '#server/controllers/timestamps.ts';
 
 /** An eviction that was granted but not seen within this time was not carried out. */
 const DISRUPTION_MS = 2 * 60_000;

@@ -1,5 +1,5 @@
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Job, JobCondition } from '#proto/schema/generated/batch-v1.ts';
-import { timestamp } from '#server/controllers/timestamps.ts';
 
 /** The condition of this type where it holds. */
 export const trueCondition = (job: Job, type: string): JobCondition | undefined =>

@@ -1,3 +1,4 @@
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Job, JobCondition } from '#proto/schema/generated/batch-v1.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { BackoffRecord } from '#server/controllers/job/backoff.plan.ts';
@@ -14,7 +15,7 @@ import {
 } from '#server/controllers/job/job-pod.plan.ts';
 import { metSuccessPolicy } from '#server/controllers/job/success-policy.plan.ts';
 import { isPodActive, isPodTerminal } from '#server/controllers/pod-state.ts';
-import { timeOf, timestamp } from '#server/controllers/timestamps.ts';
+import { timeOf } from '#server/controllers/timestamps.ts';
 
 export interface JobInput {
   readonly job: Job;

@@ -1,3 +1,4 @@
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { JobCondition, JobStatus } from '#proto/schema/generated/batch-v1.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { EventWords } from '#server/client/event-words.ts';
@@ -16,7 +17,7 @@ import { isCountable, isPodFailed, isSuspended } from '#server/controllers/job/j
 import { completionIndex, isIndexed } from '#server/controllers/job/job-pod.plan.ts';
 import { omitEmpty } from '#server/controllers/json.ts';
 import { isPodReady } from '#server/controllers/pod-state.ts';
-import { timeOf, timestamp } from '#server/controllers/timestamps.ts';
+import { timeOf } from '#server/controllers/timestamps.ts';
 
 /** So many uids are in status at most, so that it stays small: the next pass takes the rest. */
 const MAX_UNCOUNTED = 500;

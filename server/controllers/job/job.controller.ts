@@ -1,7 +1,7 @@
 import { jobs } from '#proto/api/batch/jobs.ts';
 import { pods } from '#proto/api/core/pods.ts';
 import { keyOf } from '#proto/meta/object.ts';
-import { isNotFound, StatusError } from '#proto/meta/status-error.ts';
+import { isNotFound } from '#proto/meta/status-error.ts';
 import type { Job, JobStatus } from '#proto/schema/generated/batch-v1.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { EventRecorder } from '#server/client/events.ts';
@@ -37,6 +37,7 @@ import {
   deletePodFailed,
 } from '#server/controllers/replicaset/replicaset.events.ts';
 import { slowStart } from '#server/controllers/replicaset/slow-start.ts';
+import { isNamespaceTerminating } from '#server/controllers/terminating-namespace.ts';
 
 const OURS = 'kubernetes.io/job-controller';
 const NOTHING_DONE: PodsOutcome = { created: 0, deleted: [], settled: true };
@@ -273,10 +274,5 @@ function ownerKey(pod: Pod): string | undefined {
   const owner = controllerOf(pod);
   return owner?.kind === 'Job' ? `${pod.metadata.namespace}/${owner.name}` : undefined;
 }
-
-/** No use in trying again: the namespace takes the Job with it. */
-const isNamespaceTerminating = (err: unknown): boolean =>
-  err instanceof StatusError &&
-  (err.details?.causes ?? []).some((cause) => cause.reason === 'NamespaceTerminating');
 
 export const createJobController = (context: ControllerContext): Controller => new JobController(context);

@@ -1,10 +1,10 @@
 import { jobs } from '#proto/api/batch/jobs.ts';
 import { pods } from '#proto/api/core/pods.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Job, JobSpec } from '#proto/schema/generated/batch-v1.ts';
 import type { Pod, PodCondition } from '#proto/schema/generated/core-v1.ts';
 import { completionIndex } from '#server/controllers/job/job-pod.plan.ts';
 import type { Harness } from '#server/controllers/testing/harness.ts';
-import { timestamp } from '#server/controllers/timestamps.ts';
 
 export const KEY = { namespace: 'default', name: 'pi' };
 

@@ -1,5 +1,5 @@
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Namespace, NamespaceCondition, NamespaceStatus } from '#proto/schema/generated/core-v1.ts';
-import { timestamp } from '#server/controllers/timestamps.ts';
 
 /** What is left of one resource after a round of deleting. */
 export interface Remaining {

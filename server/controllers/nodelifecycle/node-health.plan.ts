@@ -1,5 +1,5 @@
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Node, NodeCondition, Taint } from '#proto/schema/generated/core-v1.ts';
-import { timestamp } from '#server/controllers/timestamps.ts';
 
 export const NOT_READY = 'node.kubernetes.io/not-ready';
 export const UNREACHABLE = 'node.kubernetes.io/unreachable';

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { rankForDeletion } from '#server/controllers/replicaset/deletion-ranking.plan.ts';
 import { planReplicas, planStatus } from '#server/controllers/replicaset/replicaset.plan.ts';
 import { slowStart } from '#server/controllers/replicaset/slow-start.ts';
 import type { Workload } from '#server/controllers/replicaset/workload.ts';
-import { timestamp } from '#server/controllers/timestamps.ts';
 
 const NOW = Date.UTC(2026, 0, 2);
 

@@ -1,3 +1,4 @@
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { ReplicaSetCondition, ReplicaSetStatus } from '#proto/schema/generated/apps-v1.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { OwnerReference } from '#proto/schema/generated/meta-v1.ts';
@@ -6,7 +7,6 @@ import { matchesLabels } from '#server/controllers/label-selector.ts';
 import { isPodActive, isPodReady, isPodTerminal, msUntilAvailable } from '#server/controllers/pod-state.ts';
 import { rankForDeletion } from '#server/controllers/replicaset/deletion-ranking.plan.ts';
 import type { Workload } from '#server/controllers/replicaset/workload.ts';
-import { timestamp } from '#server/controllers/timestamps.ts';
 
 export type ReplicaAction =
   | { readonly type: 'none' }

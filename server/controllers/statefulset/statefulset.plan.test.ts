@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { ControllerRevision, StatefulSet, StatefulSetSpec } from '#proto/schema/generated/apps-v1.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { revisionData } from '#server/controllers/history/history.plan.ts';
 import { planStatefulSet } from '#server/controllers/statefulset/statefulset.plan.ts';
-import { timestamp } from '#server/controllers/timestamps.ts';
 
 const NOW = Date.UTC(2026, 0, 2);
 

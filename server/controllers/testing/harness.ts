@@ -2,12 +2,12 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { pods } from '#proto/api/core/pods.ts';
 import { FakeClock } from '#proto/meta/clock.ts';
 import { silent } from '#proto/meta/log.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { RecordedEvents } from '#server/client/events.ts';
 import { InformerFactory } from '#server/client/informer-factory.ts';
 import { MemoryClient } from '#server/client/memory-client.ts';
 import type { Controller, ControllerContext } from '#server/controllers/context.ts';
-import { timestamp } from '#server/controllers/timestamps.ts';
 
 /** Controllers on an API in memory, with a clock that the test moves. */
 export interface Harness {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { jobs } from '#proto/api/batch/jobs.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import { startHarness } from '#server/controllers/testing/harness.ts';
-import { timestamp } from '#server/controllers/timestamps.ts';
 import { createTtlAfterFinishedController } from '#server/controllers/ttlafterfinished/ttlafterfinished.controller.ts';
 
 it('deletes Jobs when their time is over, and not before', async () => {

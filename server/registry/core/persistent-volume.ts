@@ -1,4 +1,5 @@
 import { type FieldError, forbiddenField, invalidValue, required } from '#proto/meta/field-error.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type { PersistentVolume, PersistentVolumeSpec } from '#proto/schema/generated/core-v1.ts';
 import { VOLUME_MODES, validateAccessModes } from '#server/registry/core/persistent-volume-claim.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
@@ -34,7 +35,7 @@ export const persistentVolume: Strategy<PersistentVolume> = {
   prepareForCreate: (object, { now }) => {
     object.status = {
       phase: 'Pending',
-      lastPhaseTransitionTime: new Date(now).toISOString().replace(/\.\d+/, ''),
+      lastPhaseTransitionTime: timestamp(now),
     };
   },
   validate: ({ spec }) => validateSpec(spec),
