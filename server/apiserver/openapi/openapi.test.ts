@@ -7,7 +7,7 @@ import { defineResource, scale, statusOf } from '#proto/api/define.ts';
 import { schema } from '#proto/schema/schema.ts';
 import { buildDescriptions } from '#server/apiserver/openapi/build-descriptions.ts';
 import { openDescriptions } from '#server/apiserver/openapi/descriptions.ts';
-import { createOpenApi, type OpenApi } from '#server/apiserver/openapi/openapi.ts';
+import { createOpenApi, type OpenApi, type PublishedKind } from '#server/apiserver/openapi/openapi.ts';
 
 const deployments = defineResource({
   group: 'apps',
@@ -25,7 +25,8 @@ const boats = defineResource({
   kind: 'Boat',
   namespaced: true,
 });
-const resources = [deployments, nodes, boats];
+const resources = [deployments, nodes];
+const published = [{ resource: boats }];
 
 interface Document {
   paths: Record<string, Record<string, Record<string, unknown>>>;
@@ -44,7 +45,7 @@ async function read(openApi: OpenApi, key: string): Promise<Document> {
 }
 
 describe('openapi v3', () => {
-  const openApi = createOpenApi({ resources, version: 'v1.36.0' });
+  const openApi = createOpenApi({ resources, published: () => published, version: 'v1.36.0' });
 
   it('has one document a group version, by its hash', async () => {
     const { paths } = openApi.index();
@@ -96,12 +97,31 @@ describe('openapi v3', () => {
     });
   });
 
+  it('makes anew what a custom kind changes, and nothing else', async () => {
+    let kinds: PublishedKind[] = [{ resource: boats }];
+    const changing = createOpenApi({ resources, published: () => kinds, version: 'v1.36.0' });
+    const before = { ...changing.index().paths };
+    const apps = await changing.document('apis/apps/v1');
+    const schema = { type: 'object', properties: { spec: { type: 'object' } } };
+    kinds = [{ resource: boats, schema }];
+    const { paths } = changing.index();
+    expect(paths['apis/apps/v1']).toEqual(before['apis/apps/v1']);
+    expect(paths['apis/example.com/v1']).not.toEqual(before['apis/example.com/v1']);
+    expect(await changing.document('apis/apps/v1')).toBe(apps);
+    const { components } = await read(changing, 'apis/example.com/v1');
+    expect(components.schemas['com.example.v1.Boat']?.properties).toMatchObject(schema.properties);
+    kinds = [];
+    expect(Object.keys(changing.index().paths)).toEqual(['api/v1', 'apis/apps/v1']);
+    expect(await changing.document('apis/example.com/v1')).toBeUndefined();
+  });
+
   it('takes the texts of explain from the folder that the build makes', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'coracle-openapi-'));
     try {
       await buildDescriptions(folder, schema.packageIds());
       const described = createOpenApi({
         resources,
+        published: () => published,
         version: 'v1.36.0',
         descriptions: await openDescriptions(folder),
       });

@@ -32,13 +32,21 @@ export interface OpenApi {
   legacy(): Promise<OpenApiDocument>;
 }
 
+/** A custom kind in one of its versions, as clients should know it. Made anew whenever anything in it changes. */
+export interface PublishedKind {
+  readonly resource: Resource;
+  /** What its definition calls `openAPIV3Schema`; without one, objects may have any fields. */
+  readonly schema?: JsonSchema | undefined;
+}
+
 export interface OpenApiOptions {
+  /** The kinds that are built in. */
   readonly resources: readonly Resource[];
+  /** The custom kinds of the moment: the same list while nothing has changed, for it is asked for with every request. */
+  readonly published?: () => readonly PublishedKind[];
   /** Kubernetes' version, as `/version` answers it. */
   readonly version: string;
   readonly descriptions?: Descriptions | undefined;
-  /** The schema of a custom kind; kinds without one may have any fields. */
-  readonly customSchema?: (resource: Resource) => JsonSchema | undefined;
   readonly schema?: Schema;
 }
 
@@ -46,49 +54,74 @@ export interface OpenApiOptions {
 export const documentKey = ({ group, version }: { group: string; version: string }): string =>
   group ? `apis/${group}/${version}` : `api/${version}`;
 
+/** What one document is made of. */
+interface Part {
+  readonly etag: string;
+  readonly resources: readonly Resource[];
+  readonly published: readonly PublishedKind[];
+}
+
+const NOTHING: readonly PublishedKind[] = [];
+
 /**
- * OpenAPI of these resources. Documents take a while to make and megabytes to hold, so that each is made when
- * first asked for and kept compressed; hashes come from what a document is made of.
+ * OpenAPI of the kinds that are served. Documents take a while to make and megabytes to hold, so that each is made
+ * when first asked for and kept compressed; hashes come from what a document is made of.
  */
 export function createOpenApi(options: OpenApiOptions): OpenApi {
-  const { resources, version, descriptions = noDescriptions, customSchema, schema = builtin } = options;
-  const keys = [...new Set(resources.map(documentKey))].sort();
-  const made = new Map<string, Promise<OpenApiDocument>>();
-  const own = (key: string): Resource[] => resources.filter((r) => documentKey(r) === key);
+  const { resources, version, descriptions = noDescriptions, schema = builtin } = options;
+  const made = new Map<string, { readonly etag: string; readonly document: Promise<OpenApiDocument> }>();
+  const built = Map.groupBy(resources, documentKey);
+  const hashes = new WeakMap<PublishedKind, string>();
+  let seen: readonly PublishedKind[] | undefined;
+  let parts: ReadonlyMap<string, Part> = new Map();
 
-  const hash = (key: string): string =>
-    createHash('sha256')
-      .update(
-        JSON.stringify([
-          FORM,
-          version,
-          descriptions.version,
-          own(key),
-          own(key).map((r) => customSchema?.(r)),
-        ]),
-      )
-      .digest('hex')
-      .toUpperCase();
+  const hash = (...of: readonly unknown[]): string =>
+    createHash('sha256').update(JSON.stringify(of)).digest('hex').toUpperCase();
+  const hashOf = (kind: PublishedKind): string => {
+    let known = hashes.get(kind);
+    if (known === undefined) {
+      known = hash(kind);
+      hashes.set(kind, known);
+    }
+    return known;
+  };
+  const builtHashes = new Map([...built].map(([key, own]) => [key, hash(own)]));
 
-  const etags = new Map(keys.map((key) => [key, hash(key)]));
-  const etagOf = (key: string): string => etags.get(key) ?? '';
+  /** The documents there are, as the custom kinds of this moment make them. */
+  const current = (): ReadonlyMap<string, Part> => {
+    const published = options.published?.() ?? NOTHING;
+    if (published === seen) return parts;
+    const custom = Map.groupBy(published, ({ resource }) => documentKey(resource));
+    const keys = [...new Set([...built.keys(), ...custom.keys()])].sort();
+    parts = new Map(
+      keys.map((key) => {
+        const own = custom.get(key) ?? NOTHING;
+        const etag = hash(FORM, version, descriptions.version, builtHashes.get(key), own.map(hashOf));
+        return [key, { etag, resources: built.get(key) ?? [], published: own }];
+      }),
+    );
+    for (const [key, { etag }] of made) if (parts.get(key)?.etag !== etag) made.delete(key);
+    seen = published;
+    return parts;
+  };
 
-  const make = async (key: string): Promise<OpenApiDocument> => {
+  const make = async (part: Part): Promise<OpenApiDocument> => {
     const texts = await loadTexts(descriptions, schema);
     const collector = new SchemaCollector(schema, (id) => {
       const dot = id.indexOf('.');
       return texts.get(id.slice(0, dot))?.[id.slice(dot + 1)];
     });
-    const custom = new Map(own(key).map((r) => [`${r.group}/${r.version}/${r.kind}`, r]));
+    const custom = new Map(part.published.map((p) => [gvkOf(p.resource), p]));
     const object = (kind: { group: string; version: string; kind: string }): JsonSchema | undefined => {
       const message = schema.kind(kind);
       if (message) return collector.reference(message.id);
-      const resource = custom.get(`${kind.group}/${kind.version}/${kind.kind}`);
-      return resource && addCustom(collector, resource, customSchema?.(resource));
+      const own = custom.get(gvkOf(kind));
+      return own && addCustom(collector, own);
     };
     const paths: Record<string, unknown> = {};
-    for (const resource of own(key)) Object.assign(paths, resourcePaths(resource, { object }));
-    return compressed(etagOf(key), {
+    for (const resource of [...part.resources, ...part.published.map((p) => p.resource)])
+      Object.assign(paths, resourcePaths(resource, { object }));
+    return compressed(part.etag, {
       openapi: '3.0.0',
       info: { title: 'Kubernetes', version },
       paths,
@@ -99,17 +132,21 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
   return {
     index: () => ({
       paths: Object.fromEntries(
-        keys.map((key) => [key, { serverRelativeURL: `/openapi/v3/${key}?hash=${etagOf(key)}` }]),
+        [...current()].map(([key, { etag }]) => [
+          key,
+          { serverRelativeURL: `/openapi/v3/${key}?hash=${etag}` },
+        ]),
       ),
     }),
     document: async (key) => {
-      if (!keys.includes(key)) return undefined;
-      let document = made.get(key);
-      if (!document) {
-        document = make(key);
-        made.set(key, document);
-        document.catch(() => made.delete(key));
-      }
+      const part = current().get(key);
+      if (!part) return undefined;
+      const known = made.get(key);
+      if (known) return known.document;
+      const document = make(part);
+      const entry = { etag: part.etag, document };
+      made.set(key, entry);
+      document.catch(() => made.get(key) === entry && made.delete(key));
       return document;
     },
     legacy: () =>
@@ -121,6 +158,9 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
       }),
   };
 }
+
+const gvkOf = ({ group, version, kind }: { group: string; version: string; kind: string }): string =>
+  `${group}/${version}/${kind}`;
 
 /** Changes when documents of the same facts come out differently. */
 const FORM = 1;
@@ -140,8 +180,8 @@ async function loadTexts(
   return texts;
 }
 
-/** A custom kind as upstream publishes it, with the metadata that every object has. */
-function addCustom(collector: SchemaCollector, resource: Resource, own: JsonSchema | undefined): JsonSchema {
+/** A custom kind with the metadata that every object has. */
+function addCustom(collector: SchemaCollector, { resource, schema: own }: PublishedKind): JsonSchema {
   const { group, version, kind } = resource;
   const text = { type: 'string' };
   const given = (own?.['properties'] ?? {}) as Record<string, JsonSchema>;
