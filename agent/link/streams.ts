@@ -11,6 +11,7 @@ import { asBytes } from '#proto/agent/byte-stream.ts';
 import type { LinkClient, OpenStream } from '#proto/agent/generated/link.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import { badRequest, internalError, notFound, StatusError } from '#proto/meta/status-error.ts';
+import { serveDial } from './dial.ts';
 
 export interface StreamDeps {
   readonly runtime: Runtime;
@@ -21,6 +22,10 @@ export interface StreamDeps {
 
 /** Never throws: what goes wrong is told to the client at the far end. */
 export function serveStream(request: OpenStream, client: LinkClient, deps: StreamDeps): void {
+  if (request.kind === 'tcp') {
+    void serveDial(request, client, deps.log);
+    return;
+  }
   const call = client.stream();
   const bytes = asBytes(call);
   bytes.on('error', (err) => deps.log.debug('a stream broke', { kind: request.kind, pod: request.pod, err }));

@@ -8,6 +8,7 @@ import { pods } from '#proto/api/core/pods.ts';
 import { encodeProtobuf } from '#proto/meta/protobuf/envelope.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { ApiServer, ApiServerDeps } from '#server/apiserver/server.ts';
+import { noBoards } from '#server/apiserver/testing/no-boards.ts';
 import { startTestServer } from '#server/apiserver/testing/test-server.ts';
 
 const open: ApiServer[] = [];
@@ -225,7 +226,7 @@ describe('upgrades', () => {
     const seen: string[] = [];
     const started = await start({
       streams: {
-        openLog: async () => (async function* () {})(),
+        ...noBoards,
         tunnel: async ({ kind, node, query, headers }, socket) => {
           seen.push(`${kind} ${node} ${query} ${headers.some((h) => h.name === 'authorization')}`);
           socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\nbytes');

@@ -6,6 +6,7 @@ import { services } from '#proto/api/core/services.ts';
 import type { ConfigMap } from '#proto/schema/generated/core-v1.ts';
 import { ensureSystemObjects } from '#server/apiserver/bootstrap/system-objects.ts';
 import { SubresourceHandlers } from '#server/apiserver/subresources/subresources.ts';
+import { noBoards } from '#server/apiserver/testing/no-boards.ts';
 import { aConfigMap, aPod, testApi } from '#server/apiserver/testing/test-api.ts';
 import { createLocalClient } from '#server/client/local-client.ts';
 
@@ -16,7 +17,7 @@ function aClient() {
   const subresources = new SubresourceHandlers({
     reviews: {},
     tokenIssuer: async (request) => request,
-    streams: { openLog: async () => (async function* () {})(), tunnel: async () => {} },
+    streams: noBoards,
   });
   return { api, client: createLocalClient(api, subresources, user) };
 }

@@ -14,12 +14,12 @@ import { BoardFeed, type FeedSource } from './feed.ts';
 
 /** What the server wants of a board: one reverse stream. */
 export interface StreamRequest {
-  readonly kind: 'exec' | 'attach' | 'portforward' | 'logs';
+  readonly kind: 'exec' | 'attach' | 'portforward' | 'logs' | 'tcp';
   readonly namespace: string;
   readonly pod: string;
   readonly uid: string;
   readonly container: string;
-  /** The query of the client's request, without `?`. */
+  /** The query of the client's request, without `?`; of `tcp` the address: `host=10.42.0.7&port=443`. */
   readonly query: string;
   readonly method: string;
   readonly headers: readonly { readonly name: string; readonly value: string }[];
@@ -127,12 +127,21 @@ export class BoardSession {
 
   /** The stream that answers {@link openStream}; false where nobody waits for it (any more). */
   accept(streamId: number, stream: Duplex): boolean {
+    const waiting = this.#takeWaiting(streamId);
+    waiting?.resolve(stream);
+    return waiting !== undefined;
+  }
+
+  /** The board could not open the stream: whoever waits for it hears why. */
+  refuse(streamId: number, reason: string): void {
+    this.#takeWaiting(streamId)?.reject(new Error(reason));
+  }
+
+  #takeWaiting(streamId: number): Waiting | undefined {
     const waiting = this.#streams.get(streamId);
-    if (!waiting) return false;
     this.#streams.delete(streamId);
-    clearTimeout(waiting.timer);
-    waiting.resolve(stream);
-    return true;
+    clearTimeout(waiting?.timer);
+    return waiting;
   }
 
   /** Idempotent. The board's agent reconnects by itself. */

@@ -176,10 +176,16 @@ export class LinkServer {
     if (!nodeName) return void call.emit('error', refusal('a client certificate of a node is needed'));
     call.once('error', () => {});
     call.once('data', (first: Chunk) => {
+      const board = this.#options.boards.get(nodeName);
+      if (first.error) {
+        board?.refuse(first.streamId, first.error);
+        call.end();
+        return;
+      }
       call.pause();
       const bytes = asBytes(call, first.data);
       bytes.on('error', (err) => this.#options.log.debug('a stream broke', { node: nodeName, err }));
-      const taken = this.#options.boards.get(nodeName)?.accept(first.streamId, bytes) ?? false;
+      const taken = board?.accept(first.streamId, bytes) ?? false;
       if (!taken) bytes.destroy();
     });
   }

@@ -11,6 +11,7 @@ import type { Boards } from './boards.ts';
 /** A log that has not begun after this time is quiet, not broken: the client gets its headers. */
 const FIRST_BYTES_MS = 500;
 const MAX_LISTENERS = 30;
+const NO_POD = { namespace: '', pod: '', uid: '', container: '', method: '', headers: [] };
 
 export function createNodeStreams(boards: Boards): NodeStreams {
   return {
@@ -35,6 +36,16 @@ export function createNodeStreams(boards: Boards): NodeStreams {
       // Each direction listens a few times on both ends, beside the server's own: no leak that needs a warning.
       for (const end of [socket, stream]) end.setMaxListeners(MAX_LISTENERS);
       await Promise.allSettled([pipeline(socket, stream), pipeline(stream, socket)]);
+    },
+    async dial(node, { host, port }) {
+      const stream = await boards.openStream(node, {
+        ...NO_POD,
+        kind: 'tcp',
+        query: new URLSearchParams({ host, port: String(port) }).toString(),
+      });
+      // TLS and HTTP, above it, listen a few times each.
+      stream.setMaxListeners(MAX_LISTENERS);
+      return stream;
     },
   };
 }

@@ -5,6 +5,7 @@ import { pods } from '#proto/api/core/pods.ts';
 import { silent } from '#proto/meta/log.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { SubresourceHandlers } from '#server/apiserver/subresources/subresources.ts';
+import { noBoards } from '#server/apiserver/testing/no-boards.ts';
 import { testApi } from '#server/apiserver/testing/test-api.ts';
 import { ApiEventRecorder } from '#server/client/events.ts';
 import { InformerFactory } from '#server/client/informer-factory.ts';
@@ -23,7 +24,7 @@ it('parks, tells, wakes and binds', async () => {
   const subresources = new SubresourceHandlers({
     reviews: {},
     tokenIssuer: async (request) => request,
-    streams: { openLog: async () => (async function* () {})(), tunnel: async () => {} },
+    streams: noBoards,
   });
   const user = { name: 'system:kube-scheduler', groups: ['system:masters'] };
   const client = createLocalClient(api, subresources, user);

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import type { Address } from '#server/apiserver/streams/endpoint.plan.ts';
 
 /** One connection that a client upgraded: exec, attach and port-forward of a Pod, raw bytes both ways. */
 export interface TunnelRequest {
@@ -46,6 +47,11 @@ export interface NodeStreams {
    * request. The board's answer, status line included, goes to the socket as it is.
    */
   tunnel(request: TunnelRequest, socket: Duplex, head: Uint8Array): Promise<void>;
+  /**
+   * A TCP connection that the node opens to `address`: to a Pod, or to itself. Rejects, also where nobody listens there,
+   * with words that say why: `dial tcp 10.42.0.7:443: connect: connection refused`.
+   */
+  dial(node: string, address: Address): Promise<Duplex>;
   /** Absent where the link does not carry HTTP: the proxy subresources then answer 503. */
   proxy?(request: ProxyRequest): Promise<ProxyResponse>;
 }

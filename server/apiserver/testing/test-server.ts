@@ -1,9 +1,9 @@
-import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { resources } from '#proto/api/index.ts';
 import { silent } from '#proto/meta/log.ts';
-import { createCa, issueCertificate } from '#proto/pki/certificate.ts';
 import type { ListenOptions } from '#server/apiserver/http/https-server.ts';
 import { type ApiServer, type ApiServerDeps, createApiServer } from '#server/apiserver/server.ts';
+import { noBoards } from '#server/apiserver/testing/no-boards.ts';
+import { selfSigned } from '#server/apiserver/testing/self-signed.ts';
 import { strategies } from '#server/registry/index.ts';
 import { createMemoryStore } from '#server/store/open.ts';
 
@@ -28,11 +28,11 @@ export async function startTestServer(
     reviews: {},
     tokenIssuer: async (request) => request,
     streams: {
+      ...noBoards,
       openLog: async () =>
         (async function* () {
           yield new TextEncoder().encode('a line\n');
         })(),
-      tunnel: async (_request, socket) => void socket.end(),
     },
     extras: [],
     healthChecks: [{ name: 'ping', live: true, check: () => {} }],
@@ -43,27 +43,4 @@ export async function startTestServer(
   });
   const port = await server.listen({ host: '127.0.0.1', port: 0, cert, key, clientCa: ca, ...listen });
   return { server, port, ca };
-}
-
-function selfSigned(): { cert: string; key: string; ca: string } {
-  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const caKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
-  const validity = { notBeforeMs: Date.now() - 60_000, notAfterMs: Date.now() + 3_600_000 };
-  const ca = createCa({ commonName: 'test', key: caKey, ...validity });
-  const cert = issueCertificate(
-    { certificate: ca, key: caKey },
-    {
-      subject: { commonName: 'localhost' },
-      spki: keys.publicKey.export({ type: 'spki', format: 'der' }),
-      usages: ['server'],
-      alternativeNames: ['127.0.0.1'],
-      ...validity,
-    },
-  );
-  const pem = (der: Uint8Array): string => new X509Certificate(der).toString();
-  return {
-    cert: pem(cert),
-    key: keys.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    ca: pem(ca),
-  };
 }
