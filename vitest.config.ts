@@ -7,7 +7,10 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{agent,server,proto,firmware-images}/**/*.test.ts', 'test/{support,bench}/**/*.test.ts'],
+          include: [
+            '{agent,server,proto,firmware-images}/**/*.test.ts',
+            'test/{support,bench,conformance}/**/*.test.ts',
+          ],
           testTimeout: 20_000,
         },
       },

@@ -1,0 +1,63 @@
+/** A server alone, on loopback, for tests that need no node: it starts in a second and needs no root. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { eventually } from '../support/boards/eventually.ts';
+import { CORACLE } from '../support/cluster/cluster.ts';
+import { Kubectl } from '../support/cluster/kubectl.ts';
+
+export interface ControlPlane {
+  readonly kubeconfig: string;
+  readonly pid: number | undefined;
+  stop(): Promise<void>;
+}
+
+/** In a directory that is its own; resolves when it answers /readyz. */
+export async function startControlPlane(directory: string, flags: readonly string[]): Promise<ControlPlane> {
+  mkdirSync(directory, { recursive: true });
+  const [port, agentPort] = [await freePort(), await freePort()];
+  const kubeconfig = join(directory, 'kubeconfig.yaml');
+  const log = openSync(join(directory, 'server.log'), 'a');
+  const [file = '', ...args] = CORACLE;
+  const child = spawn(
+    file,
+    [
+      ...[...args, 'server', '--config', '/dev/null', '--no-agent', '--mqtt', 'off'],
+      ...['--data-dir', join(directory, 'data'), '--write-kubeconfig', kubeconfig],
+      ...['--listen', `127.0.0.1:${port}`, '--agent-listen', `127.0.0.1:${agentPort}`],
+      ...['--advertise-address', '127.0.0.1', ...flags],
+    ],
+    { stdio: ['ignore', log, log], detached: true },
+  );
+  closeSync(log);
+  child.on('error', () => {}); // /readyz tells
+  const kubectl = new Kubectl(kubeconfig, `https://127.0.0.1:${port}`, directory);
+  try {
+    await eventually(() => kubectl.ok('get --raw /readyz', { timeoutMs: 5_000 }), { intervalMs: 200 });
+  } catch (err) {
+    await end(child);
+    throw new Error(`the server does not start, see ${join(directory, 'server.log')}`, { cause: err });
+  }
+  child.unref();
+  return { kubeconfig, pid: child.pid, stop: () => end(child) };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  const patience = setTimeout(() => child.kill('SIGKILL'), 15_000);
+  await exited;
+  clearTimeout(patience);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  if (address === null || typeof address === 'string') throw new Error('no port is free');
+  return address.port;
+}
