@@ -2,6 +2,7 @@ import type { Resource } from '#proto/api/resource.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
+import { Reinvocation } from '#server/apiserver/admission/reinvocation.ts';
 
 /** For tests: a write by an administrator into `default`, unless `over` says otherwise. */
 export function aWrite(
@@ -12,6 +13,7 @@ export function aWrite(
   return {
     resource,
     subresource: undefined,
+    kind: resource,
     operation: 'CREATE',
     namespace: resource.namespaced ? (object?.metadata.namespace ?? 'default') : undefined,
     name: object?.metadata.name ?? over.oldObject?.metadata.name ?? '',
@@ -19,6 +21,14 @@ export function aWrite(
     oldObject: undefined,
     user: { name: 'admin', groups: ['system:masters'] },
     dryRun: false,
+    options: undefined,
+    versions: {
+      equivalents: [resource],
+      present: (stored) => structuredClone(stored),
+      accept: (changed) => changed,
+    },
+    reinvocation: new Reinvocation(),
+    annotate: () => {},
     warn: () => {},
     ...over,
   };

@@ -16,6 +16,8 @@ export interface AdmissionDeps {
   /** Over the store: there before the API is, always current, and never a call that had to be admitted itself. */
   readonly reader: ObjectReader;
   readonly clock: Clock;
+  /** What users configure, policies and webhooks: they see a write after all that is built in, before it is counted. */
+  readonly configured?: readonly AdmissionPlugin[];
   /** In [0, 1): for generated names. */
   readonly random?: () => number;
 }
@@ -33,6 +35,7 @@ export function createAdmission(deps: AdmissionDeps): readonly AdmissionPlugin[]
     defaultTolerationSeconds,
     new DefaultStorageClass(reader),
     new RuntimeClassAdmission(reader),
+    ...(deps.configured ?? []),
     // Last: what it grants must be written, or nothing else refuses it.
     new ResourceQuotaAdmission(reader, deps.clock),
   ];

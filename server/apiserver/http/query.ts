@@ -63,3 +63,13 @@ export function deleteOptions(query: URLSearchParams): DeleteOptions {
 export function managerOf(query: URLSearchParams, userAgent: string | undefined): string {
   return query.get('fieldManager') || (userAgent ?? '').split('/')[0] || 'unknown';
 }
+
+/** What a create or update asks for beside its object, as admission is told of it. */
+export function optionsOf(query: URLSearchParams): object {
+  const dryRun = query.getAll('dryRun');
+  const given = ['fieldManager', 'fieldValidation'].flatMap((name) => {
+    const value = query.get(name);
+    return value ? [[name, value]] : [];
+  });
+  return { ...(dryRun.length > 0 ? { dryRun } : {}), ...Object.fromEntries(given) };
+}

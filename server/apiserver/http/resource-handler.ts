@@ -3,7 +3,14 @@ import { forbidden, methodNotAllowed } from '#proto/meta/status-error.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
 import type { Answer, ApiRequest } from '#server/apiserver/http/exchange.ts';
 import { negotiate } from '#server/apiserver/http/negotiate.ts';
-import { integer, isDryRun, listQuery, managerOf, watchQuery } from '#server/apiserver/http/query.ts';
+import {
+  integer,
+  isDryRun,
+  listQuery,
+  managerOf,
+  optionsOf,
+  watchQuery,
+} from '#server/apiserver/http/query.ts';
 import { type Exchange, readDeleteOptions, readObject, readPatch } from '#server/apiserver/http/reading.ts';
 import { encode, includeOf, renderList, renderObject } from '#server/apiserver/http/render.ts';
 import { isWatch, type Target, targetOf, verbOf } from '#server/apiserver/http/target.ts';
@@ -94,6 +101,7 @@ export class ResourceHandler {
         user: request.user,
         dryRun: isDryRun(query.getAll('dryRun')),
         manager: managerOf(query, request.header('user-agent')),
+        options: optionsOf(query),
         warn,
       },
     };

@@ -8,8 +8,8 @@ import type { ApiApp } from '#server/apiserver/http/app.ts';
 import { apiRequestOf, headerOf } from '#server/apiserver/http/incoming.ts';
 import type { ResourceHandler } from '#server/apiserver/http/resource-handler.ts';
 import { targetOf } from '#server/apiserver/http/target.ts';
-import { Admission } from '#server/apiserver/rest/admit.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
+import { admitConnect } from '#server/apiserver/rest/connect.ts';
 import { objectOf } from '#server/apiserver/rest/entries.ts';
 import { requireEntry } from '#server/apiserver/rest/write.ts';
 import type { NodeStreams, TunnelRequest } from '#server/apiserver/streams/node-streams.ts';
@@ -80,12 +80,10 @@ export class UpgradeHandler {
       warn: () => {},
     };
     const pod = objectOf(requireEntry(this.#api, call)) as Pod;
-    const admission = new Admission(this.#api, call, 'CONNECT', undefined, pod);
-    await admission.mutate();
-    await admission.validate();
+    const { query } = request;
+    await admitConnect(this.#api, call, query);
     const node = pod.spec.nodeName;
     if (!node) throw badRequest(`pod ${call.name} does not have a host assigned`);
-    const { query } = request;
     if (kind !== 'portforward') query.set('container', chooseContainer(pod, query.get('container')));
     return {
       kind: kind as TunnelRequest['kind'],

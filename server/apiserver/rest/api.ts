@@ -38,6 +38,12 @@ export interface Call {
   /** `fieldManager`, or the program's name from the user agent. */
   readonly manager: string;
   readonly warn: (message: string) => void;
+  /** For the audit log. */
+  readonly annotate?: (key: string, value: string) => void;
+  /** What admission is told of the query: `fieldManager`, `fieldValidation`, `dryRun`. */
+  readonly options?: object;
+  /** What is written follows from a body that was admitted already: an Eviction, a Scale. */
+  readonly admitted?: boolean;
   /** Server-side apply settles who owns which field itself. */
   readonly applies?: boolean;
 }

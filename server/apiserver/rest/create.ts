@@ -48,11 +48,12 @@ async function createOnce(api: Api, call: Call, body: KubeObject): Promise<Entry
   Object.assign(object, { apiVersion: apiVersionOf(stored), kind: stored.kind });
   api.codec.applyDefaults(object, stored);
   strategy.applyDefaults?.(object);
+
+  const admission = new Admission(api, call, { operation: 'CREATE', object });
+  object = (await admission.mutate()) ?? object;
+  settleNamespace(call, object);
   const meta = object.metadata;
   if (!meta.name && meta.generateName) meta.name = generateName(meta.generateName, api.random);
-
-  const admission = new Admission(api, call, 'CREATE', object, undefined);
-  object = (await admission.mutate()) ?? object;
   stampNew(api, object);
   strategy.prepareForCreate?.(object, contextOf(api, call));
   if (countsGenerations(stored, strategy)) object.metadata.generation = 1;
@@ -63,7 +64,7 @@ async function createOnce(api: Api, call: Call, body: KubeObject): Promise<Entry
       ...validateObjectMeta(object.metadata, { namespaced: stored.namespaced, nameRule: strategy.nameRule }),
       ...(strategy.validate?.(object, contextOf(api, call)) ?? []),
     ]);
-    await admission.validate();
+    await admission.validate(object);
     for (const warning of strategy.warnings?.(object) ?? []) call.warn(warning);
     const entry = await save(api, call, object, 0);
     reservation.settle(!call.dryRun);

@@ -33,7 +33,7 @@ export async function deleteObject(api: Api, call: Call, options: DeleteOptions)
   for (let attempt = 1; ; attempt++) {
     const entry = requireEntry(api, call);
     checkPreconditions(call, entry, options);
-    const admission = new Admission(api, call, 'DELETE', undefined, objectOf(entry));
+    const admission = new Admission(api, call, { operation: 'DELETE', oldObject: objectOf(entry), options });
     await admission.mutate();
     await admission.validate();
     try {

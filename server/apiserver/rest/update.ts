@@ -90,16 +90,11 @@ async function writeChange(api: Api, call: Call, entry: Entry, changed: KubeObje
   const strategy = api.strategyOf(stored);
   const old = objectOf(entry);
   const context = contextOf(api, call);
-  let next = onlyPart(call.subresource, changed, old, hasStatus(stored, strategy));
-  settleName(call, next);
-  settleNamespace(call, next);
-  keepIdentity(next, old);
-  Object.assign(next, { apiVersion: apiVersionOf(stored), kind: stored.kind });
-  api.codec.applyDefaults(next, stored);
-  strategy.applyDefaults?.(next);
-
-  const admission = new Admission(api, call, 'UPDATE', next, old);
-  next = (await admission.mutate()) ?? next;
+  let next = settle(api, call, changed, old);
+  const admission = new Admission(api, call, { operation: 'UPDATE', object: next, oldObject: old });
+  const admitted = (await admission.mutate()) ?? next;
+  // A webhook may have touched what this write must leave alone.
+  if (admitted !== next) next = settle(api, call, admitted, old);
   strategy.prepareForUpdate?.(next, old, context);
   if (countsGenerations(stored, strategy) && isSpecChanged(next, old)) {
     next.metadata.generation = (old.metadata.generation ?? 0) + 1;
@@ -113,7 +108,7 @@ async function writeChange(api: Api, call: Call, entry: Entry, changed: KubeObje
       ...(strategy.validate?.(next, context) ?? []),
       ...(strategy.validateUpdate?.(next, old, context) ?? []),
     ]);
-    await admission.validate();
+    await admission.validate(next);
     for (const warning of strategy.warnings?.(next) ?? []) call.warn(warning);
     const written = await commit(api, call, entry, next);
     reservation.settle(!call.dryRun);
@@ -122,6 +117,20 @@ async function writeChange(api: Api, call: Call, entry: Entry, changed: KubeObje
     reservation.settle(false);
     throw err;
   }
+}
+
+/** What this write may change, and the rest as it was; with defaults. */
+function settle(api: Api, call: Call, changed: KubeObject, old: KubeObject): KubeObject {
+  const stored = storedOf(call.resource);
+  const strategy = api.strategyOf(stored);
+  const next = onlyPart(call.subresource, changed, old, hasStatus(stored, strategy));
+  settleName(call, next);
+  settleNamespace(call, next);
+  keepIdentity(next, old);
+  Object.assign(next, { apiVersion: apiVersionOf(stored), kind: stored.kind });
+  api.codec.applyDefaults(next, stored);
+  strategy.applyDefaults?.(next);
+  return next;
 }
 
 async function commit(api: Api, call: Call, entry: Entry, next: KubeObject): Promise<Entry> {

@@ -3,6 +3,7 @@ import { required } from '#proto/meta/field-error.ts';
 import { badRequest, invalid } from '#proto/meta/status-error.ts';
 import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Binding, Pod } from '#proto/schema/generated/core-v1.ts';
+import { admitCreate } from '#server/apiserver/rest/admit.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import { stale } from '#server/apiserver/rest/errors.ts';
 import { changeObject } from '#server/apiserver/rest/update.ts';
@@ -20,12 +21,13 @@ export async function bindPod(api: Api, call: Call, binding: Binding): Promise<v
   if (!node) throw invalid({ group: '', kind: 'Binding' }, name, [required('target.name')]);
   if (kind && kind !== 'Node') throw badRequest(`invalid target kind ${JSON.stringify(kind)}`);
   const podCall: Call = { ...call, resource: pods, name, subresource: 'binding' };
-  await changeObject(api, podCall, (old) => {
+  const { annotations, uid } = (await admitCreate(api, podCall, binding)).metadata;
+  await changeObject(api, { ...podCall, admitted: true }, (old) => {
     const pod = structuredClone(old) as Pod;
-    if (binding.metadata.uid && binding.metadata.uid !== pod.metadata.uid) {
+    if (uid && uid !== pod.metadata.uid) {
       throw stale(
         podCall,
-        `Precondition failed: UID in precondition: ${binding.metadata.uid}, UID in object meta: ${pod.metadata.uid}`,
+        `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid}`,
       );
     }
     if (pod.metadata.deletionTimestamp)
@@ -36,7 +38,6 @@ export async function bindPod(api: Api, call: Call, binding: Binding): Promise<v
       throw stale(podCall, `pod ${name} has non-empty .spec.schedulingGates`);
     }
     pod.spec.nodeName = node;
-    const { annotations } = binding.metadata;
     if (annotations) pod.metadata.annotations = { ...pod.metadata.annotations, ...annotations };
     const conditions = (pod.status?.conditions ?? []).filter((c) => c.type !== 'PodScheduled');
     const scheduled = {

@@ -22,7 +22,7 @@ export async function evictPod(api: Api, call: Call, eviction: Eviction): Promis
   if (eviction.metadata.name && eviction.metadata.name !== call.name) {
     throw badRequest('name in URL does not match name in Eviction object');
   }
-  const podCall: Call = { ...call, subresource: undefined };
+  const podCall: Call = { ...call, subresource: undefined, admitted: true };
   const options = eviction.deleteOptions ?? {};
   const dryRun = call.dryRun || (options.dryRun ?? []).length > 0;
   const pod = objectOf(requireEntry(api, podCall)) as Pod;

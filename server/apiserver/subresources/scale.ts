@@ -4,6 +4,7 @@ import { formatSelector, selectorFromLabels, selectorFromObject } from '#proto/m
 import { invalid } from '#proto/meta/status-error.ts';
 import type { Scale } from '#proto/schema/generated/autoscaling-v1.ts';
 import type { LabelSelector } from '#proto/schema/generated/meta-v1.ts';
+import { Admission } from '#server/apiserver/rest/admit.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import { objectOf } from '#server/apiserver/rest/entries.ts';
 import { stale } from '#server/apiserver/rest/errors.ts';
@@ -21,9 +22,15 @@ export const getScale = (api: Api, call: Call): Scale =>
 
 /** `change` gets the present Scale, a private copy, and answers the wished one. Only `spec.replicas` is taken. */
 export async function changeScale(api: Api, call: Call, change: (old: Scale) => Scale): Promise<Scale> {
-  const entry = await changeObject(api, call, (stored) => {
+  const entry = await changeObject(api, { ...call, admitted: true }, async (stored) => {
     const next = structuredClone(stored) as Scalable;
-    const wished = change(scaleOf(next));
+    const asked = change(scaleOf(next));
+    const admission = new Admission(api, call, {
+      operation: 'UPDATE',
+      object: asked,
+      oldObject: scaleOf(next),
+    });
+    const wished = ((await admission.mutate()) ?? asked) as Scale;
     const { resourceVersion, uid } = wished.metadata;
     if (resourceVersion && resourceVersion !== stored.metadata.resourceVersion) throw stale(call);
     if (uid && uid !== stored.metadata.uid) {
@@ -38,6 +45,7 @@ export async function changeScale(api: Api, call: Call, change: (old: Scale) => 
         invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0'),
       ]);
     }
+    await admission.validate(wished);
     next.spec.replicas = replicas;
     return next;
   });

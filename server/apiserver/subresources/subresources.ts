@@ -9,7 +9,7 @@ import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { Answer } from '#server/apiserver/http/exchange.ts';
 import { type Exchange, readObject, readPatch } from '#server/apiserver/http/reading.ts';
 import { encode, renderObject } from '#server/apiserver/http/render.ts';
-import { Admission } from '#server/apiserver/rest/admit.ts';
+import { admitCreate } from '#server/apiserver/rest/admit.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import { literalEntry, objectOf } from '#server/apiserver/rest/entries.ts';
 import type { ListPage } from '#server/apiserver/rest/list.ts';
@@ -94,7 +94,8 @@ export class SubresourceHandlers {
     }
     const review = this.#deps.reviews[plural];
     if (!review) throw serviceUnavailable(`${plural} can not be answered yet`);
-    return review(body, { user: call.user, namespace: call.namespace });
+    const admitted = await admitCreate(api, call, body);
+    return review(admitted, { user: call.user, namespace: call.namespace });
   }
 
   async #part(exchange: Exchange): Promise<Answer> {
@@ -145,7 +146,7 @@ export class SubresourceHandlers {
         await bindPod(api, call, body as Binding);
         return SUCCESS;
       case 'eviction':
-        await evictPod(api, call, body as Eviction);
+        await evictPod(api, call, (await admitCreate(api, call, body)) as Eviction);
         return SUCCESS;
       case 'token':
         return this.#token(api, call, body as TokenRequest);
@@ -172,10 +173,7 @@ export class SubresourceHandlers {
 
   async #token(api: Api, call: Call, body: TokenRequest): Promise<TokenRequest> {
     const account = objectOf(requireEntry(api, call)) as ServiceAccount;
-    const admission = new Admission(api, call, 'CREATE', body, undefined);
-    const request = ((await admission.mutate()) ?? body) as TokenRequest;
-    await admission.validate();
-    return this.#deps.tokenIssuer(request, account);
+    return this.#deps.tokenIssuer((await admitCreate(api, call, body)) as TokenRequest, account);
   }
 
   async #log({ api, call, request }: Exchange): Promise<Answer> {
