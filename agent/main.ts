@@ -31,6 +31,7 @@ import { readInventory } from './node/inventory.ts';
 import { NodeMetrics } from './node/metrics.ts';
 import { startNode } from './node/node.ts';
 import { boardSampler } from './node/sampler.ts';
+import { reportUsage } from './node/usage.ts';
 import type { AgentOptions } from './options.ts';
 import { parseResolvConf } from './pod/dns.plan.ts';
 import { startPods } from './pod/pods.ts';
@@ -159,6 +160,7 @@ export async function main(options: AgentOptions): Promise<void> {
     },
     signal,
   );
+  const cgroups = new PodCgroupTree(await openCgroups());
   const pods = startPods(
     {
       runtime,
@@ -168,7 +170,7 @@ export async function main(options: AgentOptions): Promise<void> {
       log,
       nodeName,
       volumes,
-      cgroups: new PodCgroupTree(await openCgroups()),
+      cgroups,
       images: new Images({ runtime, state: desired, clock }),
       hostIps,
       clusterDns: () => {
@@ -186,6 +188,8 @@ export async function main(options: AgentOptions): Promise<void> {
     signal,
   );
   const rotating = new LogRotator({ runtime, clock, log }).run(() => runningLogs(runtime, LOGS_DIR), signal);
+
+  const metering = reportUsage({ runtime, cgroups, desired, server: session, clock, log }, signal);
 
   const certified = identity;
   const telling = runTelemetry(
@@ -215,7 +219,16 @@ export async function main(options: AgentOptions): Promise<void> {
     }
   });
 
-  await Promise.allSettled([linked, network.done, node.done, pods.done, rotating, renewing, telling]);
+  await Promise.allSettled([
+    linked,
+    network.done,
+    node.done,
+    pods.done,
+    rotating,
+    metering,
+    renewing,
+    telling,
+  ]);
   runtime[Symbol.dispose]();
   log.info('agent stopped, containers go on');
 }

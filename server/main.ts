@@ -31,6 +31,8 @@ import { IpRange } from './apiserver/services/ip-range.ts';
 import { ApiEventRecorder } from './client/events.ts';
 import { InformerFactory } from './client/informer-factory.ts';
 import { startControllers } from './controllers/index.ts';
+import { metricsKinds } from './metrics/metrics-kinds.ts';
+import { UsageStore } from './metrics/usage-store.ts';
 import { Boards } from './nodes/boards.ts';
 import { createInformerSource } from './nodes/informer-source.ts';
 import { createBoardCertificates } from './nodes/join.ts';
@@ -81,6 +83,7 @@ export async function main(options: ServerOptions): Promise<void> {
 
   // The API, with what lies behind it on the boards.
   const boards = new Boards();
+  const usage = new UsageStore(clock, options.metricsResolution * 1000);
   const api = createApiServer({
     store,
     resources,
@@ -95,6 +98,7 @@ export async function main(options: ServerOptions): Promise<void> {
     },
     tokenIssuer: async (request, account) => issueServiceAccountToken({ tokens, reader }, request, account),
     streams: createNodeStreams(boards),
+    virtualKinds: metricsKinds(reader, usage),
     extras: [
       openApiHandler(
         createOpenApi({
@@ -163,6 +167,7 @@ export async function main(options: ServerOptions): Promise<void> {
       clusterCidr: options.clusterCidr,
     },
     ...(telemetry.boards ? { mqtt: telemetry.boards } : {}),
+    usage,
     version: VERSION,
     now: () => clock.now(),
     log,

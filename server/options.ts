@@ -110,6 +110,12 @@ export const SERVER_OPTIONS = {
     defaultValue: 30,
     parse: seconds,
   },
+  'metrics-resolution': {
+    description: 'how often boards report what their containers use, in seconds',
+    placeholder: 'SECONDS',
+    defaultValue: 15,
+    parse: seconds,
+  },
   'no-agent': {
     description: 'only the control plane: run no Pods on this board',
     defaultValue: false,

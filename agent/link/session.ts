@@ -9,6 +9,7 @@ import type {
   FromServer,
   LinkClient,
   OpenStream,
+  Usage,
   Welcome,
 } from '#proto/agent/generated/link.ts';
 import type { Clock } from '#proto/meta/clock.ts';
@@ -56,6 +57,7 @@ export class Link implements Cluster {
   #nextId = 0;
   #epoch = 0;
   #welcomedMs = Number.POSITIVE_INFINITY;
+  #usageIntervalMs = 0;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -63,6 +65,16 @@ export class Link implements Cluster {
 
   get connected(): boolean {
     return this.#connected;
+  }
+
+  /** How often the server wants to hear of the board's usage; 0 while it is away. */
+  get usageIntervalMs(): number {
+    return this.#connected ? this.#usageIntervalMs : 0;
+  }
+
+  /** What the board uses; dropped while the server is away. */
+  report(usage: Usage): void {
+    if (this.#connected) this.#call?.write({ message: { $case: 'usage', value: usage } });
   }
 
   onConnection(listener: (connected: boolean) => void): () => void {
@@ -185,6 +197,7 @@ export class Link implements Cluster {
         onWelcome(message.value);
         this.#call = call;
         this.#connected = true;
+        this.#usageIntervalMs = message.value.usageIntervalMs;
         this.#welcomedMs = this.#options.clock.now();
         log.info('connected to the server', { server: message.value.version });
         for (const listener of [...this.#listeners]) listener(true);

@@ -38,3 +38,17 @@ export function parseMillidegrees(text: string): number | undefined {
   const value = Number(text.trim());
   return text.trim() === '' || Number.isNaN(value) ? undefined : value / 1000;
 }
+
+/** Nanoseconds that all cores have worked since boot: `/proc/stat`, which counts in hundredths of a second. */
+export function parseBusyNs(text: string): number {
+  const fields = /^cpu +(.*)$/m.exec(text)?.[1]?.split(' ').map(Number) ?? [];
+  // user nice system idle iowait irq softirq steal; guests are in user already.
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = fields;
+  return (user + nice + system + irq + softirq) * 10_000_000;
+}
+
+/** Bytes that nobody could have without taking them from somebody: `/proc/meminfo`. */
+export function parseWorkingSet(text: string): number {
+  const of = (name: string): number => Number(new RegExp(`^${name}: +(\\d+) kB`, 'm').exec(text)?.[1] ?? 0);
+  return Math.max(0, of('MemTotal') - of('MemAvailable')) * 1024;
+}

@@ -45,5 +45,6 @@ test('subresources name kinds of the schema', () => {
 });
 
 test('no generally available kind of 1.36 is missing', () => {
-  expect(resources.length).toBe(68);
+  const stored = resources.filter(({ group }) => group !== 'metrics.k8s.io');
+  expect(stored.length).toBe(68);
 });

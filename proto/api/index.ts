@@ -44,6 +44,8 @@ import { endpointslices } from '#proto/api/discovery/endpointslices.ts';
 import { events as eventsOfEventsGroup } from '#proto/api/events/events.ts';
 import { flowschemas } from '#proto/api/flowcontrol/flowschemas.ts';
 import { prioritylevelconfigurations } from '#proto/api/flowcontrol/prioritylevelconfigurations.ts';
+import { nodemetrics } from '#proto/api/metrics/nodemetrics.ts';
+import { podmetrics } from '#proto/api/metrics/podmetrics.ts';
 import { ingressclasses } from '#proto/api/networking/ingressclasses.ts';
 import { ingresses } from '#proto/api/networking/ingresses.ts';
 import { ipaddresses } from '#proto/api/networking/ipaddresses.ts';
@@ -70,7 +72,8 @@ import { volumeattributesclasses } from '#proto/api/storage/volumeattributesclas
 
 /**
  * Every kind of Kubernetes 1.36 that is generally available, in the order in which discovery shows them. Alpha
- * and beta versions are off, as they are upstream unless a feature asks for them.
+ * and beta versions are off, as they are upstream unless a feature asks for them; `metrics.k8s.io`, which
+ * upstream's metrics-server adds, has no other version.
  */
 export const resources: readonly Resource[] = [
   bindings,
@@ -141,4 +144,6 @@ export const resources: readonly Resource[] = [
   storageclasses,
   volumeattachments,
   volumeattributesclasses,
+  nodemetrics,
+  podmetrics,
 ];

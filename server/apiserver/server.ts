@@ -25,6 +25,7 @@ import {
   SubresourceHandlers,
   type TokenIssuer,
 } from '#server/apiserver/subresources/subresources.ts';
+import type { VirtualKind } from '#server/apiserver/subresources/virtual-kind.ts';
 import type { ApiClient } from '#server/client/client.ts';
 import { createLocalClient } from '#server/client/local-client.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
@@ -42,6 +43,8 @@ export interface ApiServerDeps {
   readonly reviews: Readonly<Record<string, Review>>;
   readonly tokenIssuer: TokenIssuer;
   readonly streams: NodeStreams;
+  /** Kinds that are answered instead of stored: `metrics.k8s.io`. */
+  readonly virtualKinds?: readonly VirtualKind[];
   /** `/openapi/…`, `/metrics`, the dashboard: asked in order for every path that is not the API. */
   readonly extras: readonly ExtraHandler[];
   readonly healthChecks: readonly HealthCheck[];

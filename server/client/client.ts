@@ -4,6 +4,8 @@ import type { DeleteOptions, Status } from '#proto/schema/generated/meta-v1.ts';
 
 export interface ReadOptions {
   readonly resourceVersion?: string;
+  /** `scale`: what is read then is a Scale. */
+  readonly subresource?: string;
   readonly signal?: AbortSignal;
 }
 

@@ -14,6 +14,7 @@ import { patchObject } from '#server/apiserver/rest/patch.ts';
 import { replaceObject } from '#server/apiserver/rest/update.ts';
 import { openWatch } from '#server/apiserver/rest/watch.ts';
 import { requireEntry } from '#server/apiserver/rest/write.ts';
+import { getScale } from '#server/apiserver/subresources/scale.ts';
 import type { SubresourceHandlers } from '#server/apiserver/subresources/subresources.ts';
 import type {
   ApiClient,
@@ -48,12 +49,22 @@ class LocalClient implements ApiClient {
     this.#user = user;
   }
 
-  async get<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, _options?: ReadOptions): Promise<T> {
-    return objectOf(presentEntry(resource, requireEntry(this.#api, this.#call(resource, key)))) as T;
+  async get<T extends KubeObject>(
+    resource: Resource<T>,
+    key: ObjectKey,
+    options: ReadOptions = {},
+  ): Promise<T> {
+    const call = this.#call(resource, key);
+    if (options.subresource === 'scale') return getScale(this.#api, call) as KubeObject as T;
+    const virtual = this.#subresources.getVirtual(call);
+    return objectOf(virtual ?? presentEntry(resource, requireEntry(this.#api, call))) as T;
   }
 
   async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
-    const page = listEntries(this.#api, resource, options.namespace, options);
+    const { namespace } = options;
+    const page =
+      this.#subresources.listVirtual({ resource, namespace }, options) ??
+      listEntries(this.#api, resource, namespace, options);
     return {
       metadata: {
         resourceVersion: String(page.revision),

@@ -5,7 +5,14 @@
  */
 import type { Duplex } from 'node:stream';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import type { ApiRequest, FromAgent, FromServer, Hello, Welcome } from '#proto/agent/generated/link.ts';
+import type {
+  ApiRequest,
+  FromAgent,
+  FromServer,
+  Hello,
+  Usage,
+  Welcome,
+} from '#proto/agent/generated/link.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import { internalError, StatusError, serviceUnavailable } from '#proto/meta/status-error.ts';
 import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
@@ -32,6 +39,8 @@ export interface SessionOptions {
   readonly welcome: Welcome;
   readonly source: FeedSource;
   readonly dispatch: Dispatch;
+  /** What the board and its containers use. */
+  readonly onUsage: (usage: Usage) => void;
   readonly log: Logger;
 }
 
@@ -102,6 +111,9 @@ export class BoardSession {
       case 'request':
         this.#calls.push(message.value);
         this.#next();
+        return;
+      case 'usage':
+        this.#options.onUsage(message.value);
         return;
       case 'hello':
         this.end('a second hello');

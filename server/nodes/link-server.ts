@@ -20,6 +20,7 @@ import {
   type JoinRequest,
   type JoinResponse,
   LinkService,
+  type Usage,
 } from '#proto/agent/generated/link.ts';
 import type { HostPort } from '#proto/config/options.ts';
 import type { Logger } from '#proto/meta/log.ts';
@@ -50,6 +51,8 @@ export interface LinkServerOptions {
   readonly network: { clusterDns: string; clusterDomain: string; serviceCidr: string; clusterCidr: string };
   /** Where boards publish their health; undefined: nowhere. */
   readonly mqtt?: { readonly url: string; readonly boardCertificate: boolean; readonly intervalMs: number };
+  /** Who hears what boards use, and how often. */
+  readonly usage: { readonly intervalMs: number; readonly record: (nodeName: string, usage: Usage) => void };
   readonly version: string;
   readonly now: () => number;
   readonly log: Logger;
@@ -151,7 +154,7 @@ export class LinkServer {
     nodeName: string,
     hello: Hello,
   ): BoardSession | undefined {
-    const { boards, source, dispatch, network, mqtt, version, now, log } = this.#options;
+    const { boards, source, dispatch, network, mqtt, usage, version, now, log } = this.#options;
     const welcome = {
       ...network,
       epoch: hello.epoch,
@@ -160,8 +163,10 @@ export class LinkServer {
       mqttUrl: mqtt?.url ?? '',
       mqttBoardCertificate: mqtt?.boardCertificate ?? false,
       mqttIntervalMs: mqtt?.intervalMs ?? 0,
+      usageIntervalMs: usage.intervalMs,
     };
-    const session = new BoardSession({ call, nodeName, hello, welcome, source, dispatch, log });
+    const onUsage = (used: Usage): void => usage.record(nodeName, used);
+    const session = new BoardSession({ call, nodeName, hello, welcome, source, dispatch, onUsage, log });
     if (!boards.add(session)) {
       call.end();
       return undefined;

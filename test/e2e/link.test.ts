@@ -80,6 +80,7 @@ async function startServer(onPort = 0): Promise<void> {
       clock: systemClock,
     }),
     network: { clusterDns: '10.43.0.10', clusterDomain: 'cluster.local', serviceCidr: '', clusterCidr: '' },
+    usage: { intervalMs: 1000, record: () => {} },
     version: 'test',
     now: Date.now,
     log: silent,

@@ -43,11 +43,10 @@ export interface JoinResponse {
 }
 
 export interface FromAgent {
-  message:
-    | { $case: "hello"; value: Hello }
-    | { $case: "ack"; value: Ack }
-    | { $case: "request"; value: ApiRequest }
-    | undefined;
+  message: { $case: "hello"; value: Hello } | { $case: "ack"; value: Ack } | { $case: "request"; value: ApiRequest } | {
+    $case: "usage";
+    value: Usage;
+  } | undefined;
 }
 
 export interface FromServer {
@@ -93,6 +92,8 @@ export interface Welcome {
   /** The broker is the cluster's own: TLS with the cluster's CA and the board's certificate, which is the user. */
   mqttBoardCertificate: boolean;
   mqttIntervalMs: number;
+  /** how often a board that runs Pods sends its Usage; 0: never */
+  usageIntervalMs: number;
 }
 
 /** One full object, never a patch. Removed: object is empty. */
@@ -122,6 +123,29 @@ export interface Ack {
   sequence: number;
 }
 
+/**
+ * What the board and its running containers have used until now. Counters, not rates: the server keeps the last two and
+ * divides. Not acknowledged: one that is lost is made good by the next.
+ */
+export interface Usage {
+  /** of the board: a clock that is set takes no part in rates */
+  uptimeMs: number;
+  /** all cores, since boot */
+  cpuNs: bigint;
+  /** working set */
+  memoryBytes: bigint;
+  containers: ContainerUsage[];
+}
+
+export interface ContainerUsage {
+  podUid: string;
+  name: string;
+  /** of this run: another one counts from nothing */
+  id: string;
+  cpuNs: bigint;
+  memoryBytes: bigint;
+}
+
 /** An API call in the board's own name: the server runs it as system:node:<name>, under the node authorizer. */
 export interface ApiRequest {
   id: number;
@@ -141,13 +165,13 @@ export interface ApiResponse {
 /** The server asks the board to open a Stream. */
 export interface OpenStream {
   streamId: number;
-  /** "exec" | "attach" | "portforward" | "logs" | "http" */
+  /** "exec" | "attach" | "portforward" | "logs" | "tcp" */
   kind: string;
   namespace: string;
   pod: string;
   uid: string;
   container: string;
-  /** the request's query string, as the client sent it */
+  /** the request's query string, as the client sent it; tcp: "host=IP&port=N" */
   query: string;
   /** For upgraded connections: the head of the HTTP request that the board replays to its runtime's streaming server. */
   method: string;
@@ -310,6 +334,9 @@ export const FromAgent: MessageFns<FromAgent> = {
       case "request":
         ApiRequest.encode(message.message.value, writer.uint32(26).fork()).join();
         break;
+      case "usage":
+        Usage.encode(message.message.value, writer.uint32(34).fork()).join();
+        break;
     }
     return writer;
   },
@@ -349,6 +376,14 @@ export const FromAgent: MessageFns<FromAgent> = {
             }
 
             message.message = { $case: "request", value: ApiRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.message = { $case: "usage", value: Usage.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -618,6 +653,7 @@ function createBaseWelcome(): Welcome {
     mqttUrl: "",
     mqttBoardCertificate: false,
     mqttIntervalMs: 0,
+    usageIntervalMs: 0,
   };
 }
 
@@ -652,6 +688,9 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.mqttIntervalMs !== 0) {
       writer.uint32(80).uint32(message.mqttIntervalMs);
+    }
+    if (message.usageIntervalMs !== 0) {
+      writer.uint32(88).uint32(message.usageIntervalMs);
     }
     return writer;
   },
@@ -747,6 +786,14 @@ export const Welcome: MessageFns<Welcome> = {
             }
 
             message.mqttIntervalMs = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.usageIntervalMs = reader.uint32();
             continue;
           }
         }
@@ -940,6 +987,187 @@ export const Ack: MessageFns<Ack> = {
             }
 
             message.sequence = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUsage(): Usage {
+  return { uptimeMs: 0, cpuNs: 0n, memoryBytes: 0n, containers: [] };
+}
+
+export const Usage: MessageFns<Usage> = {
+  encode(message: Usage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uptimeMs !== 0) {
+      writer.uint32(9).double(message.uptimeMs);
+    }
+    if (message.cpuNs !== 0n) {
+      if (BigInt.asUintN(64, message.cpuNs) !== message.cpuNs) {
+        throw new globalThis.Error("value provided for field message.cpuNs of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.cpuNs);
+    }
+    if (message.memoryBytes !== 0n) {
+      if (BigInt.asUintN(64, message.memoryBytes) !== message.memoryBytes) {
+        throw new globalThis.Error("value provided for field message.memoryBytes of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.memoryBytes);
+    }
+    for (const v of message.containers) {
+      ContainerUsage.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Usage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.uptimeMs = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.cpuNs = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.memoryBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.containers.push(ContainerUsage.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseContainerUsage(): ContainerUsage {
+  return { podUid: "", name: "", id: "", cpuNs: 0n, memoryBytes: 0n };
+}
+
+export const ContainerUsage: MessageFns<ContainerUsage> = {
+  encode(message: ContainerUsage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.podUid !== "") {
+      writer.uint32(10).string(message.podUid);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.id !== "") {
+      writer.uint32(26).string(message.id);
+    }
+    if (message.cpuNs !== 0n) {
+      if (BigInt.asUintN(64, message.cpuNs) !== message.cpuNs) {
+        throw new globalThis.Error("value provided for field message.cpuNs of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.cpuNs);
+    }
+    if (message.memoryBytes !== 0n) {
+      if (BigInt.asUintN(64, message.memoryBytes) !== message.memoryBytes) {
+        throw new globalThis.Error("value provided for field message.memoryBytes of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.memoryBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ContainerUsage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContainerUsage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.podUid = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.cpuNs = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.memoryBytes = reader.uint64() as bigint;
             continue;
           }
         }
@@ -1409,8 +1637,8 @@ export const LinkService = {
     responseDeserialize: (value: Buffer): FromServer => FromServer.decode(value),
   },
   /**
-   * One reverse stream (logs, exec, attach, port-forward): raw bytes both ways. The first message from the agent carries the
-   * stream_id of the OpenStream that asked for it.
+   * One reverse stream (logs, exec, attach, port-forward, a TCP connection of the board): raw bytes both ways. The
+   * first message from the agent carries the stream_id of the OpenStream that asked for it; with an error, it is also the last.
    */
   stream: {
     path: "/coracle.agent.v1.Link/Stream" as const,
@@ -1432,8 +1660,8 @@ export interface LinkServer extends UntypedServiceImplementation {
   /** The one long session of a board: desired state down, API calls up. */
   session: handleBidiStreamingCall<FromAgent, FromServer>;
   /**
-   * One reverse stream (logs, exec, attach, port-forward): raw bytes both ways. The first message from the agent carries the
-   * stream_id of the OpenStream that asked for it.
+   * One reverse stream (logs, exec, attach, port-forward, a TCP connection of the board): raw bytes both ways. The
+   * first message from the agent carries the stream_id of the OpenStream that asked for it; with an error, it is also the last.
    */
   stream: handleBidiStreamingCall<Chunk, Chunk>;
 }
@@ -1460,8 +1688,8 @@ export interface LinkClient extends Client {
   session(options: Partial<CallOptions>): ClientDuplexStream<FromAgent, FromServer>;
   session(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<FromAgent, FromServer>;
   /**
-   * One reverse stream (logs, exec, attach, port-forward): raw bytes both ways. The first message from the agent carries the
-   * stream_id of the OpenStream that asked for it.
+   * One reverse stream (logs, exec, attach, port-forward, a TCP connection of the board): raw bytes both ways. The
+   * first message from the agent carries the stream_id of the OpenStream that asked for it; with an error, it is also the last.
    */
   stream(): ClientDuplexStream<Chunk, Chunk>;
   stream(options: Partial<CallOptions>): ClientDuplexStream<Chunk, Chunk>;

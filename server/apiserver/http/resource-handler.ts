@@ -152,7 +152,7 @@ export class ResourceHandler {
     const query = listQuery(request.query);
     return renderList(
       renderer,
-      this.#subresources.listVirtual(call) ?? listEntries(api, call.resource, call.namespace, query),
+      this.#subresources.listVirtual(call, query) ?? listEntries(api, call.resource, call.namespace, query),
     );
   }
 

@@ -1,6 +1,6 @@
-import { groupResourceOf } from '#proto/api/resource.ts';
+import { groupResourceOf, type Resource } from '#proto/api/resource.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
-import { badRequest, methodNotAllowed, notFound, serviceUnavailable } from '#proto/meta/status-error.ts';
+import { badRequest, methodNotAllowed, serviceUnavailable } from '#proto/meta/status-error.ts';
 import type { TokenRequest } from '#proto/schema/generated/authentication-v1.ts';
 import type { Scale } from '#proto/schema/generated/autoscaling-v1.ts';
 import type { Binding, Pod, ServiceAccount } from '#proto/schema/generated/core-v1.ts';
@@ -11,8 +11,8 @@ import { type Exchange, readObject, readPatch } from '#server/apiserver/http/rea
 import { encode, renderObject } from '#server/apiserver/http/render.ts';
 import { admitCreate } from '#server/apiserver/rest/admit.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
-import { literalEntry, objectOf } from '#server/apiserver/rest/entries.ts';
-import type { ListPage } from '#server/apiserver/rest/list.ts';
+import { objectOf } from '#server/apiserver/rest/entries.ts';
+import type { ListPage, ListQuery } from '#server/apiserver/rest/list.ts';
 import { patchObject } from '#server/apiserver/rest/patch.ts';
 import { replaceObject } from '#server/apiserver/rest/update.ts';
 import { requireEntry } from '#server/apiserver/rest/write.ts';
@@ -22,6 +22,7 @@ import { componentStatuses } from '#server/apiserver/subresources/component-stat
 import { evictPod } from '#server/apiserver/subresources/eviction.ts';
 import { proxyAnswer } from '#server/apiserver/subresources/proxy.ts';
 import { changeScale, getScale } from '#server/apiserver/subresources/scale.ts';
+import { getVirtual, listVirtual, type VirtualKind } from '#server/apiserver/subresources/virtual-kind.ts';
 import type { Entry } from '#server/store/store.ts';
 
 /** Answers one kind of review: the body with its status filled in. `namespace` for local reviews. */
@@ -39,7 +40,11 @@ export interface SubresourceDeps {
   readonly reviews: Readonly<Record<string, Review>>;
   readonly tokenIssuer: TokenIssuer;
   readonly streams: NodeStreams;
+  /** Kinds that are answered instead of stored, beside the built-in ones. */
+  readonly virtualKinds?: readonly VirtualKind[];
 }
+
+const idOf = ({ group, plural }: Resource): string => `${group}/${plural}`;
 
 /** Same kind, same handlers: only a part of the object is written (see update.ts). */
 const PARTS = new Set(['ephemeralcontainers', 'resize', 'approval', 'finalize']);
@@ -49,9 +54,12 @@ const POSTS = new Set(['binding', 'eviction', 'token']);
 /** Subresources with a behaviour of their own, and kinds that are answered instead of stored. */
 export class SubresourceHandlers {
   readonly #deps: SubresourceDeps;
+  readonly #virtual: ReadonlyMap<string, VirtualKind>;
 
   constructor(deps: SubresourceDeps) {
     this.#deps = deps;
+    const kinds = [componentStatuses, ...(deps.virtualKinds ?? [])];
+    this.#virtual = new Map(kinds.map((kind) => [idOf(kind.resource), kind]));
   }
 
   async handle(exchange: Exchange): Promise<Answer> {
@@ -70,18 +78,22 @@ export class SubresourceHandlers {
     throw methodNotAllowed(groupResourceOf(target.resource), method.toLowerCase());
   }
 
-  /** An object of a kind that has no store. */
-  getVirtual(call: Call): Entry | undefined {
-    if (call.resource.plural !== 'componentstatuses' || call.resource.group !== '') return undefined;
-    const found = componentStatuses().find((c) => c.metadata.name === call.name);
-    if (!found) throw notFound(groupResourceOf(call.resource), call.name);
-    return literalEntry(found);
+  /** An object of a kind that has no store; undefined for ordinary kinds. */
+  getVirtual({
+    resource,
+    namespace,
+    name,
+  }: Pick<Call, 'resource' | 'namespace' | 'name'>): Entry | undefined {
+    const kind = this.#virtual.get(idOf(resource));
+    return kind && getVirtual(kind, namespace, name);
   }
 
-  listVirtual(call: Call): ListPage | undefined {
-    if (call.resource.plural !== 'componentstatuses' || call.resource.group !== '') return undefined;
-    const entries = componentStatuses().map((c) => literalEntry(c));
-    return { entries, revision: 0, continue: undefined, remainingItemCount: undefined };
+  listVirtual(
+    { resource, namespace }: Pick<Call, 'resource' | 'namespace'>,
+    query: ListQuery,
+  ): ListPage | undefined {
+    const kind = this.#virtual.get(idOf(resource));
+    return kind && listVirtual(kind, namespace, query);
   }
 
   /** A create of something that is not stored: the answer, undefined for ordinary kinds. */

@@ -55,6 +55,8 @@ const VIEW: readonly PolicyRule[] = [
   rule(READ, 'networking.k8s.io', 'ingresses ingresses/status networkpolicies'),
   rule(READ, 'policy', 'poddisruptionbudgets poddisruptionbudgets/status'),
   rule(READ, 'events.k8s.io', 'events'),
+  // What metrics-server's own manifest gives to whoever may view.
+  rule('get list', 'metrics.k8s.io', 'nodes pods'),
 ];
 
 const ADMIN: readonly PolicyRule[] = [
