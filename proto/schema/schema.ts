@@ -8,7 +8,8 @@ import facts from './generated/facts.json' with { type: 'json' };
  *     containers 2 []Container ! ps=merge pk=name lt=map lk=name
  *
  * that is the JSON name, the protobuf number (0: not on the wire), the type, flags (`i` inline, `o`
- * omitempty, `z` omitzero, `!` required), and the marks. Types that are not structs start with `=`.
+ * omitempty, `z` omitzero, `!` required), and the marks. Types that are not structs start with `=`; a first line `~atomic` says that a struct is
+ * owned and replaced as a whole.
  */
 export type Scalar =
   | 'string'
@@ -67,6 +68,8 @@ export interface Field {
   readonly listType: string | undefined;
   readonly listMapKeys: readonly string[];
   readonly mapType: string | undefined;
+  /** `atomic` or `granular`: whatever its type says, how this field of a struct type is merged. */
+  readonly structType: string | undefined;
   /** The JSON value of a `+default` mark. */
   readonly default: unknown;
 }
@@ -85,6 +88,8 @@ export interface Message {
   readonly embedded: ReadonlyMap<string, string>;
   /** Embeds TypeMeta: has `apiVersion` and `kind`. */
   readonly isKind: boolean;
+  /** Owned and replaced as a whole by server-side apply. */
+  readonly atomic: boolean;
 }
 
 export interface GroupVersionKind {
@@ -179,7 +184,9 @@ export class Schema {
 
   #parse(id: string): Message {
     const { packageId, text, name } = this.#facts(id);
-    const fields = text === '' ? [] : text.split('\n').map((line) => this.#field(line, packageId));
+    const atomic = text.startsWith(ATOMIC);
+    const lines = atomic ? text.slice(ATOMIC.length) : text;
+    const fields = lines === '' ? [] : lines.split('\n').map((line) => this.#field(line, packageId));
     const properties = new Map<string, Field>();
     const embedded = new Map<string, string>();
     for (const field of fields) {
@@ -204,6 +211,7 @@ export class Schema {
       isKind: fields.some(
         (f) => f.inline && f.type.kind === 'message' && f.type.message === 'meta/v1.TypeMeta',
       ),
+      atomic,
     };
   }
 
@@ -225,6 +233,7 @@ export class Schema {
       listType: mark('lt'),
       listMapKeys: mark('lk')?.split(',') ?? [],
       mapType: mark('mt'),
+      structType: mark('st'),
       default: defaults === undefined ? undefined : JSON.parse(defaults),
     };
   }
@@ -257,6 +266,8 @@ export class Schema {
     return under.kind === 'scalar' && values ? { ...under, values: values.split('|') } : under;
   }
 }
+
+const ATOMIC = '~atomic\n';
 
 const goOf = (type: Type): string => (type.pointer ? `*${type.go}` : type.go);
 

@@ -54,6 +54,9 @@ func key(p *goPackage) string {
 
 func structFacts(p *goPackage, t *goType, packages map[string]*goPackage) string {
 	var lines []string
+	if first(t.markers["structType"]) == "atomic" {
+		lines = append(lines, "~atomic")
+	}
 	for _, f := range t.fields {
 		flags := ""
 		name := f.json

@@ -29,6 +29,7 @@ async function get(url: string, headers: Record<string, string> = {}): Promise<B
 }
 
 const text = (answer: BytesAnswer | undefined): string => new TextDecoder().decode(answer?.body);
+const PROTOBUF = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 const KEY = 'apis/coordination.k8s.io/v1';
 const url = openApi.index().paths[KEY]?.serverRelativeURL ?? '';
 
@@ -52,9 +53,26 @@ describe('openapi handler', () => {
     expect(await get(`/openapi/v3/${KEY}?hash=OLD`)).toMatchObject({ code: 301, headers: { location: url } });
   });
 
+  it.each([
+    [undefined, 'application/json'],
+    ['application/json', 'application/json'],
+    ['application/com.github.proto-openapi.spec.v2@v1.0+protobuf', PROTOBUF],
+    [PROTOBUF, PROTOBUF],
+    ['text/html, */*;q=0.1', 'application/json'],
+  ])('answers version 2 to %s as %s', async (accept, contentType) => {
+    const answer = await get('/openapi/v2', accept ? { accept } : {});
+    expect(answer).toMatchObject({ code: 200, contentType });
+    const etag = answer?.headers?.['etag'] ?? '';
+    expect((await get('/openapi/v2', { 'if-none-match': etag }))?.code).toBe(304);
+  });
+
+  it('has no other forms', async () => {
+    expect((await get('/openapi/v2', { accept: 'text/html' }))?.code).toBe(406);
+    expect((await get(url, { accept: PROTOBUF }))?.code).toBe(406);
+  });
+
   it('leaves the rest to others', async () => {
     expect(await get('/openapi/v3/apis/nope/v1')).toBeUndefined();
     expect(await get('/metrics')).toBeUndefined();
-    expect(JSON.parse(text(await get('/openapi/v2')))).toMatchObject({ swagger: '2.0' });
   });
 });

@@ -2,22 +2,28 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Resource } from '#proto/api/resource.ts';
-import type { Schema } from '#proto/schema/schema.ts';
+import type { GroupVersionKind, Schema } from '#proto/schema/schema.ts';
 import { schema as builtin } from '#proto/schema/schema.ts';
+import { BriefCache } from '#server/apiserver/openapi/brief-cache.ts';
+import { addCustomKind, type PublishedKind } from '#server/apiserver/openapi/custom-kind.ts';
 import {
   type Descriptions,
   noDescriptions,
   type PackageDescriptions,
 } from '#server/apiserver/openapi/descriptions.ts';
-import { resourcePaths } from '#server/apiserver/openapi/paths.ts';
-import { type JsonSchema, SchemaCollector } from '#server/apiserver/openapi/schemas.ts';
+import { operationsOf } from '#server/apiserver/openapi/operations.ts';
+import { type PathSchemas, pathsV2, pathsV3 } from '#server/apiserver/openapi/paths.ts';
+import { type Dialect, SchemaCollector } from '#server/apiserver/openapi/schemas.ts';
 
-/** A document as it is kept and sent: compressed. */
-export interface OpenApiDocument {
+/** What there is to get, without the cost of making it. */
+export interface OpenApiOffer {
   /** Without quotes; also the `hash` of its URL in the index. */
   readonly etag: string;
-  readonly gzip: Uint8Array;
+  /** The document, compressed. Kept for a minute after it was last asked for. */
+  gzip(form: OpenApiForm): Promise<Uint8Array>;
 }
+
+export type OpenApiForm = 'json' | 'protobuf';
 
 export interface OpenApiIndex {
   readonly paths: Readonly<Record<string, { readonly serverRelativeURL: string }>>;
@@ -26,17 +32,10 @@ export interface OpenApiIndex {
 export interface OpenApi {
   /** `GET /openapi/v3`: where each group version's document is. Costs no document. */
   index(): OpenApiIndex;
-  /** `GET /openapi/v3/<key>`, the key as in the index: `api/v1`, `apis/apps/v1`. Made on first use, then kept. */
-  document(key: string): Promise<OpenApiDocument | undefined>;
-  /** `GET /openapi/v2`, as JSON: that this is Kubernetes; clients of this century read version 3. */
-  legacy(): Promise<OpenApiDocument>;
-}
-
-/** A custom kind in one of its versions, as clients should know it. Made anew whenever anything in it changes. */
-export interface PublishedKind {
-  readonly resource: Resource;
-  /** What its definition calls `openAPIV3Schema`; without one, objects may have any fields. */
-  readonly schema?: JsonSchema | undefined;
+  /** `GET /openapi/v3/<key>`, the key as in the index: `api/v1`, `apis/apps/v1`. */
+  document(key: string): OpenApiOffer | undefined;
+  /** `GET /openapi/v2`: all group versions in one document, which alone there is as protobuf. */
+  swagger(): OpenApiOffer;
 }
 
 export interface OpenApiOptions {
@@ -63,34 +62,37 @@ interface Part {
 
 const NOTHING: readonly PublishedKind[] = [];
 
+/** Clients fetch documents in bursts, and keep them for long: a document of megabytes is not worth its memory for longer. */
+const KEEP_MS = 60_000;
+
 /**
  * OpenAPI of the kinds that are served. Documents take a while to make and megabytes to hold, so that each is made
- * when first asked for and kept compressed; hashes come from what a document is made of.
+ * when it is asked for and soon forgotten; hashes come from what a document is made of.
  */
 export function createOpenApi(options: OpenApiOptions): OpenApi {
   const { resources, version, descriptions = noDescriptions, schema = builtin } = options;
-  const made = new Map<string, { readonly etag: string; readonly document: Promise<OpenApiDocument> }>();
+  const made = new BriefCache<Uint8Array>(KEEP_MS);
   const built = Map.groupBy(resources, documentKey);
+  const builtHashes = new Map([...built].map(([key, own]) => [key, hash(own)]));
   const hashes = new WeakMap<PublishedKind, string>();
   let seen: readonly PublishedKind[] | undefined;
   let parts: ReadonlyMap<string, Part> = new Map();
+  let whole: Part = { etag: '', resources, published: NOTHING };
 
-  const hash = (...of: readonly unknown[]): string =>
-    createHash('sha256').update(JSON.stringify(of)).digest('hex').toUpperCase();
   const hashOf = (kind: PublishedKind): string => {
     let known = hashes.get(kind);
     if (known === undefined) {
-      known = hash(kind);
+      const { resource, schema: own } = kind;
+      known = hash(resource, Object.keys(resource.selectableFields ?? {}), own);
       hashes.set(kind, known);
     }
     return known;
   };
-  const builtHashes = new Map([...built].map(([key, own]) => [key, hash(own)]));
 
-  /** The documents there are, as the custom kinds of this moment make them. */
-  const current = (): ReadonlyMap<string, Part> => {
+  /** Looks whether the custom kinds of this moment are still those that the parts were made of. */
+  const refresh = (): void => {
     const published = options.published?.() ?? NOTHING;
-    if (published === seen) return parts;
+    if (published === seen) return;
     const custom = Map.groupBy(published, ({ resource }) => documentKey(resource));
     const keys = [...new Set([...built.keys(), ...custom.keys()])].sort();
     parts = new Map(
@@ -100,74 +102,105 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
         return [key, { etag, resources: built.get(key) ?? [], published: own }];
       }),
     );
-    for (const [key, { etag }] of made) if (parts.get(key)?.etag !== etag) made.delete(key);
+    const etag = hash([...parts].map(([key, part]) => [key, part.etag]));
+    whole = { etag, resources, published };
     seen = published;
-    return parts;
   };
 
-  const make = async (part: Part): Promise<OpenApiDocument> => {
+  const write = async (part: Part, dialect: Dialect): Promise<object> => {
     const texts = await loadTexts(descriptions, schema);
-    const collector = new SchemaCollector(schema, (id) => {
-      const dot = id.indexOf('.');
-      return texts.get(id.slice(0, dot))?.[id.slice(dot + 1)];
-    });
-    const custom = new Map(part.published.map((p) => [gvkOf(p.resource), p]));
-    const object = (kind: { group: string; version: string; kind: string }): JsonSchema | undefined => {
-      const message = schema.kind(kind);
-      if (message) return collector.reference(message.id);
-      const own = custom.get(gvkOf(kind));
-      return own && addCustom(collector, own);
-    };
-    const paths: Record<string, unknown> = {};
-    for (const resource of [...part.resources, ...part.published.map((p) => p.resource)])
-      Object.assign(paths, resourcePaths(resource, { object }));
-    return compressed(part.etag, {
-      openapi: '3.0.0',
-      info: { title: 'Kubernetes', version },
-      paths,
-      components: { schemas: collector.definitions },
-    });
+    const collector = new SchemaCollector(
+      schema,
+      (id) => {
+        const dot = id.indexOf('.');
+        return texts.get(id.slice(0, dot))?.[id.slice(dot + 1)];
+      },
+      dialect,
+    );
+    const paths = writePaths(part, schema, collector);
+    const info = { title: 'Kubernetes', version };
+    const schemas = sortedByKey(collector.definitions);
+    return dialect === 'v2'
+      ? { swagger: '2.0', info, paths, definitions: schemas }
+      : { openapi: '3.0.0', info, paths, components: { schemas } };
   };
+
+  const offer = (part: Part, dialect: Dialect, name: string): OpenApiOffer => ({
+    etag: part.etag,
+    gzip: (form) =>
+      made.get(`${name} ${part.etag} ${form}`, async () => {
+        const document = await write(part, dialect);
+        const bytes =
+          form === 'json' ? JSON.stringify(document) : (await protobuf()).encodeOpenApiV2({ ...document });
+        return promisify(gzip)(bytes, { level: 6 });
+      }),
+  });
 
   return {
-    index: () => ({
-      paths: Object.fromEntries(
-        [...current()].map(([key, { etag }]) => [
-          key,
-          { serverRelativeURL: `/openapi/v3/${key}?hash=${etag}` },
-        ]),
-      ),
-    }),
-    document: async (key) => {
-      const part = current().get(key);
-      if (!part) return undefined;
-      const known = made.get(key);
-      if (known) return known.document;
-      const document = make(part);
-      const entry = { etag: part.etag, document };
-      made.set(key, entry);
-      document.catch(() => made.get(key) === entry && made.delete(key));
-      return document;
+    index: () => {
+      refresh();
+      return {
+        paths: Object.fromEntries(
+          [...parts].map(([key, { etag }]) => [
+            key,
+            { serverRelativeURL: `/openapi/v3/${key}?hash=${etag}` },
+          ]),
+        ),
+      };
     },
-    legacy: () =>
-      compressed(createHash('sha256').update(version).digest('hex').toUpperCase(), {
-        swagger: '2.0',
-        info: { title: 'Kubernetes', version },
-        paths: {},
-        definitions: {},
-      }),
+    document: (key) => {
+      refresh();
+      const part = parts.get(key);
+      return part && offer(part, 'v3', key);
+    },
+    swagger: () => {
+      refresh();
+      return offer(whole, 'v2', 'v2');
+    },
   };
 }
 
-const gvkOf = ({ group, version, kind }: { group: string; version: string; kind: string }): string =>
-  `${group}/${version}/${kind}`;
+/** Only old clients ask for it. */
+const protobuf = () => import('#server/apiserver/openapi/protobuf-v2.ts');
 
 /** Changes when documents of the same facts come out differently. */
-const FORM = 1;
+const FORM = 2;
 
-async function compressed(etag: string, document: unknown): Promise<OpenApiDocument> {
-  return { etag, gzip: await promisify(gzip)(JSON.stringify(document), { level: 6 }) };
+const hash = (...of: readonly unknown[]): string =>
+  createHash('sha256').update(JSON.stringify(of)).digest('hex').toUpperCase();
+
+const gvkOf = ({ group, version, kind }: GroupVersionKind): string => `${group}/${version}/${kind}`;
+
+function writePaths(part: Part, schema: Schema, collector: SchemaCollector): Record<string, unknown> {
+  const custom = new Map(
+    part.published.flatMap((kind) => {
+      const { resource } = kind;
+      const list = resource.listKind ?? `${resource.kind}List`;
+      return [resource.kind, list].map((name) => [gvkOf({ ...resource, kind: name }), kind] as const);
+    }),
+  );
+  const schemas: PathSchemas = {
+    object: (kind) => {
+      const own = custom.get(gvkOf(kind));
+      if (own) return addCustomKind(collector, own, kind.kind);
+      const message = schema.kind(kind);
+      return message && collector.reference(message.id);
+    },
+    patch: () => collector.reference('meta/v1.Patch'),
+  };
+  const write = collector.dialect === 'v2' ? pathsV2 : pathsV3;
+  const paths: Record<string, unknown> = {};
+  for (const resource of part.resources)
+    Object.assign(paths, write(operationsOf(resource, schema), schemas, false));
+  for (const { resource } of part.published)
+    Object.assign(paths, write(operationsOf(resource, schema), schemas, true));
+  // No operation names it, but every watch answers with it.
+  collector.reference('meta/v1.WatchEvent');
+  return sortedByKey(paths);
 }
+
+const sortedByKey = <T>(record: Readonly<Record<string, T>>): Record<string, T> =>
+  Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /** The texts of all packages while one document is made: most of them lie in core and meta anyway. */
 async function loadTexts(
@@ -178,22 +211,4 @@ async function loadTexts(
   if (descriptions.version !== '')
     for (const id of schema.packageIds()) texts.set(id, await descriptions.of(id));
   return texts;
-}
-
-/** A custom kind with the metadata that every object has. */
-function addCustom(collector: SchemaCollector, { resource, schema: own }: PublishedKind): JsonSchema {
-  const { group, version, kind } = resource;
-  const text = { type: 'string' };
-  const given = (own?.['properties'] ?? {}) as Record<string, JsonSchema>;
-  return collector.add([...group.split('.').reverse(), version, kind].join('.'), {
-    type: 'object',
-    ...(own ?? { 'x-kubernetes-preserve-unknown-fields': true }),
-    properties: {
-      ...given,
-      apiVersion: text,
-      kind: text,
-      metadata: collector.reference('meta/v1.ObjectMeta'),
-    },
-    'x-kubernetes-group-version-kind': [{ group, kind, version }],
-  });
 }
