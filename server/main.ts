@@ -12,6 +12,7 @@ import { ensurePriorityClasses } from './apiserver/admission/priority.ts';
 import { RoleEscalation } from './apiserver/admission/role-escalation.ts';
 import { BootstrapTokenAuthenticator } from './apiserver/authn/bootstrap-token.ts';
 import { ClientCertificateAuthenticator } from './apiserver/authn/client-certificate.ts';
+import { issuerDiscoveryHandler } from './apiserver/authn/issuer-discovery.ts';
 import { createStoreReader } from './apiserver/authn/object-reader.ts';
 import { reviewSelf, reviewToken } from './apiserver/authn/reviews.ts';
 import { ServiceAccountTokens } from './apiserver/authn/service-account-tokens.ts';
@@ -96,7 +97,8 @@ export async function main(options: ServerOptions): Promise<void> {
       selfsubjectreviews: (body, { user }) => reviewSelf(body as SelfSubjectReview, user),
       tokenreviews: (body) => reviewToken({ tokens, bootstrap }, body as TokenReview),
     },
-    tokenIssuer: async (request, account) => issueServiceAccountToken({ tokens, reader }, request, account),
+    tokenIssuer: (request, account, validate) =>
+      issueServiceAccountToken({ tokens, reader }, request, account, validate),
     streams: createNodeStreams(boards),
     virtualKinds: metricsKinds(reader, usage),
     extras: [
@@ -107,6 +109,11 @@ export async function main(options: ServerOptions): Promise<void> {
           descriptions: await openDescriptions(join(import.meta.dirname, 'openapi')),
         }),
       ),
+      issuerDiscoveryHandler({
+        issuer: tokens.issuer,
+        address: `https://${advertiseAddress}:${options.listen.port}`,
+        keys: tokens.keySet(),
+      }),
     ],
     healthChecks: [{ name: 'ping', live: true, check: () => {} }],
     serviceCidr: options.serviceCidr,

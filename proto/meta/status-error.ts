@@ -84,7 +84,7 @@ function reasonOfCode(code: number): StatusReason {
 const qualified = (r: GroupResource): string => (r.group ? `${r.resource}.${r.group}` : r.resource);
 
 const about = (r: GroupResource, name: string, causes?: StatusCause[]): StatusDetails => ({
-  name,
+  ...(name ? { name } : {}),
   ...(r.group ? { group: r.group } : {}),
   kind: r.resource,
   ...(causes && causes.length > 0 ? { causes } : {}),
@@ -128,7 +128,12 @@ export function invalid(
   const lines = causes.map((c) => (c.field ? `${c.field}: ${c.message}` : `${c.message}`));
   const text = lines.length === 1 ? lines[0] : `[${lines.join(', ')}]`;
   return new StatusError('Invalid', `${what} "${name}" is invalid: ${text}`, {
-    details: { name, ...(kind.group ? { group: kind.group } : {}), kind: kind.kind, causes },
+    details: {
+      ...(name ? { name } : {}),
+      ...(kind.group ? { group: kind.group } : {}),
+      kind: kind.kind,
+      causes,
+    },
   });
 }
 

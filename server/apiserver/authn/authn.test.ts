@@ -35,8 +35,10 @@ const request = (spec: Partial<TokenRequestSpec> = {}) =>
     { tokens, reader: cluster.reader },
     { metadata: {}, spec: { audiences: [], ...spec } },
     account,
+    async () => {},
   );
-const tokenOf = (spec: Partial<TokenRequestSpec> = {}): string => request(spec).status?.token ?? '';
+const tokenOf = async (spec: Partial<TokenRequestSpec> = {}): Promise<string> =>
+  (await request(spec)).status?.token ?? '';
 
 beforeEach(async () => {
   clock = new FakeClock();
@@ -51,7 +53,7 @@ const boundToPod = { boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: 'web
 
 describe('service-account tokens', () => {
   it('say who, in which groups, on what', async () => {
-    const user = await tokens.authenticate(bearer(tokenOf(boundToPod)));
+    const user = await tokens.authenticate(bearer(await tokenOf(boundToPod)));
     expect(user).toMatchObject({
       name: 'system:serviceaccount:shop:web',
       uid: 'sa-1',
@@ -67,7 +69,7 @@ describe('service-account tokens', () => {
   });
 
   it('end with their time', async () => {
-    const token = tokenOf({ expirationSeconds: 600 });
+    const token = await tokenOf({ expirationSeconds: 600 });
     await clock.advance(599_000);
     await expect(tokens.authenticate(bearer(token))).resolves.toBeDefined();
     await clock.advance(1_000);
@@ -75,7 +77,7 @@ describe('service-account tokens', () => {
   });
 
   it('bear a clock that was set back a little, not more', async () => {
-    const token = tokenOf();
+    const token = await tokenOf();
     clock = new FakeClock(clock.now() - 30_000);
     const checkAt = (at: FakeClock) =>
       new ServiceAccountTokens({ key, issuer: ISSUER, reader: cluster.reader, clock: at }).authenticate(
@@ -97,22 +99,22 @@ describe('service-account tokens', () => {
       () => cluster.put(serviceaccounts, { metadata: { ...account.metadata, uid: 'sa-2' } }),
     ],
   ])('are over when %s', async (_, happen) => {
-    const token = tokenOf(boundToPod);
+    const token = await tokenOf(boundToPod);
     await happen();
     await expect(tokens.authenticate(bearer(token))).rejects.toEqual(unauthorized);
   });
 
   it('are for their audience alone', async () => {
-    const token = tokenOf({ audiences: ['vault'] });
+    const token = await tokenOf({ audiences: ['vault'] });
     await expect(tokens.authenticate(bearer(token))).rejects.toEqual(unauthorized);
     expect(tokens.check(token, ['vault', 'other']).audiences).toEqual(['vault']);
   });
 
   it('of other keys, algorithms and shapes are refused; those of other issuers are not ours', async () => {
-    const claims = decodeJwt(tokenOf()) ?? {};
+    const claims = decodeJwt(await tokenOf()) ?? {};
     const forged = signJwt(generateKey(), 'x', claims);
     await expect(tokens.authenticate(bearer(forged))).rejects.toEqual(unauthorized);
-    const [, body] = tokenOf().split('.');
+    const [, body] = (await tokenOf()).split('.');
     const none = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${body}.`;
     await expect(tokens.authenticate(bearer(none))).rejects.toEqual(unauthorized);
     for (const [field, value] of Object.entries({ exp: 'x', sub: 1, aud: [1], 'kubernetes.io': [] })) {
@@ -131,10 +133,20 @@ describe('service-account tokens', () => {
     ['too short', { expirationSeconds: 60 }, { code: 422 }],
     ['of a pod that is not there', { boundObjectRef: { kind: 'Pod', name: 'no' } }, { code: 404 }],
     ['of another uid', { boundObjectRef: { kind: 'Pod', name: 'web-0', uid: 'no' } }, { code: 409 }],
-    ['of a kind that binds nothing', { boundObjectRef: { kind: 'ConfigMap', name: 'x' } }, { code: 422 }],
-  ])('%s are not issued', (_, spec, error) =>
-    expect(() => request(spec)).toThrow(expect.objectContaining(error)),
-  );
+    ['of a kind that binds nothing', { boundObjectRef: { kind: 'ConfigMap', name: 'x' } }, { code: 400 }],
+  ])('%s are not issued', (_, spec, error) => expect(request(spec)).rejects.toMatchObject(error));
+
+  it('of a projected volume last a year, and their use after an hour is noted', async () => {
+    const { status } = await request({ ...boundToPod, expirationSeconds: 3607 });
+    const now = clock.now();
+    expect(Date.parse(status?.expirationTimestamp ?? '')).toBe(now + 3_607_000);
+    expect(decodeJwt(status?.token ?? '')).toMatchObject({
+      exp: now / 1000 + 365 * 86_400,
+      'kubernetes.io': { warnafter: now / 1000 + 3607 },
+    });
+    const other = await tokenOf({ ...boundToPod, expirationSeconds: 3607, audiences: ['vault'] });
+    expect(decodeJwt(other)?.['exp']).toBe(now / 1000 + 3607);
+  });
 });
 
 describe('bootstrap tokens', () => {
@@ -212,10 +224,10 @@ describe('client certificates', () => {
   });
 });
 
-it('reviews tokens without failing on bad ones', () => {
+it('reviews tokens without failing on bad ones', async () => {
   const deps = { tokens, bootstrap: new BootstrapTokenAuthenticator(cluster.reader, clock) };
   const review = (token: string) => reviewToken(deps, { metadata: {}, spec: { token } }).status;
-  expect(review(tokenOf())).toMatchObject({
+  expect(review(await tokenOf())).toMatchObject({
     authenticated: true,
     user: { username: 'system:serviceaccount:shop:web' },
     audiences: [ISSUER],

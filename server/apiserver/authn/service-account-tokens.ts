@@ -31,6 +31,8 @@ export interface IssueOptions {
   readonly audiences: readonly string[];
   /** Undefined: as long as the secret that it is bound to. */
   readonly expirationSeconds: number | undefined;
+  /** Its use after so long is noted: whoever holds it should have fetched a new one. */
+  readonly warnAfterSeconds?: number | undefined;
 }
 
 /**
@@ -57,7 +59,10 @@ export class ServiceAccountTokens implements Authenticator {
     this.#keyId = keyIdOf(deps.key);
   }
 
-  issue({ claims, audiences, expirationSeconds }: IssueOptions): { token: string; expiresMs: number } {
+  issue({ claims, audiences, expirationSeconds, warnAfterSeconds }: IssueOptions): {
+    token: string;
+    issuedMs: number;
+  } {
     const now = Math.floor(this.#deps.clock.now() / 1000);
     const expires = expirationSeconds === undefined ? undefined : now + expirationSeconds;
     const token = signJwt(this.#deps.key, this.#keyId, {
@@ -66,11 +71,12 @@ export class ServiceAccountTokens implements Authenticator {
       iat: now,
       iss: this.issuer,
       jti: randomUUID(),
-      'kubernetes.io': claims,
+      'kubernetes.io':
+        warnAfterSeconds === undefined ? claims : { ...claims, warnafter: now + warnAfterSeconds },
       nbf: now,
       sub: subjectOf(claims),
     });
-    return { token, expiresMs: (expires ?? now) * 1000 };
+    return { token, issuedMs: now * 1000 };
   }
 
   /** Bearer tokens for this API. JWTs of other issuers are left to others. */

@@ -147,7 +147,7 @@ describe('RBAC', () => {
     };
     expect([await canI('shop'), await canI('other')]).toEqual([true, false]);
     await expect(reviewSelfAccess(union, { metadata: {}, spec: {} }, jane)).rejects.toMatchObject({
-      code: 400,
+      code: 422,
     });
     expect(reviewSelfRules(rbac, { metadata: {}, spec: { namespace: 'shop' } }, jane).status).toEqual({
       resourceRules: [rule('get list', '', 'pods')],

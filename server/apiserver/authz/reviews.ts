@@ -1,5 +1,6 @@
+import { type FieldError, invalidValue } from '#proto/meta/field-error.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
-import { badRequest } from '#proto/meta/status-error.ts';
+import { badRequest, invalid } from '#proto/meta/status-error.ts';
 import type {
   LocalSubjectAccessReview,
   SelfSubjectAccessReview,
@@ -13,6 +14,11 @@ import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { AuthorizationRequest, Authorizer } from '#server/apiserver/authz/authorizer.ts';
 import { nodeNameOf } from '#server/apiserver/authz/node-authorizer.ts';
 import type { RbacAuthorizer } from '#server/apiserver/authz/rbac.ts';
+import {
+  readFieldSelector,
+  readLabelSelector,
+  selectorProblems,
+} from '#server/apiserver/authz/review-selectors.ts';
 
 type Attributes = Pick<SubjectAccessReviewSpec, 'resourceAttributes' | 'nonResourceAttributes'>;
 
@@ -22,6 +28,7 @@ export async function reviewSelfAccess(
   review: SelfSubjectAccessReview,
   user: UserInfo,
 ): Promise<SelfSubjectAccessReview> {
+  refuse([...attributeProblems(review.spec), ...metadataProblems(review, 'must be empty')]);
   return { ...review, status: await decide(authorizer, user, review.spec) };
 }
 
@@ -30,6 +37,7 @@ export async function reviewAccess(
   authorizer: Authorizer,
   review: SubjectAccessReview,
 ): Promise<SubjectAccessReview> {
+  refuse([...specProblems(review.spec), ...metadataProblems(review, 'must be empty')]);
   return { ...review, status: await decide(authorizer, userOf(review.spec), review.spec) };
 }
 
@@ -39,11 +47,25 @@ export async function reviewLocalAccess(
   review: LocalSubjectAccessReview,
   namespace: string | undefined,
 ): Promise<LocalSubjectAccessReview> {
-  const asked = review.spec?.resourceAttributes;
-  if (!asked) throw badRequest('spec.resourceAttributes: Required value');
-  if ((asked.namespace ?? '') !== namespace) {
-    throw badRequest('spec.resourceAttributes.namespace must match metadata.namespace');
-  }
+  const { resourceAttributes: asked, nonResourceAttributes: path } = review.spec ?? {};
+  const { namespace: _, ...others } = review.metadata;
+  const problems = [
+    ...specProblems(review.spec),
+    ...metadataProblems({ metadata: others }, 'must be empty except for namespace'),
+  ];
+  if (asked && (asked.namespace ?? '') !== namespace)
+    problems.push(
+      invalidValue(
+        'spec.resourceAttributes.namespace',
+        asked.namespace ?? '',
+        'must match metadata.namespace',
+      ),
+    );
+  if (path)
+    problems.push(
+      invalidValue('spec.nonResourceAttributes', shown(path), 'disallowed on this kind of request'),
+    );
+  refuse(problems);
   return { ...review, status: await decide(authorizer, userOf(review.spec), review.spec) };
 }
 
@@ -78,11 +100,54 @@ const resourceRule = ({ verbs, apiGroups, resources, resourceNames }: PolicyRule
   ...(resourceNames?.length ? { resourceNames } : {}),
 });
 
+/** As upstream's reviews say it: their kind stays empty. */
+function refuse(problems: FieldError[]): void {
+  if (problems.length > 0) throw invalid({ group: 'authorization.k8s.io', kind: '' }, '', problems);
+}
+
+const shown = ({ path = '', verb = '' }: { path?: string | undefined; verb?: string | undefined }) => ({
+  Path: path,
+  Verb: verb,
+});
+
+function attributeProblems(spec: Attributes | undefined): FieldError[] {
+  const { resourceAttributes: about, nonResourceAttributes: path } = spec ?? {};
+  const problems: FieldError[] = [];
+  if (about && path)
+    problems.push(
+      invalidValue(
+        'spec.nonResourceAttributes',
+        shown(path),
+        'cannot be specified in combination with resourceAttributes',
+      ),
+    );
+  if (!about && !path)
+    problems.push(
+      invalidValue(
+        'spec.resourceAttributes',
+        null,
+        'exactly one of nonResourceAttributes or resourceAttributes must be specified',
+      ),
+    );
+  return [...problems, ...selectorProblems(about ?? {})];
+}
+
+function specProblems(spec: SubjectAccessReviewSpec | undefined): FieldError[] {
+  const { user = '', groups = [] } = spec ?? {};
+  if (user !== '' || groups.length > 0) return attributeProblems(spec);
+  const nobody = invalidValue('spec.user', user, 'at least one of user or group must be specified');
+  return [...attributeProblems(spec), nobody];
+}
+
+function metadataProblems({ metadata }: KubeObject, detail: string): FieldError[] {
+  const { managedFields: _, ...own } = metadata;
+  return Object.values(own).some((value) => value !== undefined)
+    ? [invalidValue('metadata', own, detail)]
+    : [];
+}
+
 function userOf(spec: SubjectAccessReviewSpec | undefined): UserInfo {
   const { user = '', groups = [], uid, extra } = spec ?? {};
-  if (user === '' && groups.length === 0) {
-    throw badRequest('spec.user: Invalid value: "": at least one of user or group must be specified');
-  }
   return { name: user, groups, ...(uid ? { uid } : {}), ...(extra ? { extra } : {}) };
 }
 
@@ -91,28 +156,31 @@ async function decide(
   user: UserInfo,
   spec: Attributes | undefined,
 ): Promise<SubjectAccessReviewStatus> {
-  const { allowed, denied, reason } = await authorizer.authorize(requestOf(user, spec));
-  return { allowed, ...(denied ? { denied } : {}), ...(reason ? { reason } : {}) };
-}
-
-function requestOf(user: UserInfo, spec: Attributes | undefined): AuthorizationRequest {
   const { resourceAttributes: about, nonResourceAttributes: path } = spec ?? {};
-  if (!!about === !!path) {
-    throw badRequest('exactly one of nonResourceAttributes or resourceAttributes must be specified');
-  }
-  if (path) return { kind: 'path', user, verb: path.verb ?? '', path: path.path ?? '' };
+  const field = readFieldSelector(about?.fieldSelector);
+  const label = readLabelSelector(about?.labelSelector);
+  const request: AuthorizationRequest = path
+    ? { kind: 'path', user, verb: path.verb ?? '', path: path.path ?? '' }
+    : {
+        kind: 'resource',
+        user,
+        verb: about?.verb ?? '',
+        group: about?.group ?? '',
+        version: about?.version || '*',
+        resource: about?.resource ?? '',
+        subresource: about?.subresource || undefined,
+        namespace: about?.namespace || undefined,
+        name: about?.name || undefined,
+        labelSelector: label.selector,
+        fieldSelector: field.selector,
+      };
+  const { allowed, denied, reason } = await authorizer.authorize(request);
+  const errors = [field.error, label.error].filter((error) => error !== undefined);
   return {
-    kind: 'resource',
-    user,
-    verb: about?.verb ?? '',
-    group: about?.group ?? '',
-    version: about?.version ?? '',
-    resource: about?.resource ?? '',
-    subresource: about?.subresource || undefined,
-    namespace: about?.namespace || undefined,
-    name: about?.name || undefined,
-    labelSelector: about?.labelSelector?.rawSelector,
-    fieldSelector: about?.fieldSelector?.rawSelector,
+    allowed,
+    ...(denied ? { denied } : {}),
+    ...(reason ? { reason } : {}),
+    ...(errors.length > 0 ? { evaluationError: errors.join('; ') } : {}),
   };
 }
 

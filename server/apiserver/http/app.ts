@@ -202,6 +202,7 @@ export class ApiApp {
 }
 
 const ROOTS = [
+  '/.well-known/openid-configuration',
   '/api',
   '/api/v1',
   '/apis',
@@ -209,6 +210,7 @@ const ROOTS = [
   '/livez',
   '/openapi/v2',
   '/openapi/v3',
+  '/openid/v1/jwks',
   '/readyz',
   '/version',
 ];

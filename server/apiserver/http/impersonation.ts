@@ -20,7 +20,7 @@ export async function impersonate(
   const extra = extrasOf(incoming);
   if (!name) {
     if (groups.length > 0 || uid || Object.keys(extra).length > 0) {
-      throw badRequest('requested groups, uid or extra without impersonating a user');
+      throw badRequest(`requested ${goUser(uid, groups, extra)} without impersonating a user name`);
     }
     return caller;
   }
@@ -43,10 +43,11 @@ export async function impersonate(
       name: named,
     });
     if (decision.allowed) return;
+    const where = namespace ? ` in the namespace "${namespace}"` : ' at the cluster scope';
     const what = `${resource}${subresource ? `/${subresource}` : ''}`;
     throw new StatusError(
       'Forbidden',
-      `${what} "${named}" is forbidden: User "${caller.name}" cannot impersonate resource "${what}" in API group "${group}" at the cluster scope`,
+      `${what} "${named}" is forbidden: User "${caller.name}" cannot impersonate resource "${what}" in API group "${group}"${where}`,
       { details: { name: named, kind: resource, ...(group ? { group } : {}) } },
     );
   };
@@ -67,13 +68,34 @@ function allGroups(account: RegExpExecArray | null, asked: readonly string[]): s
   return [...new Set([...own, ...asked, 'system:authenticated'])];
 }
 
+/** Upstream prints the user as Go does. */
+function goUser(uid: string | undefined, groups: readonly string[], extra: Record<string, string[]>): string {
+  const list = (values: readonly string[]): string =>
+    `{${values.map((value) => JSON.stringify(value)).join(', ')}}`;
+  const pairs = Object.entries(extra).map(
+    ([key, values]) => `${JSON.stringify(key)}:[]string${list(values)}`,
+  );
+  const extras = pairs.length > 0 ? `{${pairs.join(', ')}}` : '(nil)';
+  const shown = groups.length > 0 ? list(groups) : '(nil)';
+  return `&user.DefaultInfo{Name:"", UID:${JSON.stringify(uid ?? '')}, Groups:[]string${shown}, Extra:map[string][]string${extras}}`;
+}
+
+/** A key that can't be decoded is taken as it is. */
+function unescaped(key: string): string {
+  try {
+    return decodeURIComponent(key);
+  } catch {
+    return key;
+  }
+}
+
 const EXTRA = 'impersonate-extra-';
 
 function extrasOf(incoming: Incoming): Record<string, string[]> {
   const extra: Record<string, string[]> = {};
   for (const header of Object.keys(incoming.headers)) {
     if (header.startsWith(EXTRA))
-      extra[decodeURIComponent(header.slice(EXTRA.length))] = headerValues(incoming, header);
+      extra[unescaped(header.slice(EXTRA.length))] = headerValues(incoming, header);
   }
   return extra;
 }

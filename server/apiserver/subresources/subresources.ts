@@ -9,7 +9,7 @@ import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { Answer } from '#server/apiserver/http/exchange.ts';
 import { type Exchange, readObject, readPatch } from '#server/apiserver/http/reading.ts';
 import { encode, renderObject } from '#server/apiserver/http/render.ts';
-import { admitCreate } from '#server/apiserver/rest/admit.ts';
+import { Admission, admitCreate } from '#server/apiserver/rest/admit.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import { objectOf } from '#server/apiserver/rest/entries.ts';
 import type { ListPage, ListQuery } from '#server/apiserver/rest/list.ts';
@@ -32,7 +32,12 @@ export type Review = (
 ) => Promise<KubeObject> | KubeObject;
 
 /** `POST serviceaccounts/x/token`: the request with its status filled in. Rejects with a StatusError. */
-export type TokenIssuer = (request: TokenRequest, account: ServiceAccount) => Promise<TokenRequest>;
+export type TokenIssuer = (
+  request: TokenRequest,
+  account: ServiceAccount,
+  /** The last word of admission, on a request that is otherwise in order. */
+  validate: () => Promise<void>,
+) => Promise<TokenRequest>;
 
 /** What subresources and virtual kinds need that is not the store's. */
 export interface SubresourceDeps {
@@ -185,7 +190,9 @@ export class SubresourceHandlers {
 
   async #token(api: Api, call: Call, body: TokenRequest): Promise<TokenRequest> {
     const account = objectOf(requireEntry(api, call)) as ServiceAccount;
-    return this.#deps.tokenIssuer((await admitCreate(api, call, body)) as TokenRequest, account);
+    const admission = new Admission(api, call, { operation: 'CREATE', object: body });
+    const request = ((await admission.mutate()) ?? body) as TokenRequest;
+    return this.#deps.tokenIssuer(request, account, () => admission.validate(request));
   }
 
   async #log({ api, call, request }: Exchange): Promise<Answer> {
