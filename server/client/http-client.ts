@@ -53,8 +53,8 @@ export class HttpClient implements ApiClient {
   }
 
   get<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, options: ReadOptions = {}): Promise<T> {
-    const { signal, ...query } = options;
-    return this.#json('GET', pathOf(resource, key), query, undefined, undefined, signal);
+    const { signal, subresource, ...query } = options;
+    return this.#json('GET', pathOf(resource, key, subresource), query, undefined, undefined, signal);
   }
 
   list<T extends KubeObject>(resource: Resource<T>, options: ListOptions = {}): Promise<ObjectList<T>> {

@@ -12,7 +12,15 @@ import {
   STALE,
 } from '#proto/meta/status-error.ts';
 import type { DeleteOptions } from '#proto/schema/generated/meta-v1.ts';
-import type { ApiClient, ListOptions, PatchType, WatchEvent, WatchOptions, WriteOptions } from './client.ts';
+import type {
+  ApiClient,
+  ListOptions,
+  PatchType,
+  ReadOptions,
+  WatchEvent,
+  WatchOptions,
+  WriteOptions,
+} from './client.ts';
 import { mergePatch, strategicMergePatch } from './memory-patch.ts';
 
 /** A stored object; kinds differ, so spec and status are open. */
@@ -51,9 +59,14 @@ export class MemoryClient implements ApiClient {
     this.#now = now;
   }
 
-  async get<T extends KubeObject>(resource: Resource<T>, key: ObjectKey): Promise<T> {
-    await this.#call('get', resource, keyFor(key));
-    return this.#find(resource, key) as unknown as T;
+  async get<T extends KubeObject>(
+    resource: Resource<T>,
+    key: ObjectKey,
+    options: ReadOptions = {},
+  ): Promise<T> {
+    await this.#call('get', resource, keyFor(key), options.subresource);
+    const found = this.#find(resource, key);
+    return (options.subresource === 'scale' ? memoryScale(found) : found) as unknown as T;
   }
 
   async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
@@ -130,6 +143,14 @@ export class MemoryClient implements ApiClient {
   async update<T extends KubeObject>(resource: Resource<T>, object: T, options?: WriteOptions): Promise<T> {
     const key = { namespace: object.metadata.namespace, name: object.metadata.name ?? '' };
     await this.#call('update', resource, keyFor(key), options?.subresource);
+    if (options?.subresource === 'scale') {
+      const { spec: wanted, metadata } = object as KubeObject & { spec?: { replicas?: number } };
+      const old = this.#find(resource, key);
+      const spec = { ...old.spec, replicas: wanted?.replicas ?? 0 };
+      const { resourceVersion = old.metadata.resourceVersion } = metadata;
+      const next = { ...old, metadata: { ...old.metadata, resourceVersion }, spec };
+      return memoryScale(this.#write(resource, key, structuredClone(next))) as unknown as T;
+    }
     return this.#write(resource, key, structuredClone(object), options) as unknown as T;
   }
 
@@ -302,6 +323,20 @@ export class MemoryClient implements ApiClient {
     for (const watcher of this.#watchers) if (watcher.plural === change.plural) watcher.push(change);
     return object;
   }
+}
+
+/** Selectors by label equality only. */
+function memoryScale({ metadata, spec, status }: Stored): Stored {
+  const { matchLabels = {} } = (spec?.['selector'] ?? {}) as { matchLabels?: Record<string, string> };
+  const selector = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`);
+  const replicas = (status as { replicas?: number } | undefined)?.replicas ?? 0;
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata,
+    spec: { replicas: spec?.['replicas'] ?? 1 },
+    status: { replicas, selector: selector.join(',') },
+  };
 }
 
 const idOf = (r: { group: string; plural: string }): string => `${r.plural}.${r.group}`;

@@ -11,6 +11,7 @@ import { createDaemonSetController } from '#server/controllers/daemonset/daemons
 import { createDeploymentController } from '#server/controllers/deployment/deployment.controller.ts';
 import { createDisruptionController } from '#server/controllers/disruption/disruption.controller.ts';
 import { createGarbageCollector } from '#server/controllers/garbagecollector/garbagecollector.controller.ts';
+import { createHorizontalPodAutoscalerController } from '#server/controllers/horizontalpodautoscaler/horizontalpodautoscaler.controller.ts';
 import { createJobController } from '#server/controllers/job/job.controller.ts';
 import { createNamespaceController } from '#server/controllers/namespace/namespace.controller.ts';
 import { createNodeIpamController } from '#server/controllers/nodeipam/nodeipam.controller.ts';
@@ -78,6 +79,7 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     createCronJobController(context),
     createTtlAfterFinishedController(context),
     createDisruptionController(context),
+    createHorizontalPodAutoscalerController(context, resources),
 
     createEndpointsController(context),
     createEndpointSliceController(context),
