@@ -105,6 +105,7 @@ export async function main(options: ServerOptions): Promise<void> {
       openApiHandler(
         createOpenApi({
           resources,
+          published: () => api.api.custom.published(),
           version: KUBERNETES_VERSION,
           descriptions: await openDescriptions(join(import.meta.dirname, 'openapi')),
         }),
@@ -208,7 +209,7 @@ export async function main(options: ServerOptions): Promise<void> {
         audiences: [],
         expirationSeconds: undefined,
       }).token,
-    resources: () => resources,
+    kinds: api.api.resources,
   });
   await scheduler.start(signal);
   const telling = telemetry.run(signal);

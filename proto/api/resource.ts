@@ -6,7 +6,8 @@ export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | '
 export interface Column<T> {
   readonly name: string;
   readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
-  readonly format?: 'name';
+  /** `name` for the column that names the object; custom kinds may say others of OpenAPI. */
+  readonly format?: string;
   readonly description?: string;
   readonly priority?: number;
   /** A method, so that a `Resource<Pod>` is a `Resource` (TypeScript checks methods both ways). */

@@ -6,6 +6,7 @@ import type { Service } from '#proto/schema/generated/core-v1.ts';
 import type { AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
 import type { Authenticator, UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
+import { CustomResources } from '#server/apiserver/customresources/custom-resources.ts';
 import { DiscoveryHandler } from '#server/apiserver/discovery/discovery-handler.ts';
 import { ApiApp, type ExtraHandler } from '#server/apiserver/http/app.ts';
 import { createDispatch, type Dispatch } from '#server/apiserver/http/dispatch.ts';
@@ -83,11 +84,17 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
     log,
   );
 
+  const index = new ResourceIndex(deps.resources);
+  const custom = new CustomResources(store, index, log);
   const api: Api = {
     store,
-    resources: new ResourceIndex(deps.resources),
-    strategyOf: (resource) => deps.strategies.get(`${resource.group}/${resource.plural}`) ?? NO_STRATEGY,
-    codec: createSchemaCodec(),
+    resources: index,
+    custom,
+    strategyOf: (resource) =>
+      custom.of(resource)?.strategy ??
+      deps.strategies.get(`${resource.group}/${resource.plural}`) ??
+      NO_STRATEGY,
+    codec: createSchemaCodec(custom),
     admission: deps.admission,
     services: allocator,
     clock: deps.clock ?? systemClock,

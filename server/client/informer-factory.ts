@@ -4,6 +4,7 @@ import type { InformerDeps } from '#server/client/informer.ts';
 import { Informer } from '#server/client/informer.ts';
 
 interface Startable {
+  readonly resource: Resource;
   start(signal: AbortSignal): void;
   whenSynced(signal?: AbortSignal): Promise<void>;
 }
@@ -15,6 +16,8 @@ interface Startable {
 export class InformerFactory {
   readonly #deps: InformerDeps;
   readonly #informers = new Map<string, Startable>();
+  /** Ends one informer alone. */
+  readonly #ends = new Map<Startable, AbortController>();
   #signal: AbortSignal | undefined;
 
   constructor(deps: InformerDeps) {
@@ -23,19 +26,40 @@ export class InformerFactory {
 
   /** The shared informer of this kind. */
   for<T extends KubeObject>(resource: Resource<T>): Informer<T> {
-    const id = `${resource.group}/${resource.version}/${resource.plural}`;
+    const id = idOf(resource);
     const known = this.#informers.get(id);
     // The id names the kind, so an informer under it is of that kind's type.
     if (known) return known as Informer<T>;
     const informer = new Informer(resource, this.#deps);
     this.#informers.set(id, informer);
-    if (this.#signal) informer.start(this.#signal);
+    if (this.#signal) this.#start(informer, this.#signal);
     return informer;
+  }
+
+  /** Ends the informer of a kind that is no longer served; who asks for it again gets a new one. */
+  drop(resource: Resource): void {
+    const id = idOf(resource);
+    const informer = this.#informers.get(id);
+    if (!informer) return;
+    this.#informers.delete(id);
+    this.#ends.get(informer)?.abort();
+    this.#ends.delete(informer);
   }
 
   start(signal: AbortSignal): void {
     this.#signal = signal;
-    for (const informer of this.#informers.values()) informer.start(signal);
+    for (const informer of this.#informers.values()) this.#start(informer, signal);
+  }
+
+  #start(informer: Startable, signal: AbortSignal): void {
+    if (this.#ends.has(informer)) return;
+    const end = new AbortController();
+    this.#ends.set(informer, end);
+    // Not `AbortSignal.any`: it keeps what was dropped reachable for as long as the program runs.
+    const follow = (): void => end.abort(signal.reason);
+    if (signal.aborted) follow();
+    signal.addEventListener('abort', follow, { once: true, signal: end.signal });
+    informer.start(end.signal);
   }
 
   /** Resolves when all informers known by now are filled. */
@@ -43,3 +67,5 @@ export class InformerFactory {
     await Promise.all([...this.#informers.values()].map((informer) => informer.whenSynced(signal)));
   }
 }
+
+const idOf = ({ group, version, plural }: Resource): string => `${group}/${version}/${plural}`;

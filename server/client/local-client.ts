@@ -2,7 +2,7 @@ import type { Resource } from '#proto/api/resource.ts';
 import { groupResourceOf } from '#proto/api/resource.ts';
 import type { KubeObject, ObjectKey, ObjectList } from '#proto/meta/object.ts';
 import { internalError, methodNotAllowed, StatusError } from '#proto/meta/status-error.ts';
-import type { DeleteOptions } from '#proto/schema/generated/meta-v1.ts';
+import type { DeleteOptions, Status } from '#proto/schema/generated/meta-v1.ts';
 import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import { presentEntry } from '#server/apiserver/rest/conversion.ts';
@@ -13,7 +13,7 @@ import { listEntries } from '#server/apiserver/rest/list.ts';
 import { patchObject } from '#server/apiserver/rest/patch.ts';
 import { replaceObject } from '#server/apiserver/rest/update.ts';
 import { openWatch } from '#server/apiserver/rest/watch.ts';
-import { requireEntry } from '#server/apiserver/rest/write.ts';
+import { readEntry } from '#server/apiserver/rest/write.ts';
 import { getScale } from '#server/apiserver/subresources/scale.ts';
 import type { SubresourceHandlers } from '#server/apiserver/subresources/subresources.ts';
 import type {
@@ -57,14 +57,15 @@ class LocalClient implements ApiClient {
     const call = this.#call(resource, key);
     if (options.subresource === 'scale') return getScale(this.#api, call) as KubeObject as T;
     const virtual = this.#subresources.getVirtual(call);
-    return objectOf(virtual ?? presentEntry(resource, requireEntry(this.#api, call))) as T;
+    return objectOf(virtual ?? presentEntry(resource, await readEntry(this.#api, call))) as T;
   }
 
   async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
+    this.#requireServed(resource);
     const { namespace } = options;
     const page =
       this.#subresources.listVirtual({ resource, namespace }, options) ??
-      listEntries(this.#api, resource, namespace, options);
+      (await listEntries(this.#api, resource, namespace, options));
     return {
       metadata: {
         resourceVersion: String(page.revision),
@@ -83,6 +84,8 @@ class LocalClient implements ApiClient {
     const waiting: WatchEvent<T>[] = [];
     let wake: () => void = () => {};
     let over = signal?.aborted ?? false;
+    // As over, once what waits has been told.
+    let ending = false;
     const push = (event: WatchEvent<T>): void => {
       waiting.push(event);
       if (waiting.length > MAX_WAITING) over = true;
@@ -94,13 +97,19 @@ class LocalClient implements ApiClient {
     };
     let opened: ReturnType<typeof openWatch>;
     try {
+      this.#requireServed(resource);
       opened = openWatch(this.#api, resource, options.namespace, options, {
         event: (type, entry) => push({ type, object: objectOf(entry) as T }),
         bookmark: (revision, initialEnd) =>
           push({ type: 'BOOKMARK', object: bookmarkOf(revision, initialEnd) as T }),
+        end: (error) => {
+          if (error !== undefined) push({ type: 'ERROR', object: statusOf(error) });
+          ending = true;
+          wake();
+        },
       });
     } catch (err) {
-      yield { type: 'ERROR', object: (err instanceof StatusError ? err : internalError(err)).toStatus() };
+      yield { type: 'ERROR', object: statusOf(err) };
       return;
     }
     const timer = timeoutSeconds ? setTimeout(end, timeoutSeconds * 1000) : undefined;
@@ -109,6 +118,7 @@ class LocalClient implements ApiClient {
       while (!over) {
         const event = waiting.shift();
         if (event) yield event;
+        else if (ending) return;
         else {
           await new Promise<void>((resolve) => {
             wake = resolve;
@@ -173,7 +183,15 @@ class LocalClient implements ApiClient {
     return answer as R;
   }
 
+  /** A custom kind may have gone while somebody still has its descriptor. */
+  #requireServed(resource: Resource): void {
+    const { group, version, plural } = resource;
+    if (this.#api.resources.find(group, version, plural) || this.#api.custom.of(resource)) return;
+    throw new StatusError('NotFound', 'the server could not find the requested resource');
+  }
+
   #call(resource: Resource, key: ObjectKey, options: WriteOptions = {}): Call {
+    this.#requireServed(resource);
     return {
       resource,
       namespace: resource.namespaced ? key.namespace : undefined,
@@ -186,6 +204,8 @@ class LocalClient implements ApiClient {
     };
   }
 }
+
+const statusOf = (err: unknown): Status => (err instanceof StatusError ? err : internalError(err)).toStatus();
 
 /** A private copy, as a decoded body would be. */
 const own = (object: KubeObject): KubeObject => structuredClone(object);

@@ -1,12 +1,13 @@
-import type { Resource } from '#proto/api/resource.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import type { ApiClient } from '#server/client/client.ts';
 import { ApiEventRecorder } from '#server/client/events.ts';
 import type { InformerFactory } from '#server/client/informer-factory.ts';
+import type { ServedKinds } from '#server/client/served-kinds.ts';
 import { createClusterRoleController } from '#server/controllers/clusterrole/clusterrole.controller.ts';
 import type { Controller, ControllerContext } from '#server/controllers/context.ts';
 import { createCronJobController } from '#server/controllers/cronjob/cronjob.controller.ts';
+import { createCustomResourceDefinitionController } from '#server/controllers/customresourcedefinition/customresourcedefinition.controller.ts';
 import { createDaemonSetController } from '#server/controllers/daemonset/daemonset.controller.ts';
 import { createDeploymentController } from '#server/controllers/deployment/deployment.controller.ts';
 import { createDisruptionController } from '#server/controllers/disruption/disruption.controller.ts';
@@ -43,13 +44,13 @@ export interface ControllersOptions {
   readonly clusterCidr: string;
   readonly issueToken: IssueSecretToken;
   /** All kinds that the API knows at the moment. */
-  readonly resources: () => readonly Resource[];
+  readonly kinds: ServedKinds;
   readonly rng?: () => number;
 }
 
 /** Every controller of the cluster. Resolves when all caches have synced and all of them work. */
 export async function startControllers(options: ControllersOptions): Promise<void> {
-  const { client, informers, clock, log, signal, caPem, resources } = options;
+  const { client, informers, clock, log, signal, caPem, kinds } = options;
   const context: ControllerContext = {
     client,
     informers,
@@ -59,12 +60,13 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     recorderFor: (component) => new ApiEventRecorder({ client, clock, log, component }),
   };
   const controllers: readonly Controller[] = [
-    createNamespaceController(context, resources),
+    createNamespaceController(context, kinds),
     createServiceAccountController(context),
     createServiceAccountTokenController(context, caPem, options.issueToken),
     createRootCaController(context, caPem),
-    createResourceQuotaController(context, resources),
+    createResourceQuotaController(context, kinds),
     createClusterRoleController(context),
+    createCustomResourceDefinitionController(context),
 
     createNodeIpamController(context, options.clusterCidr),
     createNodeLifecycleController(context),
@@ -79,7 +81,7 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     createCronJobController(context),
     createTtlAfterFinishedController(context),
     createDisruptionController(context),
-    createHorizontalPodAutoscalerController(context, resources),
+    createHorizontalPodAutoscalerController(context, () => kinds.all),
 
     createEndpointsController(context),
     createEndpointSliceController(context),
@@ -90,6 +92,6 @@ export async function startControllers(options: ControllersOptions): Promise<voi
   await informers.whenSynced(signal);
   for (const controller of controllers) controller.start(signal);
   // It watches every kind there is. One that can't be watched must not keep the others waiting.
-  createGarbageCollector(context, resources).start(signal);
+  createGarbageCollector(context, kinds).start(signal);
   log.info('controllers started', { count: controllers.length + 1 });
 }

@@ -22,6 +22,7 @@ import { isNotFound } from '#proto/meta/status-error.ts';
 import { timestamp } from '#proto/meta/timestamp.ts';
 import { InformerFactory } from '#server/client/informer-factory.ts';
 import { MemoryClient } from '#server/client/memory-client.ts';
+import { fixedKinds } from '#server/client/served-kinds.ts';
 import { startControllers } from '#server/controllers/index.ts';
 
 const clock = new FakeClock();
@@ -40,7 +41,7 @@ beforeEach(async () => {
     caPem: 'PEM',
     clusterCidr: '10.42.0.0/23',
     issueToken: async ({ serviceAccount }) => `token for ${serviceAccount.name}`,
-    resources: () => resources,
+    kinds: fixedKinds(resources),
     rng: () => 0.5,
   });
   await settle();

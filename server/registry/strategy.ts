@@ -7,6 +7,8 @@ export interface StrategyContext {
   /** Absent on the object itself; `status`, `scale`, … on a subresource. */
   readonly subresource?: string | undefined;
   readonly userName: string;
+  /** What an update replaces; absent on create. Shared, never mutate. */
+  readonly old?: KubeObject | undefined;
 }
 
 /**
@@ -22,6 +24,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   readonly prepareForCreate?: (object: T, context: StrategyContext) => void;
   /** Before validation on update. Generic code has already kept `status` on a main update and all but `status` on a status update. */
   readonly prepareForUpdate?: (object: T, old: T, context: StrategyContext) => void;
+  /** Before the first delete of an object: a finalizer that holds it, a condition that says so. */
+  readonly prepareForDelete?: (object: T, context: StrategyContext) => void;
   readonly validate?: (object: T, context: StrategyContext) => FieldError[];
   /** Beside `validate`, which runs too: what may not change. */
   readonly validateUpdate?: (object: T, old: T, context: StrategyContext) => FieldError[];
@@ -31,6 +35,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   readonly nameRule?: 'dns-subdomain' | 'dns-label' | 'dns1035-label' | 'path-segment';
   /** `status` is a subresource: a main update never touches it. Derived from the descriptor where absent. */
   readonly hasStatus?: boolean;
+  /** Must a PUT name the revision that it replaces? `false` where it must. */
+  readonly unconditionalUpdate?: boolean;
   /** Do spec changes bump `metadata.generation`? Default: yes where the kind has a spec and a status. */
   readonly generation?: boolean;
   /** Seconds of grace for a delete without `gracePeriodSeconds` (Pods: 30). Absent: deleted at once. */

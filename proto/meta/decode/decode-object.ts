@@ -12,10 +12,18 @@ import { type GroupVersionKind, type Message, schema } from '#proto/schema/schem
 /** What upstream's API server reads of a body at most. */
 export const MAX_BODY_BYTES = 3 * 1024 * 1024;
 
+/**
+ * Reads an object of a kind that is not built in, in place: reports to `strict` what it drops. Throws what
+ * `isInputProblem` knows, and StatusErrors.
+ */
+export type CustomReader = (object: JsonObject, strict: StrictErrors | undefined) => void;
+
 export interface DecodeOptions {
   /** The kind that the request is for: the resource's, or the subresource's body. */
   readonly resource: GroupVersionKind;
   readonly fieldValidation?: FieldValidation | undefined;
+  /** Without it, such a kind is read as it is, but for its metadata. */
+  readonly custom?: CustomReader | undefined;
 }
 
 export interface Decoded<T> {
@@ -46,7 +54,7 @@ export function decodeObject<T = KubeObject>(
 /** The rest of {@link decodeObject} for a value that is parsed: what a patch made of an object, say. */
 export function checkObject<T = KubeObject>(
   value: unknown,
-  { resource, fieldValidation }: DecodeOptions,
+  { resource, fieldValidation, custom = readMetadataOnly }: DecodeOptions,
   strict: StrictErrors | undefined = fieldValidation === 'Ignore' ? undefined : new StrictErrors(),
   body: Uint8Array = new Uint8Array(0),
 ): Decoded<T> {
@@ -61,7 +69,11 @@ export function checkObject<T = KubeObject>(
   let object: JsonObject;
   try {
     const whole = { ...(value as JsonObject), apiVersion: given.apiVersion, kind: given.kind };
-    object = message ? conform(schema, message, whole, strict) : unstructured(whole, strict);
+    if (message) object = conform(schema, message, whole, strict);
+    else {
+      object = structuredClone(whole);
+      custom(object, strict);
+    }
   } catch (err) {
     if (isInputProblem(err)) throw cannot(err.message, err);
     throw err;
@@ -152,11 +164,10 @@ function checkKind(
   );
 }
 
-/** A kind of a custom resource: only its metadata has a type here. */
-function unstructured(value: JsonObject, strict: StrictErrors | undefined): JsonObject {
-  const { metadata } = value;
+function readMetadataOnly(object: JsonObject, strict: StrictErrors | undefined): void {
+  const { metadata } = object;
   const own = conform(schema, schema.message('meta/v1.PartialObjectMetadata'), { metadata }, strict);
-  return { ...structuredClone(value), metadata: own['metadata'] };
+  object['metadata'] = own['metadata'];
 }
 
 function unrecognized(

@@ -23,7 +23,12 @@ const apply = (
   force = false,
   metadata: object = {},
 ): Loose =>
-  applyIntent(live, { config: config(spec, metadata), manager: manager(name), force }, KIND) as Loose;
+  applyIntent(
+    live,
+    { config: config(spec, metadata), manager: manager(name), force },
+    KIND,
+    shapeOfKind(KIND),
+  ) as Loose;
 
 const containers = (...list: object[]) => ({ template: { spec: { containers: list } } });
 

@@ -37,12 +37,12 @@ export function applyIntent(
   live: KubeObject | undefined,
   intent: Intent,
   kind: GroupVersionKind,
+  shape: Shape,
 ): KubeObject {
   const { config, manager, force } = intent;
   if (config.metadata.managedFields?.length) {
     throw badRequest('metadata.managedFields must be nil');
   }
-  const shape = shapeOfKind(kind);
   const wanted = ownedTree(config, shape);
   const entries = live ? ownersOf(live, manager, shape) : [];
   const own = entries.find((entry) => isEntryOf(entry, manager));

@@ -16,7 +16,7 @@ import { negotiate, notAcceptable, parseAccept } from '#server/apiserver/http/ne
 import { encode } from '#server/apiserver/http/render.ts';
 import type { ResourceIndex } from '#server/apiserver/rest/api.ts';
 
-/** Answers `/api`, `/apis` and the lists below them. Documents are made once: kinds don't change while it runs. */
+/** Answers `/api`, `/apis` and the lists below them. Documents are kept until custom kinds come or go. */
 export class DiscoveryHandler {
   readonly #resources: ResourceIndex;
   readonly #serverAddress: string;
@@ -25,6 +25,7 @@ export class DiscoveryHandler {
   constructor(resources: ResourceIndex, serverAddress: string) {
     this.#resources = resources;
     this.#serverAddress = serverAddress;
+    resources.onChange(() => this.#documents.clear());
   }
 
   /** Undefined where the path is no discovery document. Rejects with 406 for a form that it does not have. */

@@ -1,4 +1,5 @@
 import { apiVersionOf, type Resource, type Subresource } from '#proto/api/resource.ts';
+import { compareVersions } from '#server/apiserver/discovery/version-order.ts';
 
 /** Groups in the order in which clients should prefer them. Rule: upstream's aggregator priorities. */
 const GROUP_ORDER: readonly string[] = [
@@ -47,7 +48,7 @@ function groupsOf(resources: readonly Resource[]): Group[] {
           version,
           resources: [...list].sort((a, b) => (a.plural < b.plural ? -1 : 1)),
         }))
-        .sort((a, b) => (a.version > b.version ? -1 : 1)),
+        .sort((a, b) => compareVersions(a.version, b.version)),
     }))
     .sort((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : 1));
 }

@@ -25,7 +25,7 @@ import { listEntries } from '#server/apiserver/rest/list.ts';
 import { patchObject } from '#server/apiserver/rest/patch.ts';
 import { isReturnedOnDelete } from '#server/apiserver/rest/traits.ts';
 import { replaceObject } from '#server/apiserver/rest/update.ts';
-import { requireEntry } from '#server/apiserver/rest/write.ts';
+import { readEntry } from '#server/apiserver/rest/write.ts';
 import type { SubresourceHandlers } from '#server/apiserver/subresources/subresources.ts';
 
 /** Requests under `/api` and `/apis` that name a resource: authorized, routed to the generic handlers, rendered. */
@@ -143,16 +143,17 @@ export class ResourceHandler {
     );
   }
 
-  #get({ api, call, renderer }: Exchange): Answer {
+  async #get({ api, call, renderer }: Exchange): Promise<Answer> {
     const virtual = this.#subresources.getVirtual(call);
-    return renderObject(renderer, 200, virtual ?? presentEntry(call.resource, requireEntry(api, call)));
+    return renderObject(renderer, 200, virtual ?? presentEntry(call.resource, await readEntry(api, call)));
   }
 
-  #list({ api, call, renderer, request }: Exchange): Answer {
+  async #list({ api, call, renderer, request }: Exchange): Promise<Answer> {
     const query = listQuery(request.query);
     return renderList(
       renderer,
-      this.#subresources.listVirtual(call, query) ?? listEntries(api, call.resource, call.namespace, query),
+      this.#subresources.listVirtual(call, query) ??
+        (await listEntries(api, call.resource, call.namespace, query)),
     );
   }
 

@@ -77,6 +77,7 @@ function start(api: Api, renderer: Renderer, request: WatchRequest, sink: FrameS
         sink.write(
           encoder.encode(`${JSON.stringify(bookmark(renderer, request.resource, revision, initialEnd))}\n`),
         ),
+      end: (error) => (error === undefined ? sink.end() : fail(error)),
     });
   } catch (err) {
     fail(err);

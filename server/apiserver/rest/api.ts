@@ -4,8 +4,10 @@ import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import type { AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
 import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
+import type { CustomResources } from '#server/apiserver/customresources/custom-resources.ts';
 import type { Codec } from '#server/apiserver/rest/codec.ts';
 import type { ServiceAllocator } from '#server/apiserver/services/service-allocator.ts';
+import type { ServedKinds } from '#server/client/served-kinds.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
 import type { Store } from '#server/store/store.ts';
 
@@ -13,6 +15,7 @@ import type { Store } from '#server/store/store.ts';
 export interface Api {
   readonly store: Store;
   readonly resources: ResourceIndex;
+  readonly custom: CustomResources;
   readonly strategyOf: (resource: Resource) => Strategy;
   readonly codec: Codec;
   readonly admission: readonly AdmissionPlugin[];
@@ -48,18 +51,23 @@ export interface Call {
   readonly applies?: boolean;
 }
 
-/** The kinds that are served, by the parts of their path. */
-export class ResourceIndex {
-  readonly all: readonly Resource[];
-  readonly #byPath = new Map<string, Resource>();
-  readonly #groupVersions = new Set<string>();
+/** The kinds that are served, by the parts of their path: those that are built in, and custom ones that come and go. */
+export class ResourceIndex implements ServedKinds {
+  readonly #builtin: readonly Resource[];
+  readonly #listeners = new Set<() => void>();
+  #all: readonly Resource[];
+  #byPath: ReadonlyMap<string, Resource>;
+  #groupVersions: ReadonlySet<string>;
 
-  constructor(all: readonly Resource[]) {
-    this.all = all;
-    for (const resource of all) {
-      this.#byPath.set(`${apiVersionOf(resource)}/${resource.plural}`, resource);
-      this.#groupVersions.add(apiVersionOf(resource));
-    }
+  constructor(builtin: readonly Resource[]) {
+    this.#builtin = builtin;
+    this.#all = builtin;
+    this.#byPath = byPathOf(builtin);
+    this.#groupVersions = new Set(builtin.map(apiVersionOf));
+  }
+
+  get all(): readonly Resource[] {
+    return this.#all;
   }
 
   find(group: string, version: string, plural: string): Resource | undefined {
@@ -69,4 +77,23 @@ export class ResourceIndex {
   hasGroupVersion(group: string, version: string): boolean {
     return this.#groupVersions.has(apiVersionOf({ group, version }));
   }
+
+  /** All custom kinds there are from now on. A kind that is built in stays what it is. */
+  replaceCustom(custom: readonly Resource[]): void {
+    const builtin = byPathOf(this.#builtin);
+    this.#all = [...this.#builtin, ...custom.filter((resource) => !builtin.has(pathIdOf(resource)))];
+    this.#byPath = byPathOf(this.#all);
+    this.#groupVersions = new Set(this.#all.map(apiVersionOf));
+    for (const listener of this.#listeners) listener();
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
 }
+
+const pathIdOf = (resource: Resource): string => `${apiVersionOf(resource)}/${resource.plural}`;
+
+const byPathOf = (resources: readonly Resource[]): ReadonlyMap<string, Resource> =>
+  new Map(resources.map((resource) => [pathIdOf(resource), resource]));

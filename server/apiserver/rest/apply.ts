@@ -30,11 +30,12 @@ export async function applyObject(api: Api, call: Call, request: PatchRequest): 
     time: timestamp(api.clock.now()),
   };
   const intent = { config, manager, force: request.force };
+  const shape = api.codec.shapeOf(resource);
 
   if (!api.store.get(keyOfCall(call))) {
     if (call.subresource || config.metadata.uid) throw missing(call);
     const object = api.codec.recode({
-      object: applyIntent(undefined, intent, resource),
+      object: applyIntent(undefined, intent, resource, shape),
       kind: resource,
       validation: 'Ignore',
       warn: call.warn,
@@ -43,7 +44,7 @@ export async function applyObject(api: Api, call: Call, request: PatchRequest): 
   }
   const entry = await changeObject(api, { ...call, applies: true }, (old) => {
     const live = objectOf(presentEntry(resource, literalEntry(old)));
-    const next = applyIntent(live, intent, resource);
+    const next = applyIntent(live, intent, resource, shape);
     const checked = api.codec.recode({ object: next, kind: resource, validation: 'Ignore', warn: call.warn });
     const stored = toStored(resource, checked);
     stored.apiVersion = apiVersionOf(storedOf(resource));

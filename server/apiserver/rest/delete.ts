@@ -10,7 +10,7 @@ import { objectOf } from '#server/apiserver/rest/entries.ts';
 import { stale } from '#server/apiserver/rest/errors.ts';
 import { type ListPage, type ListQuery, listEntries } from '#server/apiserver/rest/list.ts';
 import { isNamespaces, isPods, orphansByDefault } from '#server/apiserver/rest/traits.ts';
-import { remove, requireEntry, save } from '#server/apiserver/rest/write.ts';
+import { contextOf, readEntry, remove, save } from '#server/apiserver/rest/write.ts';
 import { type Entry, RevisionMismatch } from '#server/store/store.ts';
 
 /** A busy object changes under a delete: try on what it has become. */
@@ -31,7 +31,7 @@ export interface Deleted {
  */
 export async function deleteObject(api: Api, call: Call, options: DeleteOptions): Promise<Deleted> {
   for (let attempt = 1; ; attempt++) {
-    const entry = requireEntry(api, call);
+    const entry = await readEntry(api, call);
     checkPreconditions(call, entry, options);
     const admission = new Admission(api, call, { operation: 'DELETE', oldObject: objectOf(entry), options });
     await admission.mutate();
@@ -53,7 +53,7 @@ export async function deleteCollection(
   query: ListQuery,
   options: DeleteOptions,
 ): Promise<ListPage> {
-  const page = listEntries(api, call.resource, call.namespace, query);
+  const page = await listEntries(api, call.resource, call.namespace, query);
   for (const entry of page.entries) {
     const { name, namespace } = objectOf(entry).metadata;
     try {
@@ -86,8 +86,9 @@ async function deleteOnce(api: Api, call: Call, entry: Entry, options: DeleteOpt
   const old = objectOf(entry);
   const object = structuredClone(old);
   const { metadata } = object;
+  if (!metadata.deletionTimestamp) api.strategyOf(stored).prepareForDelete?.(object, contextOf(api, call));
   const grace = graceOf(api, stored, old, options);
-  const finalizers = finalizersFor(stored, old, options);
+  const finalizers = finalizersFor(stored, object, options);
   const waits = grace > 0 || finalizers.length > 0 || holds(stored, object);
 
   if (finalizers.length > 0) metadata.finalizers = finalizers;

@@ -5,8 +5,10 @@ import type { Api } from '#server/apiserver/rest/api.ts';
 import { presentEntry, storedOf } from '#server/apiserver/rest/conversion.ts';
 import { objectOf } from '#server/apiserver/rest/entries.ts';
 import { prefixOf, storageKey } from '#server/apiserver/rest/keys.ts';
+import { type Maybe, run } from '#server/apiserver/rest/maybe.ts';
 import { checkListOptions, parseRevision, requireRevision } from '#server/apiserver/rest/revision.ts';
 import { type Selection, selectionOf } from '#server/apiserver/rest/selection.ts';
+import { fromStore } from '#server/apiserver/rest/write.ts';
 import { Compacted, type Entry } from '#server/store/store.ts';
 
 /** The query of a list, as clients write it. */
@@ -38,7 +40,16 @@ export function listEntries(
   resource: Resource,
   namespace: string | undefined,
   query: ListQuery,
-): ListPage {
+): Maybe<ListPage> {
+  return run(listSteps(api, resource, namespace, query));
+}
+
+function* listSteps(
+  api: Api,
+  resource: Resource,
+  namespace: string | undefined,
+  query: ListQuery,
+): Steps<ListPage> {
   const selection = selectionOf(resource, query.labelSelector, query.fieldSelector);
   checkListOptions(query, false);
   const token = query.continue ? decodeToken(query.continue) : undefined;
@@ -47,7 +58,7 @@ export function listEntries(
   const revision = token ? Math.max(token.revision, 0) : revisionOf(api, query);
   try {
     if (selection.name !== undefined && (namespace !== undefined || !resource.namespaced)) {
-      return onlyOne(
+      return yield* onlyOne(
         api,
         resource,
         storageKey(storedOf(resource), namespace, selection.name),
@@ -55,7 +66,12 @@ export function listEntries(
         revision,
       );
     }
-    const page = readPage(api, resource, { prefix, after, revision, limit: query.limit || 0 }, selection);
+    const page = yield* readPage(
+      api,
+      resource,
+      { prefix, after, revision, limit: query.limit || 0 },
+      selection,
+    );
     const last = page.entries.at(-1);
     const more = page.cut && last;
     return {
@@ -91,7 +107,10 @@ interface Page {
   readonly remaining: number;
 }
 
-function readPage(api: Api, resource: Resource, range: Range, selection: Selection): Page {
+/** Steps that wait for nothing where no webhook has to be asked. */
+type Steps<T> = Generator<Maybe<unknown>, T, never>;
+
+function* readPage(api: Api, resource: Resource, range: Range, selection: Selection): Steps<Page> {
   const { prefix, limit } = range;
   let { after, revision } = range;
   const found: Entry[] = [];
@@ -104,7 +123,9 @@ function readPage(api: Api, resource: Resource, range: Range, selection: Selecti
       ...(step ? { limit: step } : {}),
     });
     revision = result.revision;
-    for (const [i, raw] of result.entries.entries()) {
+    const custom = api.custom.of(resource);
+    const read: readonly Entry[] = custom ? yield custom.presentAll(result.entries) : result.entries;
+    for (const [i, raw] of read.entries()) {
       const entry = presentEntry(resource, raw);
       if (!selection.everything && !selection.matches(objectOf(entry))) continue;
       found.push(entry);
@@ -117,19 +138,20 @@ function readPage(api: Api, resource: Resource, range: Range, selection: Selecti
   }
 }
 
-function onlyOne(
+function* onlyOne(
   api: Api,
   resource: Resource,
   key: string,
   selection: Selection,
   revision: number,
-): ListPage {
+): Steps<ListPage> {
   const now = api.store.revision;
   let raw = api.store.get(key);
   if (revision && revision < now) {
     raw = api.store.range({ prefix: key, revision, limit: 1 }).entries.find((entry) => entry.key === key);
   }
-  const entry = raw && presentEntry(resource, raw);
+  const read: Entry | undefined = raw && (yield fromStore(api, resource, raw));
+  const entry = read && presentEntry(resource, read);
   return {
     entries: entry && selection.matches(objectOf(entry)) ? [entry] : [],
     revision: revision || now,

@@ -75,7 +75,7 @@ describe('create', () => {
     const api = testApi();
     const entry = await createObject(api, aCall(configmaps, '', { dryRun: true }), aConfigMap('a'));
     expect(objectOf(entry).metadata.uid).toBe('uid-1');
-    expect(listEntries(api, configmaps, 'default', {}).entries).toEqual([]);
+    expect((await listEntries(api, configmaps, 'default', {})).entries).toEqual([]);
   });
 });
 
@@ -144,7 +144,7 @@ describe('update', () => {
       }),
     );
     await Promise.all(patches);
-    const [entry] = listEntries(api, configmaps, 'default', {}).entries;
+    const [entry] = (await listEntries(api, configmaps, 'default', {})).entries;
     expect(entry && objectOf(entry)).toMatchObject({ data: { a: '1', b: '1', c: '1', d: '1' } });
   });
 });
@@ -201,7 +201,7 @@ describe('delete', () => {
     expect(objectOf(entry)).toMatchObject({ status: { phase: 'Terminating' } });
     const call = aCall(namespaces, 'n', { subresource: 'finalize' });
     await replaceObject(api, call, { metadata: { name: 'n' }, spec: {} } as KubeObject);
-    expect(listEntries(api, namespaces, undefined, {}).entries).toEqual([]);
+    expect((await listEntries(api, namespaces, undefined, {})).entries).toEqual([]);
   });
 
   test('preconditions', async () => {
@@ -217,10 +217,10 @@ describe('list', () => {
     const api = testApi();
     for (const name of ['a', 'b', 'c', 'd', 'e'])
       await createObject(api, aCall(configmaps), aConfigMap(name));
-    const first = listEntries(api, configmaps, 'default', { limit: 2 });
+    const first = await listEntries(api, configmaps, 'default', { limit: 2 });
     expect(first.remainingItemCount).toBe(3);
     await deleteObject(api, aCall(configmaps, 'c'), {});
-    const second = listEntries(api, configmaps, 'default', { limit: 9, continue: first.continue });
+    const second = await listEntries(api, configmaps, 'default', { limit: 9, continue: first.continue });
     expect(second.revision).toBe(first.revision);
     expect(second.entries.map((e) => objectOf(e).metadata.name)).toEqual(['c', 'd', 'e']);
     expect(second.continue).toBeUndefined();
@@ -229,17 +229,17 @@ describe('list', () => {
   test('a token of a compacted revision is 410 with one that goes on now', async () => {
     const api = testApi();
     for (const name of ['a', 'b', 'c']) await createObject(api, aCall(configmaps), aConfigMap(name));
-    const first = listEntries(api, configmaps, 'default', { limit: 1 });
+    const first = await listEntries(api, configmaps, 'default', { limit: 1 });
     await deleteObject(api, aCall(configmaps, 'b'), {});
     api.store.compact(api.store.revision);
     let status: ReturnType<StatusError['toStatus']> | undefined;
     try {
-      listEntries(api, configmaps, 'default', { limit: 1, continue: first.continue });
+      await listEntries(api, configmaps, 'default', { limit: 1, continue: first.continue });
     } catch (err) {
       status = (err as StatusError).toStatus();
     }
     expect(status).toMatchObject({ code: 410, reason: 'Expired' });
-    const rest = listEntries(api, configmaps, 'default', { continue: status?.metadata.continue });
+    const rest = await listEntries(api, configmaps, 'default', { continue: status?.metadata.continue });
     expect(rest.entries.map((e) => objectOf(e).metadata.name)).toEqual(['c']);
   });
 
@@ -248,10 +248,10 @@ describe('list', () => {
     for (let i = 0; i < 20; i++) {
       await createObject(api, aCall(pods), aPod(`p${i}`, { spec: { nodeName: i % 5 ? 'x' : 'pi' } }));
     }
-    const page = listEntries(api, pods, undefined, { fieldSelector: 'spec.nodeName=pi', limit: 3 });
+    const page = await listEntries(api, pods, undefined, { fieldSelector: 'spec.nodeName=pi', limit: 3 });
     expect(page.entries.length).toBe(3);
     expect(page.remainingItemCount).toBeUndefined();
-    const rest = listEntries(api, pods, undefined, {
+    const rest = await listEntries(api, pods, undefined, {
       fieldSelector: 'spec.nodeName=pi',
       continue: page.continue,
     });
@@ -281,7 +281,8 @@ test('an event is one object under two names', async () => {
     reportingInstance: 'i',
   } as KubeObject;
   await createObject(api, aCall(events), body);
-  const [entry] = listEntries(api, newEvents, 'default', { fieldSelector: 'regarding.name=p' }).entries;
+  const [entry] = (await listEntries(api, newEvents, 'default', { fieldSelector: 'regarding.name=p' }))
+    .entries;
   expect(entry && objectOf(entry)).toMatchObject({
     apiVersion: 'events.k8s.io/v1',
     regarding: { name: 'p' },

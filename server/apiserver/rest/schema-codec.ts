@@ -1,4 +1,4 @@
-import { checkObject, decodeObject } from '#proto/meta/decode/decode-object.ts';
+import { type CustomReader, checkObject, decodeObject } from '#proto/meta/decode/decode-object.ts';
 import { applySchemaDefaults } from '#proto/meta/decode/defaults.ts';
 import { parseJson, SyntaxProblem } from '#proto/meta/decode/json.ts';
 import { StrictErrors } from '#proto/meta/decode/strict.ts';
@@ -9,31 +9,56 @@ import { applyJsonPatch, readJsonPatch } from '#proto/meta/patch/json-patch.ts';
 import { applyMergePatch } from '#proto/meta/patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '#proto/meta/patch/strategic.ts';
 import { badRequest, StatusError } from '#proto/meta/status-error.ts';
-import { schema } from '#proto/schema/schema.ts';
+import { type GroupVersionKind, schema } from '#proto/schema/schema.ts';
+import { shapeOfKind } from '#server/apiserver/apply/apply-object.ts';
+import type { Shape } from '#server/apiserver/apply/typed.ts';
 import type { Codec } from '#server/apiserver/rest/codec.ts';
 
 const decoder = new TextDecoder();
 
-/** The codec of the built-in kinds: everything follows from the generated schema. */
-export function createSchemaCodec(): Codec {
+/** Kinds whose schema is no part of the program. */
+export interface CustomKinds {
+  ofKind(kind: GroupVersionKind): CustomKind | undefined;
+}
+
+export interface CustomKind {
+  /** Checks and prunes an object, in place, as the codec does with those of built-in kinds. */
+  read(object: JsonObject, strict: StrictErrors | undefined): void;
+  applyDefaults(object: object): void;
+  readonly shape: Shape;
+}
+
+/** The codec of the built-in kinds, for which everything follows from the generated schema, and of custom ones. */
+export function createSchemaCodec(custom: CustomKinds = { ofKind: () => undefined }): Codec {
+  const readerOf = (kind: GroupVersionKind): CustomReader | undefined => {
+    const own = custom.ofKind(kind);
+    return own && ((object, strict) => own.read(object, strict));
+  };
   return {
     decode: ({ bytes, contentType, fallback, validation, warn }) => {
       const { object, warnings } = decodeObject(bytes, contentType, {
         resource: fallback,
         fieldValidation: validation,
+        custom: readerOf(fallback),
       });
       if (validation === 'Warn') warnings.forEach(warn);
       return object;
     },
     recode: ({ object, kind, validation, warn }) => {
-      const checked = checkObject(object, { resource: kind, fieldValidation: validation });
+      const checked = checkObject(object, {
+        resource: kind,
+        fieldValidation: validation,
+        custom: readerOf(kind),
+      });
       if (validation === 'Warn') checked.warnings.forEach(warn);
       return checked.object;
     },
     applyDefaults: (object, kind) => {
       const message = schema.kind(kind);
       if (message) applySchemaDefaults(schema, message, object as unknown as JsonObject);
+      else custom.ofKind(kind)?.applyDefaults(object);
     },
+    shapeOf: (kind) => custom.ofKind(kind)?.shape ?? shapeOfKind(kind),
     decodePatch: (bytes, type, validation, warn) => {
       const text = decoder.decode(bytes);
       const strict = validation === 'Ignore' ? undefined : new StrictErrors();

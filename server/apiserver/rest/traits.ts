@@ -73,7 +73,8 @@ const CONDITIONAL_ONLY = new Set([
 ]);
 
 /** Must a PUT carry the resourceVersion that it replaces? */
-export const needsRevision = (resource: Resource): boolean => CONDITIONAL_ONLY.has(idOf(resource));
+export const needsRevision = (resource: Resource, strategy: Strategy): boolean =>
+  strategy.unconditionalUpdate === false || CONDITIONAL_ONLY.has(idOf(resource));
 
 const RETURNED_ON_DELETE = new Set([
   'pods',

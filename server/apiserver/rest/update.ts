@@ -1,9 +1,7 @@
 import { apiVersionOf } from '#proto/api/resource.ts';
-import { invalidValue } from '#proto/meta/field-error.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { invalid } from '#proto/meta/status-error.ts';
 import { timestamp } from '#proto/meta/timestamp.ts';
-import { shapeOfKind } from '#server/apiserver/apply/apply-object.ts';
 import { trackUpdate } from '#server/apiserver/apply/managed-fields.ts';
 import { Admission } from '#server/apiserver/rest/admit.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
@@ -21,9 +19,16 @@ import {
   isNamespaces,
   needsRevision,
 } from '#server/apiserver/rest/traits.ts';
-import { contextOf, keyOfCall, refuse, remove, requireEntry, save } from '#server/apiserver/rest/write.ts';
+import { contextOf, keyOfCall, readEntry, refuse, remove, save } from '#server/apiserver/rest/write.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from '#server/registry/validation/object-meta.ts';
 import { type Entry, RevisionMismatch } from '#server/store/store.ts';
+
+/** As Go shows an unsigned zero. */
+const UNCONDITIONAL = {
+  reason: 'FieldValueInvalid',
+  message: 'Invalid value: 0x0: must be specified for an update',
+  field: 'metadata.resourceVersion',
+};
 
 /** How often a change that names no revision is tried on a newer object before the client hears of it. */
 const ATTEMPTS = 5;
@@ -43,10 +48,8 @@ export async function replaceObject(api: Api, call: Call, body: KubeObject): Pro
     delete body.metadata.resourceVersion;
     return { entry: await createObject(api, call, body), created: true };
   }
-  if (!body.metadata.resourceVersion && needsRevision(stored)) {
-    throw invalid({ group: call.resource.group, kind: call.resource.kind }, call.name, [
-      invalidValue('metadata.resourceVersion', 0, 'must be specified for an update'),
-    ]);
+  if (!body.metadata.resourceVersion && needsRevision(stored, api.strategyOf(stored))) {
+    throw invalid({ group: call.resource.group, kind: call.resource.plural }, call.name, [UNCONDITIONAL]);
   }
   const entry = await changeObject(api, call, () => toStored(call.resource, structuredClone(body)));
   return { entry: presentEntry(call.resource, entry), created: false };
@@ -62,7 +65,7 @@ export async function changeObject(
   change: (old: KubeObject) => KubeObject | Promise<KubeObject>,
 ): Promise<Entry> {
   for (let attempt = 1; ; attempt++) {
-    const entry = requireEntry(api, call);
+    const entry = await readEntry(api, call);
     const old = objectOf(entry);
     const next = await change(old);
     const named = next.metadata.resourceVersion;
@@ -89,7 +92,7 @@ async function writeChange(api: Api, call: Call, entry: Entry, changed: KubeObje
   const stored = storedOf(call.resource);
   const strategy = api.strategyOf(stored);
   const old = objectOf(entry);
-  const context = contextOf(api, call);
+  const context = { ...contextOf(api, call), old };
   let next = settle(api, call, changed, old);
   const admission = new Admission(api, call, { operation: 'UPDATE', object: next, oldObject: old });
   const admitted = (await admission.mutate()) ?? next;
@@ -154,7 +157,7 @@ const heldBy = (namespace: KubeObject): readonly string[] =>
 function settleOwnership(api: Api, call: Call, next: KubeObject, old: KubeObject): void {
   const stored = storedOf(call.resource);
   if (!old.metadata.managedFields?.length) return;
-  trackUpdate(next, old, shapeOfKind(stored), {
+  trackUpdate(next, old, api.codec.shapeOf(stored), {
     name: call.manager || 'unknown',
     operation: 'Update',
     apiVersion: apiVersionOf(stored),

@@ -14,6 +14,7 @@ function record(api: Api, query: WatchQuery) {
   const watch = openWatch(api, configmaps, 'default', query, {
     event: (type, entry) => void seen.push(`${type} ${objectOf(entry).metadata.name}`),
     bookmark: (_revision, initialEnd) => void seen.push(initialEnd ? 'INITIAL-END' : 'BOOKMARK'),
+    end: () => void seen.push('END'),
   });
   return { seen, ...watch };
 }
@@ -79,6 +80,7 @@ describe('a watch', () => {
       {
         event: (type, entry) => void (type === 'DELETED' && deleted.push(entry)),
         bookmark: () => {},
+        end: () => {},
       },
     );
     const { entry } = await label(api, 'a', null);

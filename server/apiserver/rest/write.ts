@@ -7,18 +7,27 @@ import { storedOf } from '#server/apiserver/rest/conversion.ts';
 import { encodeObject, literalEntry } from '#server/apiserver/rest/entries.ts';
 import { missing } from '#server/apiserver/rest/errors.ts';
 import { storageKey } from '#server/apiserver/rest/keys.ts';
+import type { Maybe } from '#server/apiserver/rest/maybe.ts';
 import type { StrategyContext } from '#server/registry/strategy.ts';
 import type { Entry } from '#server/store/store.ts';
 
 export const keyOfCall = (call: Call, name = call.name): string =>
   storageKey(storedOf(call.resource), call.namespace, name);
 
-/** The stored entry that a call names; 404 where there is none. */
+/** The stored entry that a call names; 404 where there is none. Of a kind that is built in: see {@link readEntry}. */
 export function requireEntry(api: Api, call: Call): Entry {
   const entry = api.store.get(keyOfCall(call));
   if (!entry) throw missing(call);
   return entry;
 }
+
+/** As {@link requireEntry}, of any kind: custom resources come in the version that the call names. */
+export const readEntry = async (api: Api, call: Call): Promise<Entry> =>
+  fromStore(api, call.resource, requireEntry(api, call));
+
+/** A stored entry as the handlers work with it. */
+export const fromStore = (api: Api, resource: Resource, entry: Entry): Maybe<Entry> =>
+  api.custom.of(resource)?.present(entry) ?? entry;
 
 export const contextOf = (api: Api, call: Call): StrategyContext => ({
   now: api.clock.now(),
@@ -45,26 +54,34 @@ export function durabilityOf(call: Call): Durability {
 /** Writes `object`, or only pretends to on a dry run. `expected`: see `WriteRequest`. */
 export async function save(api: Api, call: Call, object: KubeObject, expected: number): Promise<Entry> {
   const key = keyOfCall(call, object.metadata.name ?? call.name);
+  const stored = (await api.custom.of(call.resource)?.store(object)) ?? object;
   if (call.dryRun) return literalEntry(object, key, expected);
-  return api.store.put({
+  const entry = await api.store.put({
     key,
     expected,
     durability: durabilityOf(call),
     encode: (revision) => {
       object.metadata.resourceVersion = String(revision);
-      return encodeObject(object);
+      stored.metadata.resourceVersion = String(revision);
+      return encodeObject(stored);
     },
   });
+  return stored === object ? entry : literalEntry(object, key, entry.revision);
 }
 
 /** Removes what is stored at `entry`; answers its last state, at the revision of the removal. */
 export async function remove(api: Api, call: Call, entry: Entry, last: KubeObject): Promise<Entry> {
   if (call.dryRun) return literalEntry(last, entry.key, entry.revision);
-  return api.store.delete({
+  const at = (object: KubeObject, revision: number): KubeObject => ({
+    ...object,
+    metadata: { ...object.metadata, resourceVersion: String(revision) },
+  });
+  const stored = (await api.custom.of(call.resource)?.store(last)) ?? last;
+  const removed = await api.store.delete({
     key: entry.key,
     expected: entry.revision,
     durability: durabilityOf(call),
-    encode: (revision) =>
-      encodeObject({ ...last, metadata: { ...last.metadata, resourceVersion: String(revision) } }),
+    encode: (revision) => encodeObject(at(stored, revision)),
   });
+  return stored === last ? removed : literalEntry(at(last, removed.revision), entry.key, removed.revision);
 }

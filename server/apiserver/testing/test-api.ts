@@ -3,6 +3,7 @@ import { groupResourceOf, type Resource } from '#proto/api/resource.ts';
 import { FakeClock } from '#proto/meta/clock.ts';
 import { silent } from '#proto/meta/log.ts';
 import type { ConfigMap, Pod } from '#proto/schema/generated/core-v1.ts';
+import { CustomResources } from '#server/apiserver/customresources/custom-resources.ts';
 import { type Api, type Call, ResourceIndex } from '#server/apiserver/rest/api.ts';
 import { createSchemaCodec } from '#server/apiserver/rest/schema-codec.ts';
 import { IpRange } from '#server/apiserver/services/ip-range.ts';
@@ -16,14 +17,20 @@ export function testApi(
 ): Api & { readonly clock: FakeClock } {
   const clock = new FakeClock();
   let serial = 0;
+  const store = createMemoryStore({ clock });
+  const index = new ResourceIndex(resources);
+  const custom = new CustomResources(store, index, silent);
   return {
-    store: createMemoryStore({ clock }),
-    resources: new ResourceIndex(resources),
+    store,
+    resources: index,
+    custom,
     strategyOf: (resource: Resource) => {
+      const own = custom.of(resource)?.strategy;
+      if (own) return own;
       const { group, resource: plural } = groupResourceOf(resource);
       return strategies[group ? `${plural}.${group}` : plural] ?? {};
     },
-    codec: createSchemaCodec(),
+    codec: createSchemaCodec(custom),
     admission: [],
     services: new ServiceAllocator(new IpRange('10.43.0.0/16'), () => 0),
     clock,

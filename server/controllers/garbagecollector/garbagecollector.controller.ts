@@ -2,6 +2,7 @@ import type { Resource } from '#proto/api/resource.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { isNotFound } from '#proto/meta/status-error.ts';
 import type { OwnerReference } from '#proto/schema/generated/meta-v1.ts';
+import type { ServedKinds } from '#server/client/served-kinds.ts';
 import type { Outcome, WorkQueue } from '#server/client/work-queue.ts';
 import type { Controller, ControllerContext } from '#server/controllers/context.ts';
 import { createQueue } from '#server/controllers/context.ts';
@@ -18,8 +19,6 @@ import type { Found } from '#server/controllers/garbagecollector/kinds.ts';
 import { CollectedKinds } from '#server/controllers/garbagecollector/kinds.ts';
 import { equalJson } from '#server/controllers/json.ts';
 
-/** How often kinds are looked for that came after the start. */
-const NEW_KINDS_MS = 30_000;
 /** Kinds that can't be watched hold deletion up for so long after the start, then it goes on without them. */
 const SYNC_MS = 30_000;
 const RETRY_MS = 1000;
@@ -31,38 +30,31 @@ const RETRY_MS = 1000;
  */
 class GarbageCollector implements Controller {
   readonly #context: ControllerContext;
-  readonly #resources: () => readonly Resource[];
+  readonly #served: ServedKinds;
   readonly #kinds: CollectedKinds;
   readonly #queue: WorkQueue;
   #started = 0;
 
-  constructor(context: ControllerContext, resources: () => readonly Resource[]) {
+  constructor(context: ControllerContext, served: ServedKinds) {
     this.#context = context;
-    this.#resources = resources;
+    this.#served = served;
     this.#kinds = new CollectedKinds(context.informers);
     this.#queue = createQueue(context, 'garbage-collector', (id) => this.#reconcile(id), 8);
-    this.#addKinds();
+    this.#followKinds();
   }
 
   start(signal: AbortSignal): void {
     this.#started = this.#context.clock.now();
     this.#queue.start(signal);
-    void this.#followKinds(signal);
+    signal.addEventListener(
+      'abort',
+      this.#served.onChange(() => this.#followKinds()),
+      { once: true },
+    );
   }
 
-  async #followKinds(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        await this.#context.clock.sleep(NEW_KINDS_MS, signal);
-      } catch {
-        return;
-      }
-      this.#addKinds();
-    }
-  }
-
-  #addKinds(): void {
-    this.#kinds.add(this.#resources(), (found, type, object, old) => {
+  #followKinds(): void {
+    this.#kinds.follow(this.#served.all, (found, type, object, old) => {
       if (type === 'DELETED') this.#observeDeleted(object);
       else if (isDeleting(object)) this.#queue.add(found.id);
       else if (object.metadata.ownerReferences?.length) {
@@ -214,7 +206,5 @@ async function tolerateGone<T>(call: Promise<T>): Promise<T | undefined> {
   }
 }
 
-export const createGarbageCollector = (
-  context: ControllerContext,
-  resources: () => readonly Resource[],
-): Controller => new GarbageCollector(context, resources);
+export const createGarbageCollector = (context: ControllerContext, served: ServedKinds): Controller =>
+  new GarbageCollector(context, served);

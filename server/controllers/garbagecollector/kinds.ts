@@ -31,11 +31,12 @@ export class CollectedKinds {
     this.#informers = informers;
   }
 
-  /** Takes kinds in that are not known yet. */
-  add(
+  /** Takes kinds in that are not known yet, and lets those go that are no longer there. */
+  follow(
     resources: readonly Resource[],
     listener: (found: Found, ...change: Parameters<ChangeListener<KubeObject>>) => void,
   ): void {
+    this.#forget(resources);
     for (const resource of resources) {
       const id = idOf(resource);
       // One version of a kind is enough: the objects are the same.
@@ -47,6 +48,16 @@ export class CollectedKinds {
       informer.onChange((type, object, old) =>
         listener({ id: `${id}|${keyOf(object)}`, resource, object }, type, object, old),
       );
+    }
+  }
+
+  #forget(resources: readonly Resource[]): void {
+    const versions = new Set(resources.map((r) => `${r.version}/${idOf(r)}`));
+    for (const [id, { resource }] of this.#byId) {
+      if (versions.has(`${resource.version}/${id}`)) continue;
+      this.#byId.delete(id);
+      this.#byKind.delete(`${resource.group}/${resource.kind}`);
+      this.#informers.drop(resource);
     }
   }
 

@@ -3,6 +3,7 @@ import { pods } from '#proto/api/core/pods.ts';
 import type { Resource } from '#proto/api/resource.ts';
 import { isConflict, isNotFound } from '#proto/meta/status-error.ts';
 import type { Namespace } from '#proto/schema/generated/core-v1.ts';
+import { eachKindOnce, type ServedKinds } from '#server/client/served-kinds.ts';
 import type { Outcome } from '#server/client/work-queue.ts';
 import type { Controller, ControllerContext } from '#server/controllers/context.ts';
 import { createQueue } from '#server/controllers/context.ts';
@@ -17,12 +18,8 @@ const RETRY_MS = 2000;
 /**
  * Empties a namespace that is being deleted, then lets it go. Pods go first, and everything else waits for
  * them: what a pod uses while it stops (a ConfigMap, a service account) must still be there.
- * `resources` are all kinds that the API knows at the moment.
  */
-export function createNamespaceController(
-  context: ControllerContext,
-  resources: () => readonly Resource[],
-): Controller {
+export function createNamespaceController(context: ControllerContext, kinds: ServedKinds): Controller {
   const { client, clock, informers } = context;
   const all = informers.for(namespaces);
   const allPods = informers.for(pods);
@@ -52,7 +49,7 @@ export function createNamespaceController(
   const emptyAll = async (namespace: string) => {
     const remaining: Remaining[] = [];
     const failures: string[] = [];
-    const mine = resources().filter(
+    const mine = eachKindOnce(kinds.all).filter(
       (r) => r.namespaced && r.verbs.includes('list') && r.verbs.includes('delete'),
     );
     const first = mine.filter((r) => r.kind === 'Pod' && r.group === '');

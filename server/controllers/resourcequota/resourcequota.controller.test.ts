@@ -4,6 +4,7 @@ import { pods } from '#proto/api/core/pods.ts';
 import { resourcequotas } from '#proto/api/core/resourcequotas.ts';
 import { resources } from '#proto/api/index.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import { fixedKinds } from '#server/client/served-kinds.ts';
 import { createResourceQuotaController } from '#server/controllers/resourcequota/resourcequota.controller.ts';
 import { type Harness, startHarness } from '#server/controllers/testing/harness.ts';
 
@@ -17,7 +18,7 @@ const aPod = (name: string, namespace = 'default'): Pod => ({
 });
 
 async function aQuota(hard: Record<string, string>): Promise<Harness> {
-  harness = await startHarness([(context) => createResourceQuotaController(context, () => resources)]);
+  harness = await startHarness([(context) => createResourceQuotaController(context, fixedKinds(resources))]);
   await harness.client.create(resourcequotas, { metadata: KEY, spec: { hard } });
   await pass(harness);
   return harness;

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { resourcequotas } from '#proto/api/core/resourcequotas.ts';
-import type { Resource } from '#proto/api/resource.ts';
 import { type KubeObject, keyOf } from '#proto/meta/object.ts';
 import { isConflict, isNotFound } from '#proto/meta/status-error.ts';
 import type { ResourceList, ResourceQuota } from '#proto/schema/generated/core-v1.ts';
 import type { Informer } from '#server/client/informer.ts';
 import { indexByNamespace } from '#server/client/object-cache.ts';
+import type { ServedKinds } from '#server/client/served-kinds.ts';
 import type { Controller, ControllerContext } from '#server/controllers/context.ts';
 import { createQueue } from '#server/controllers/context.ts';
 import { type CountedKind, kindOf, usedOf } from '#server/quota/usage.plan.ts';
@@ -20,10 +20,7 @@ const RECOUNT_MS = 5 * 60_000;
  * Keeps `status.hard` and `status.used` of ResourceQuotas, for people to see: admission counts for itself. Only kinds that
  * some quota counts are watched. Keys are quotas.
  */
-export function createResourceQuotaController(
-  context: ControllerContext,
-  resources: () => readonly Resource[],
-): Controller {
+export function createResourceQuotaController(context: ControllerContext, kinds: ServedKinds): Controller {
   const { client, clock, informers } = context;
   const quotas = informers.for(resourcequotas);
   quotas.addIndex('namespace', indexByNamespace);
@@ -60,11 +57,11 @@ export function createResourceQuotaController(
 
   function informerOf({ group, plural }: CountedKind): Informer<KubeObject> | undefined {
     const id = `${plural}.${group}`;
+    const resource = kinds.all.find((one) => one.plural === plural && one.group === group && one.namespaced);
     const known = counted.get(id);
-    if (known) return known;
-    const resource = resources().find(
-      (one) => one.plural === plural && one.group === group && one.namespaced,
-    );
+    // Of a custom kind that came anew, there is another informer.
+    if (known && known === (resource && informers.for(resource))) return known;
+    counted.delete(id);
     if (!resource?.verbs.includes('watch')) return undefined;
     const informer = informers.for(resource);
     counted.set(id, informer);

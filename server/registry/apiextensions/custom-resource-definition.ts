@@ -1,4 +1,5 @@
 import { duplicate, type FieldError, invalidValue, required } from '#proto/meta/field-error.ts';
+import { timestamp } from '#proto/meta/timestamp.ts';
 import type {
   CustomResourceDefinition,
   CustomResourceDefinitionSpec,
@@ -6,6 +7,9 @@ import type {
 import type { Strategy } from '#server/registry/strategy.ts';
 import { eachAt, immutable, named, oneOf } from '#server/registry/validation/field-checks.ts';
 import { dns1035LabelProblems, dnsSubdomainProblems } from '#server/registry/validation/names.ts';
+
+/** Holds a definition until all objects of its kind are gone. */
+const CLEANUP = 'customresourcecleanup.apiextensions.k8s.io';
 
 /** CustomResourceDefinitions: their names and versions. */
 export const customResourceDefinition: Strategy<CustomResourceDefinition> = {
@@ -22,6 +26,22 @@ export const customResourceDefinition: Strategy<CustomResourceDefinition> = {
   prepareForCreate: (object) => {
     const stored = object.spec.versions.filter((version) => version.storage).map((version) => version.name);
     object.status = { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: stored };
+  },
+  prepareForDelete: (object, { now }) => {
+    const { metadata } = object;
+    metadata.finalizers = [...new Set([...(metadata.finalizers ?? []), CLEANUP])];
+    const others = (object.status?.conditions ?? []).filter(({ type }) => type !== 'Terminating');
+    const pending = {
+      type: 'Terminating',
+      status: 'True',
+      reason: 'InstanceDeletionPending',
+      message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
+      lastTransitionTime: timestamp(now),
+    };
+    object.status = {
+      ...(object.status ?? { acceptedNames: { plural: '', kind: '' }, storedVersions: [] }),
+      conditions: [...others, pending],
+    };
   },
   prepareForUpdate: (object, old, { subresource }) => {
     if (subresource) return;

@@ -1,0 +1,190 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Resource } from '#proto/api/resource.ts';
+import { isInputProblem } from '#proto/meta/decode/conform.ts';
+import type { StrictErrors } from '#proto/meta/decode/strict.ts';
+import type { KubeObject } from '#proto/meta/object.ts';
+import type { JsonObject } from '#proto/meta/own-property.ts';
+import { internalError } from '#proto/meta/status-error.ts';
+import type {
+  CustomResourceDefinitionVersion,
+  CustomResourceSubresourceScale,
+  CustomResourceSubresources,
+} from '#proto/schema/generated/apiextensions-v1.ts';
+import type { Shape } from '#server/apiserver/apply/typed.ts';
+import { coerceEmbedded, readMetadata } from '#server/apiserver/customresources/coerce.ts';
+import { customColumns } from '#server/apiserver/customresources/columns.ts';
+import { applyDefaults } from '#server/apiserver/customresources/default.plan.ts';
+import { describeVersion } from '#server/apiserver/customresources/definition.plan.ts';
+import type { Definition } from '#server/apiserver/customresources/definition.ts';
+import { prune, pruneNulls } from '#server/apiserver/customresources/prune.plan.ts';
+import { selectableFields } from '#server/apiserver/customresources/selectable.ts';
+import { shapeOfStructural } from '#server/apiserver/customresources/shape.ts';
+import { customStrategy } from '#server/apiserver/customresources/strategy.ts';
+import type { Structural } from '#server/apiserver/customresources/structural.ts';
+import { literalEntry, objectOf } from '#server/apiserver/rest/entries.ts';
+import type { Maybe } from '#server/apiserver/rest/maybe.ts';
+import type { Strategy } from '#server/registry/strategy.ts';
+import type { Entry } from '#server/store/store.ts';
+
+/**
+ * One version of a custom kind, at one state of its definition. Its schema is parsed when first needed; handlers work
+ * on objects of the version that a request names, and this brings them there from the store and back.
+ */
+export class CustomVersion {
+  readonly definition: Definition;
+  readonly name: string;
+  readonly served: boolean;
+  readonly storage: boolean;
+  #resource: Resource | undefined;
+  #schema: readonly [Structural | undefined] | undefined;
+  #subresources: CustomResourceSubresources | undefined;
+  #strategy: Strategy | undefined;
+  #shape: Shape | undefined;
+  /** Stored entries that are what a reader of this version should see. */
+  readonly #plain = new WeakSet<Entry>();
+
+  constructor(definition: Definition, { name, served, storage }: CustomResourceDefinitionVersion) {
+    this.definition = definition;
+    this.name = name;
+    this.served = served;
+    this.storage = storage;
+  }
+
+  get apiVersion(): string {
+    return `${this.definition.group}/${this.name}`;
+  }
+
+  /** What the definition says of this version. Read anew with each call: it is large, and its schema is what lasts. */
+  #read(): CustomResourceDefinitionVersion {
+    const spec = this.definition.read().spec.versions.find((version) => version.name === this.name);
+    if (!spec) throw internalError(`no version ${this.name} of ${this.definition.name}`);
+    return spec;
+  }
+
+  /** Undefined: nothing is specified. */
+  get schema(): Structural | undefined {
+    this.#schema ??= [this.#read().schema?.openAPIV3Schema];
+    return this.#schema[0];
+  }
+
+  get resource(): Resource {
+    if (!this.#resource) {
+      const spec = this.#read();
+      const { additionalPrinterColumns, selectableFields: fields } = spec;
+      const selectable = selectableFields(fields);
+      this.#resource = {
+        ...describeVersion(this.definition.read(), spec),
+        columns: customColumns(additionalPrinterColumns),
+        ...(selectable ? { selectableFields: selectable } : {}),
+      };
+    }
+    return this.#resource;
+  }
+
+  /** Its conditions have changed, and with them the verbs. */
+  describeAnew(): void {
+    this.#resource = undefined;
+  }
+
+  get strategy(): Strategy {
+    this.#strategy ??= customStrategy(this);
+    return this.#strategy;
+  }
+
+  get shape(): Shape {
+    this.#shape ??= shapeOfStructural(this.schema);
+    return this.#shape;
+  }
+
+  get subresources(): CustomResourceSubresources {
+    this.#subresources ??= this.#read().subresources ?? {};
+    return this.#subresources;
+  }
+
+  get scale(): CustomResourceSubresourceScale | undefined {
+    return this.subresources.scale;
+  }
+
+  /** Does `status` have an endpoint of its own? */
+  get hasStatus(): boolean {
+    return this.subresources.status !== undefined;
+  }
+
+  /**
+   * A body of this version: metadata checked, what the schema does not specify reported and dropped. In place.
+   * Throws what `isInputProblem` knows, and StatusErrors.
+   */
+  read(object: JsonObject, strict: StrictErrors | undefined): void {
+    const unknown: string[] | undefined = strict && [];
+    if (Object.hasOwn(object, 'metadata')) object['metadata'] = readMetadata(object['metadata'], strict);
+    this.#prune(object, unknown);
+    coerceEmbedded(object, this.schema, { drop: false, unknown });
+    for (const path of unknown ?? []) strict?.unknown(path);
+  }
+
+  applyDefaults(object: object): void {
+    applyDefaults(object, this.schema);
+  }
+
+  #prune(object: object, unknown?: string[]): void {
+    if (this.definition.preservesUnknown) return;
+    prune(object, this.schema, unknown);
+    pruneNulls(object, this.schema);
+  }
+
+  /** A stored entry as a reader of this version sees it: pruned and completed as the schema of now says, converted. */
+  present(entry: Entry): Maybe<Entry> {
+    return this.#presentHere(entry);
+  }
+
+  /** As {@link present}, with one call of the conversion webhook for all. */
+  presentAll(entries: readonly Entry[]): Maybe<readonly Entry[]> {
+    return entries.map((entry) => this.#presentHere(entry));
+  }
+
+  #presentHere(entry: Entry): Entry {
+    if (this.#isPlain(entry)) return entry;
+    const stored = objectOf(entry);
+    const from = this.definition.versionOf(stored.apiVersion);
+    const object = structuredClone(stored);
+    (from ?? this).#repair(object);
+    if (from !== this) {
+      object.apiVersion = this.apiVersion;
+      this.#prune(object);
+    }
+    if (from === this && isDeepStrictEqual(object, stored)) {
+      this.#plain.add(entry);
+      return entry;
+    }
+    object.metadata.resourceVersion = String(entry.revision);
+    return literalEntry(object, entry.key, entry.revision);
+  }
+
+  #isPlain(entry: Entry): boolean {
+    return (this.storage && entry.revision > this.definition.since) || this.#plain.has(entry);
+  }
+
+  /** What an older schema, or none, let into the store. */
+  #repair(object: KubeObject): void {
+    try {
+      object.metadata = readMetadata(object.metadata, undefined) as KubeObject['metadata'];
+    } catch (err) {
+      if (!isInputProblem(err)) throw err;
+    }
+    this.#prune(object);
+    coerceEmbedded(object, this.schema, { drop: true });
+    object.metadata.generation ||= 1;
+    applyDefaults(object, this.schema);
+  }
+
+  /** An object of this version in the form that is stored. */
+  store(object: KubeObject): Maybe<KubeObject> {
+    const { storageVersion } = this.definition;
+    if (storageVersion === this) return object;
+    const stored = structuredClone(object);
+    stored.apiVersion = storageVersion.apiVersion;
+    storageVersion.#prune(stored);
+    applyDefaults(stored, storageVersion.schema);
+    return stored;
+  }
+}
