@@ -6,7 +6,7 @@ import type {
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
 } from '#proto/schema/generated/admissionregistration-v1.ts';
-import { validateRule } from '#server/registry/admissionregistration/webhook.ts';
+import { validateRule } from '#server/registry/admissionregistration/rule.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
 import { eachAt, named, oneOf } from '#server/registry/validation/field-checks.ts';
 import { dnsSubdomainProblems } from '#server/registry/validation/names.ts';

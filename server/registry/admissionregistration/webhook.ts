@@ -2,17 +2,17 @@ import { duplicate, type FieldError, invalidValue, required } from '#proto/meta/
 import type {
   MutatingWebhook,
   MutatingWebhookConfiguration,
-  RuleWithOperations,
   ValidatingWebhook,
   ValidatingWebhookConfiguration,
   WebhookClientConfig,
 } from '#proto/schema/generated/admissionregistration-v1.ts';
+import { validateRule } from '#server/registry/admissionregistration/rule.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
-import { eachAt, named, oneOf } from '#server/registry/validation/field-checks.ts';
-import { between, dnsSubdomainProblems } from '#server/registry/validation/names.ts';
+import { eachAt, oneOfOptional, problemsAt } from '#server/registry/validation/field-checks.ts';
+import { dns1035LabelProblems, dnsSubdomainProblems } from '#server/registry/validation/names.ts';
 import { validateLabelSelector } from '#server/registry/validation/selectors.ts';
+import { validateWebhookService, validateWebhookUrl } from '#server/registry/validation/webhook-client.ts';
 
-const OPERATIONS = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'];
 type Webhook = ValidatingWebhook | MutatingWebhook;
 
 export const validatingWebhookConfiguration: Strategy<ValidatingWebhookConfiguration> = {
@@ -31,12 +31,7 @@ export const mutatingWebhookConfiguration: Strategy<MutatingWebhookConfiguration
       webhook.reinvocationPolicy ??= 'Never';
     }
   },
-  validate: ({ webhooks }) => [
-    ...validateWebhooks(webhooks),
-    ...eachAt(webhooks, 'webhooks', ({ reinvocationPolicy }, at) =>
-      oneOf(`${at}.reinvocationPolicy`, reinvocationPolicy, ['IfNeeded', 'Never']),
-    ),
-  ],
+  validate: ({ webhooks }) => validateWebhooks(webhooks),
 };
 
 function applyWebhookDefaults(webhook: Webhook): void {
@@ -52,79 +47,59 @@ function applyWebhookDefaults(webhook: Webhook): void {
 function validateWebhooks(webhooks: readonly Webhook[] | undefined): FieldError[] {
   const names = new Set<string>();
   return eachAt(webhooks, 'webhooks', (webhook, at) => {
-    const errors = named(`${at}.name`, webhook.name, dnsSubdomainProblems);
-    if (webhook.name && webhook.name.split('.').length < 3) {
-      const detail = 'should be a domain with at least three segments separated by dots';
-      errors.push(invalidValue(`${at}.name`, webhook.name, detail));
-    }
+    const errors = [...validateName(webhook.name, `${at}.name`), ...validateWebhook(webhook, at)];
     if (names.has(webhook.name)) errors.push(duplicate(`${at}.name`, webhook.name));
-    names.add(webhook.name);
-    return [...errors, ...validateWebhook(webhook, at)];
+    if (webhook.name) names.add(webhook.name);
+    return errors;
   });
 }
 
+/** Rule: `IsFullyQualifiedName` of apimachinery. */
+function validateName(name: string, path: string): FieldError[] {
+  if (!name) return [required(path)];
+  const problems = dnsSubdomainProblems(name);
+  if (problems.length > 0) return [invalidValue(path, name, problems.join(','))];
+  if (name.split('.').length >= 3) return [];
+  return [invalidValue(path, name, 'should be a domain with at least three segments separated by dots')];
+}
+
 function validateWebhook(webhook: Webhook, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  if (!webhook.admissionReviewVersions?.length) {
-    const detail = 'must specify one of v1, v1beta1';
-    errors.push(required(`${path}.admissionReviewVersions`, detail));
-  } else if (!webhook.admissionReviewVersions.some((v) => v === 'v1' || v === 'v1beta1')) {
-    const detail = 'must include at least one of v1, v1beta1';
-    errors.push(invalidValue(`${path}.admissionReviewVersions`, webhook.admissionReviewVersions, detail));
-  }
-  const seconds = webhook.timeoutSeconds ?? 10;
-  if (seconds < 1 || seconds > 30) {
-    errors.push(
-      invalidValue(
-        `${path}.timeoutSeconds`,
-        seconds,
-        `the timeout value ${between(1, 30).replace(', inclusive', '')} seconds`,
-      ),
-    );
-  }
+  const { timeoutSeconds = 10, sideEffects, clientConfig } = webhook;
+  const { reinvocationPolicy } = webhook as Partial<MutatingWebhook>;
+  const timeout = `${path}.timeoutSeconds`;
   return [
-    ...errors,
     ...eachAt(webhook.rules, `${path}.rules`, validateRule),
-    ...oneOf(`${path}.failurePolicy`, webhook.failurePolicy, ['Fail', 'Ignore']),
-    ...oneOf(`${path}.matchPolicy`, webhook.matchPolicy, ['Equivalent', 'Exact']),
-    ...oneOf(`${path}.sideEffects`, webhook.sideEffects, ['None', 'NoneOnDryRun']),
+    ...oneOfOptional(`${path}.failurePolicy`, webhook.failurePolicy, ['Fail', 'Ignore']),
+    ...oneOfOptional(`${path}.matchPolicy`, webhook.matchPolicy, ['Equivalent', 'Exact']),
+    ...(sideEffects === undefined
+      ? [required(`${path}.sideEffects`, 'must specify one of None, NoneOnDryRun')]
+      : oneOfOptional(`${path}.sideEffects`, sideEffects, ['None', 'NoneOnDryRun'])),
+    ...(timeoutSeconds >= 1 && timeoutSeconds <= 30
+      ? []
+      : [invalidValue(timeout, timeoutSeconds, 'the timeout value must be between 1 and 30 seconds')]),
     ...validateLabelSelector(webhook.namespaceSelector, `${path}.namespaceSelector`),
     ...validateLabelSelector(webhook.objectSelector, `${path}.objectSelector`),
-    ...validateClient(webhook.clientConfig ?? {}, `${path}.clientConfig`),
+    ...oneOfOptional(`${path}.reinvocationPolicy`, reinvocationPolicy, ['IfNeeded', 'Never']),
+    ...validateClient(clientConfig ?? {}, `${path}.clientConfig`),
+    ...validateReviewVersions(webhook.admissionReviewVersions ?? [], `${path}.admissionReviewVersions`),
   ];
 }
 
-/** What a rule matches: operations on resources. */
-export function validateRule(rule: RuleWithOperations, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  if (!rule.operations?.length) errors.push(required(`${path}.operations`));
-  errors.push(
-    ...eachAt(rule.operations, `${path}.operations`, (operation, at) => oneOf(at, operation, OPERATIONS)),
-  );
-  for (const field of ['apiGroups', 'apiVersions', 'resources'] as const) {
-    const values = rule[field] ?? [];
-    if (values.length === 0) errors.push(required(`${path}.${field}`));
-    if (values.length > 1 && values.includes('*')) {
-      const detail = "if '*' is present, must not specify other values";
-      if (field !== 'resources') errors.push(invalidValue(`${path}.${field}`, values, detail));
-    }
-  }
-  return [...errors, ...oneOf(`${path}.scope`, rule.scope, ['*', 'Cluster', 'Namespaced'])];
+function validateClient({ url, service }: WebhookClientConfig, path: string): FieldError[] {
+  if ((url === undefined) === (service === undefined))
+    return [required(path, 'exactly one of url or service is required')];
+  return service
+    ? validateWebhookService(service, `${path}.service`)
+    : validateWebhookUrl(url ?? '', `${path}.url`);
 }
 
-function validateClient({ url, service }: WebhookClientConfig, path: string): FieldError[] {
-  if ((url === undefined) === (service === undefined)) {
-    return [required(path, 'exactly one of url or service is required')];
-  }
-  if (service) {
-    return [
-      ...(service.name ? [] : [required(`${path}.service.name`, 'service name is required')]),
-      ...(service.namespace ? [] : [required(`${path}.service.namespace`, 'service namespace is required')]),
-    ];
-  }
-  if (!URL.canParse(url ?? '')) return [required(`${path}.url`, 'url must be a valid URL')];
-  const { protocol } = new URL(url ?? '');
-  if (protocol === 'https:') return [];
-  const detail = `'https' is the only allowed URL scheme; desired format: https://host[/path]`;
-  return [invalidValue(`${path}.url`, protocol.replace(':', ''), detail)];
+function validateReviewVersions(versions: readonly string[], path: string): FieldError[] {
+  if (versions.length === 0) return [required(path, 'must specify one of v1, v1beta1')];
+  const errors = versions.flatMap((version, i) =>
+    versions.indexOf(version) < i
+      ? [invalidValue(`${path}[${i}]`, version, 'duplicate version')]
+      : problemsAt(`${path}[${i}]`, version, dns1035LabelProblems(version)),
+  );
+  if (versions.includes('v1') || versions.includes('v1beta1')) return errors;
+  return [...errors, invalidValue(path, versions, 'must include at least one of v1, v1beta1')];
 }
