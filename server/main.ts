@@ -1,4 +1,5 @@
 /** The server, put together. Read from top to bottom it is the architecture. */
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { formatJoinToken } from '#proto/agent/join-token.ts';
 import { resources } from '#proto/api/index.ts';
@@ -10,6 +11,9 @@ import { KUBERNETES_VERSION, VERSION } from '#proto/version.ts';
 import { createAdmission } from './apiserver/admission/index.ts';
 import { ensurePriorityClasses } from './apiserver/admission/priority.ts';
 import { RoleEscalation } from './apiserver/admission/role-escalation.ts';
+import { matchesConditions } from './apiserver/admission/webhook/conditions.ts';
+import { MutatingAdmissionWebhook } from './apiserver/admission/webhook/mutating.ts';
+import { ValidatingAdmissionWebhook } from './apiserver/admission/webhook/validating.ts';
 import { BootstrapTokenAuthenticator } from './apiserver/authn/bootstrap-token.ts';
 import { ClientCertificateAuthenticator } from './apiserver/authn/client-certificate.ts';
 import { issuerDiscoveryHandler } from './apiserver/authn/issuer-discovery.ts';
@@ -29,6 +33,8 @@ import { createOpenApi } from './apiserver/openapi/openapi.ts';
 import { openApiHandler } from './apiserver/openapi/openapi-handler.ts';
 import { createApiServer } from './apiserver/server.ts';
 import { IpRange } from './apiserver/services/ip-range.ts';
+import { Connector } from './apiserver/streams/connector.ts';
+import { WebhookClient } from './apiserver/webhooks/webhook-client.ts';
 import { ApiEventRecorder } from './client/events.ts';
 import { InformerFactory } from './client/informer-factory.ts';
 import { startControllers } from './controllers/index.ts';
@@ -84,12 +90,23 @@ export async function main(options: ServerOptions): Promise<void> {
 
   // The API, with what lies behind it on the boards.
   const boards = new Boards();
+  const streams = createNodeStreams(boards);
+  const connector = new Connector({ reader, streams, random: Math.random });
+  const webhooks = new WebhookClient(connector);
+  const hooks = { reader, client: webhooks, newUid: randomUUID, matchesConditions, log };
   const usage = new UsageStore(clock, options.metricsResolution * 1000);
   const api = createApiServer({
     store,
     resources,
     strategies,
-    admission: [...createAdmission({ reader, clock }), new RoleEscalation(authorizer, rbac)],
+    admission: [
+      ...createAdmission({
+        reader,
+        clock,
+        configured: [new MutatingAdmissionWebhook(hooks), new ValidatingAdmissionWebhook(hooks)],
+      }),
+      new RoleEscalation(authorizer, rbac),
+    ],
     authenticators: [new ClientCertificateAuthenticator(), tokens, bootstrap],
     authorizer,
     reviews: {
@@ -99,7 +116,7 @@ export async function main(options: ServerOptions): Promise<void> {
     },
     tokenIssuer: (request, account, validate) =>
       issueServiceAccountToken({ tokens, reader }, request, account, validate),
-    streams: createNodeStreams(boards),
+    streams,
     virtualKinds: metricsKinds(reader, usage),
     extras: [
       openApiHandler(

@@ -1,15 +1,17 @@
 import { type Labels, matchesLabels, type Selector, selectorFromObject } from '#proto/meta/selector.ts';
 import type { RuleWithOperations } from '#proto/schema/generated/admissionregistration-v1.ts';
 import type { LabelSelector } from '#proto/schema/generated/meta-v1.ts';
-import type { AdmissionAttributes } from '#server/apiserver/admission/admission.ts';
 
 /** Namespaces count as cluster-scoped, though requests carry their name as namespace. */
 export const isNamespaceKind = (kind: { readonly group: string; readonly plural: string }): boolean =>
   kind.group === '' && kind.plural === 'namespaces';
 
 /** The namespace of a write; of a namespace itself, its name: that is how webhooks and their selectors see it. */
-export const namespaceOf = ({ resource, namespace, name }: AdmissionAttributes): string | undefined =>
-  isNamespaceKind(resource) ? name : namespace;
+export const namespaceOf = (write: {
+  readonly resource: { readonly group: string; readonly plural: string };
+  readonly namespace: string | undefined;
+  readonly name: string;
+}): string | undefined => (isNamespaceKind(write.resource) ? write.name : write.namespace);
 
 /** What a rule looks at. */
 export interface Subject {
@@ -17,7 +19,7 @@ export interface Subject {
   readonly version: string;
   readonly plural: string;
   readonly subresource: string | undefined;
-  readonly operation: AdmissionAttributes['operation'];
+  readonly operation: string;
   /** Of namespaces themselves: their own name. */
   readonly namespace: string | undefined;
 }

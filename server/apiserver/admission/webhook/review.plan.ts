@@ -3,10 +3,27 @@ import type { KubeObject } from '#proto/meta/object.ts';
 import { isObject } from '#proto/meta/own-property.ts';
 import type { AdmissionResponse } from '#proto/schema/generated/admission-v1.ts';
 import type { GroupVersionKind } from '#proto/schema/schema.ts';
-import type { AdmissionAttributes } from '#server/apiserver/admission/admission.ts';
 import { namespaceOf } from '#server/apiserver/admission/webhook/match.plan.ts';
 
 const VERSIONS = ['v1', 'v1beta1'];
+
+/** What is told of a write, beside its objects: see `AdmissionAttributes`. */
+export interface ReviewedWrite {
+  readonly resource: Resource;
+  readonly subresource: string | undefined;
+  readonly kind: GroupVersionKind;
+  readonly operation: string;
+  readonly namespace: string | undefined;
+  readonly name: string;
+  readonly options: object | undefined;
+  readonly user: {
+    readonly name: string;
+    readonly uid?: string;
+    readonly groups: readonly string[];
+    readonly extra?: Readonly<Record<string, readonly string[]>>;
+  };
+  readonly dryRun: boolean;
+}
 
 /** One webhook's turn on one write. */
 export interface Invocation {
@@ -25,7 +42,7 @@ export const reviewVersionOf = (accepted: readonly string[]): string | undefined
 export function reviewOf(
   version: string,
   uid: string,
-  attributes: AdmissionAttributes,
+  attributes: ReviewedWrite,
   invocation: Invocation,
 ): object {
   const { user, subresource, name } = attributes;
@@ -64,7 +81,7 @@ const resourceOf = ({ group, version, plural }: Resource): object => ({ group, v
 const plainKind = ({ group, version, kind }: GroupVersionKind): object => ({ group, version, kind });
 
 /** A subresource with a kind of its own has that kind in all versions. */
-const kindIn = (resource: Resource, { kind, resource: asked }: AdmissionAttributes): object =>
+const kindIn = (resource: Resource, { kind, resource: asked }: ReviewedWrite): object =>
   plainKind(kind.kind === asked.kind ? resource : kind);
 
 type Review = {
