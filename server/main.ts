@@ -8,6 +8,7 @@ import { createLogger, type Logger } from '#proto/meta/log.ts';
 import { firstAddress } from '#proto/net/addresses.ts';
 import type { SelfSubjectReview, TokenReview } from '#proto/schema/generated/authentication-v1.ts';
 import { KUBERNETES_VERSION, VERSION } from '#proto/version.ts';
+import { certificateAdmission } from './apiserver/admission/certificates.ts';
 import { createAdmission } from './apiserver/admission/index.ts';
 import { ensurePriorityClasses } from './apiserver/admission/priority.ts';
 import { RoleEscalation } from './apiserver/admission/role-escalation.ts';
@@ -105,6 +106,7 @@ export async function main(options: ServerOptions): Promise<void> {
         clock,
         configured: [new MutatingAdmissionWebhook(hooks), new ValidatingAdmissionWebhook(hooks)],
       }),
+      ...certificateAdmission(authorizer),
       new RoleEscalation(authorizer, rbac),
     ],
     authenticators: [new ClientCertificateAuthenticator(), tokens, bootstrap],
@@ -214,6 +216,7 @@ export async function main(options: ServerOptions): Promise<void> {
     clock,
     log,
     signal,
+    issuer: pki.ca.issuer,
     caPem: pki.ca.cert,
     clusterCidr: options.clusterCidr,
     issueToken: async (claims) =>

@@ -1,5 +1,5 @@
 import { type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto';
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIP } from 'node:net';
 import {
   bitString,
   boolean,
@@ -13,22 +13,25 @@ import {
   sequence,
   time,
 } from './der.ts';
+import { encodeGeneralName, type GeneralName } from './general-name.ts';
 import { keyIdentifier, spkiOf } from './key.ts';
+import { extendedUsages, keyUsageBits } from './key-usage.ts';
 import { type DistinguishedName, encodeName } from './name.ts';
 
 const ECDSA_WITH_SHA256 = sequence(oid('1.2.840.10045.4.3.2'));
-const EXTENDED_USAGE = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as const;
 
 export interface CertificateRequest {
-  readonly subject: DistinguishedName;
+  /** As a name, or its DER. */
+  readonly subject: DistinguishedName | Uint8Array;
   /** SubjectPublicKeyInfo, DER, of whom it is for. */
   readonly spki: Uint8Array;
   /** Epoch milliseconds. */
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
-  readonly usages: readonly (keyof typeof EXTENDED_USAGE)[];
-  /** Host names and addresses, IPv4 or IPv6. */
-  readonly alternativeNames?: readonly string[];
+  /** As `certificates.k8s.io` names them; `server` and `client` are short for a TLS server and client. */
+  readonly usages: readonly string[];
+  /** Host names and addresses, IPv4 or IPv6; or names of other kinds. */
+  readonly alternativeNames?: readonly (string | GeneralName)[];
 }
 
 /** Who signs: the CA's certificate, DER, and its key. */
@@ -66,22 +69,31 @@ export function issueCertificate(issuer: Issuer, request: CertificateRequest): B
   const ca = new X509Certificate(issuer.certificate);
   const issuerSpki = spkiOf(ca.publicKey);
   const names = (request.alternativeNames ?? []).map(generalName);
+  const usages = request.usages.flatMap((usage) => TLS_USAGES[usage] ?? [usage]);
+  const bits = keyUsageBits(usages);
+  const extended = extendedUsages(usages).map(oid);
+  const { subject } = request;
   return signed(issuer.key, {
     issuer: subjectOf(issuer.certificate),
-    subject: encodeName(request.subject),
+    subject: subject instanceof Uint8Array ? subject : encodeName(subject),
     spki: request.spki,
     notBeforeMs: request.notBeforeMs,
     notAfterMs: request.notAfterMs,
     extensions: [
       extension('2.5.29.19', true, sequence()),
-      extension('2.5.29.15', true, bitString(Buffer.from([0x80]), 7)),
-      extension('2.5.29.37', false, sequence(...request.usages.map((usage) => oid(EXTENDED_USAGE[usage])))),
+      ...(bits ? [extension('2.5.29.15', true, bits)] : []),
+      ...(extended.length > 0 ? [extension('2.5.29.37', false, sequence(...extended))] : []),
       extension('2.5.29.14', false, octetString(keyIdentifier(request.spki))),
       extension('2.5.29.35', false, sequence(implicit(0, keyIdentifier(issuerSpki)))),
       ...(names.length > 0 ? [extension('2.5.29.17', false, sequence(...names))] : []),
     ],
   });
 }
+
+const TLS_USAGES: Readonly<Record<string, readonly string[]>> = {
+  server: ['digital signature', 'server auth'],
+  client: ['digital signature', 'client auth'],
+};
 
 interface ToBeSigned {
   readonly issuer: Uint8Array;
@@ -111,27 +123,8 @@ function signed(key: KeyObject, content: ToBeSigned): Buffer {
 const extension = (id: string, critical: boolean, value: Uint8Array): Buffer =>
   sequence(oid(id), ...(critical ? [boolean(true)] : []), octetString(value));
 
-function generalName(name: string): Buffer {
-  if (isIPv4(name)) return implicit(7, Buffer.from(name.split('.').map(Number)));
-  if (isIPv6(name)) return implicit(7, ipv6Bytes(name));
-  return implicit(2, Buffer.from(name));
-}
-
-function ipv6Bytes(address: string): Buffer {
-  // The URL parser writes an address in its canonical form, an embedded IPv4 part included.
-  const canonical = new URL(`http://[${address.split('%')[0]}]/`).hostname.slice(1, -1);
-  const [head = '', tail] = canonical.split('::');
-  const words = (part: string): number[] =>
-    part ? part.split(':').map((word) => Number.parseInt(word, 16)) : [];
-  const before = words(head);
-  const after = tail === undefined ? [] : words(tail);
-  const zeroes = tail === undefined ? 0 : 8 - before.length - after.length;
-  const bytes = Buffer.alloc(16);
-  [...before, ...Array<number>(zeroes).fill(0), ...after].forEach(
-    (word, i) => void bytes.writeUInt16BE(word, i * 2),
-  );
-  return bytes;
-}
+const generalName = (name: string | GeneralName): Buffer =>
+  encodeGeneralName(typeof name === 'string' ? { kind: isIP(name) ? 'ip' : 'dns', value: name } : name);
 
 /** The subject of a certificate byte for byte: an issuer name must be equal to it, not only mean the same. */
 function subjectOf(certificate: Uint8Array): Buffer {

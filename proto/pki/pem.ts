@@ -14,3 +14,9 @@ export function fromPem(label: PemLabel, pem: string): Buffer {
   if (!match?.[1]) throw new Error(`no ${label} in PEM form`);
   return Buffer.from(match[1].replace(/\s/g, ''), 'base64');
 }
+
+/** All blocks, whatever their labels, in order. */
+export const pemBlocks = (pem: string): { readonly label: string; readonly der: Buffer }[] =>
+  [...pem.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----\s+([A-Za-z0-9+/=\s]*)-----END \1-----/g)].map(
+    ([, label = '', body = '']) => ({ label, der: Buffer.from(body.replace(/\s/g, ''), 'base64') }),
+  );

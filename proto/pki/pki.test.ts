@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createCa, issueCertificate } from './certificate.ts';
-import { createCsr, parseCsr } from './csr.ts';
+import { createCsr, parseCsr, readCsr } from './csr.ts';
 import { readChildren, readDer, sequence } from './der.ts';
 import { caHash, generateKey, spkiOf } from './key.ts';
 import { decodeName, encodeName } from './name.ts';
@@ -78,6 +78,33 @@ describe('certificate requests', () => {
     const oracle = new Pkcs10CertificateRequest(csr);
     expect(await oracle.verify()).toBe(true);
     expect(oracle.subject).toContain('CN=system:node:pi');
+  });
+
+  it('of OpenSSL are read with RSA keys and names of all kinds, which certificates keep', () => {
+    const names = 'DNS:pi.local,IP:10.0.0.5,IP:fd00::1,email:a@b.c,URI:spiffe://x/y';
+    const args = ['req', '-new', '-newkey', 'rsa:2048', '-nodes', '-keyout', '/dev/null', '-outform', 'DER'];
+    const subject = ['-subj', '/C=NL/O=dev/CN=jane', '-addext', `subjectAltName=${names}`];
+    const request = readCsr(execFileSync('openssl', [...args, ...subject], { stdio: 'pipe' }));
+    expect(request.subject).toEqual({ commonName: 'jane', organizations: ['dev'] });
+    const issued = new X509Certificate(
+      issueCertificate(
+        { certificate: ca, key: caKey },
+        {
+          subject: request.subjectDer,
+          spki: request.spki,
+          notBeforeMs: NOW,
+          notAfterMs: NOW + YEAR,
+          usages: ['client auth', 'key encipherment', 'decipher only'],
+          alternativeNames: request.alternativeNames,
+        },
+      ),
+    );
+    expect(issued.subject.split('\n')).toEqual(['C=NL', 'O=dev', 'CN=jane']);
+    expect(issued.subjectAltName).toBe(
+      'DNS:pi.local, IP Address:10.0.0.5, IP Address:FD00:0:0:0:0:0:0:1, email:a@b.c, URI:spiffe://x/y',
+    );
+    expect(issued.keyUsage).toEqual(['1.3.6.1.5.5.7.3.2']);
+    expect(issued.publicKey.equals(request.key)).toBe(true);
   });
 
   it('with two common names are refused: readers would disagree on who it is', () => {

@@ -1,9 +1,11 @@
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
+import type { Issuer } from '#proto/pki/certificate.ts';
 import type { ApiClient } from '#server/client/client.ts';
 import { ApiEventRecorder } from '#server/client/events.ts';
 import type { InformerFactory } from '#server/client/informer-factory.ts';
 import type { ServedKinds } from '#server/client/served-kinds.ts';
+import { createCertificatesController } from '#server/controllers/certificates/certificates.controller.ts';
 import { createClusterRoleController } from '#server/controllers/clusterrole/clusterrole.controller.ts';
 import type { Controller, ControllerContext } from '#server/controllers/context.ts';
 import { createCronJobController } from '#server/controllers/cronjob/cronjob.controller.ts';
@@ -38,6 +40,8 @@ export interface ControllersOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** Signs what CertificateSigningRequests ask for. */
+  readonly issuer: Issuer;
   /** The cluster's CA: what pods trust the API by. */
   readonly caPem: string;
   /** The pod network that nodes get their blocks of: `10.42.0.0/16`. */
@@ -67,6 +71,7 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     createResourceQuotaController(context, kinds),
     createClusterRoleController(context),
     createCustomResourceDefinitionController(context),
+    createCertificatesController(context, options.issuer),
 
     createNodeIpamController(context, options.clusterCidr),
     createNodeLifecycleController(context),

@@ -20,12 +20,15 @@ import { silent } from '#proto/meta/log.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { isNotFound } from '#proto/meta/status-error.ts';
 import { timestamp } from '#proto/meta/timestamp.ts';
+import { createCa } from '#proto/pki/certificate.ts';
+import { generateKey } from '#proto/pki/key.ts';
 import { InformerFactory } from '#server/client/informer-factory.ts';
 import { MemoryClient } from '#server/client/memory-client.ts';
 import { fixedKinds } from '#server/client/served-kinds.ts';
 import { startControllers } from '#server/controllers/index.ts';
 
 const clock = new FakeClock();
+const key = generateKey();
 let client = new MemoryClient(() => clock.now());
 let stop = new AbortController();
 
@@ -38,6 +41,7 @@ beforeEach(async () => {
     clock,
     log: silent,
     signal: stop.signal,
+    issuer: { certificate: createCa({ commonName: 'ca', key, notBeforeMs: 0, notAfterMs: 1e13 }), key },
     caPem: 'PEM',
     clusterCidr: '10.42.0.0/23',
     issueToken: async ({ serviceAccount }) => `token for ${serviceAccount.name}`,

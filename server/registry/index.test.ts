@@ -16,7 +16,7 @@ describe('strategies', () => {
 
   it.each([...strategies])('%s survives an object with nothing but a name', (_, strategy) => {
     const object = { metadata: { name: 'x', namespace: 'default', uid: 'u' }, spec: undefined };
-    const context = { now: 0, userName: 'someone' };
+    const context = { now: 0, user: { name: 'someone', groups: [] } };
     strategy.applyDefaults?.(object);
     strategy.prepareForCreate?.(object, context);
     const errors = strategy.validate?.(object, context) ?? [];

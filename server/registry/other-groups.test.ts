@@ -76,7 +76,7 @@ describe('defaults of the other groups', () => {
       spec: Record<string, unknown>;
     };
     expect(spec).toMatchObject({ username: 'someone' });
-    expect(spec['groups']).toBeUndefined();
+    expect(spec['groups']).toEqual([]);
   });
 });
 

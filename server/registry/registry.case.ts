@@ -4,7 +4,7 @@ import type { Strategy, StrategyContext } from '#server/registry/strategy.ts';
 
 export const aContext = (more: Partial<StrategyContext> = {}): StrategyContext => ({
   now: Date.UTC(2026, 0, 1),
-  userName: 'someone',
+  user: { name: 'someone', groups: [] },
   ...more,
 });
 

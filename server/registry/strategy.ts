@@ -6,9 +6,15 @@ export interface StrategyContext {
   readonly now: number;
   /** Absent on the object itself; `status`, `scale`, … on a subresource. */
   readonly subresource?: string | undefined;
-  readonly userName: string;
   /** What an update replaces; absent on create. Shared, never mutate. */
   readonly old?: KubeObject | undefined;
+  /** Who asks. */
+  readonly user: {
+    readonly name: string;
+    readonly uid?: string;
+    readonly groups: readonly string[];
+    readonly extra?: Readonly<Record<string, readonly string[]>>;
+  };
 }
 
 /**

@@ -32,7 +32,7 @@ export function onlyPart(
     case 'approval': {
       const result = structuredClone(old) as WithStatus;
       const conditions = wished.status?.['conditions'];
-      return put(result, 'status', { ...result.status, ...(conditions === undefined ? {} : { conditions }) });
+      return put(result, 'status', dropUndefined({ ...result.status, conditions }));
     }
     default:
       return next;

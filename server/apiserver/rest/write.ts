@@ -32,7 +32,7 @@ export const fromStore = (api: Api, resource: Resource, entry: Entry): Maybe<Ent
 export const contextOf = (api: Api, call: Call): StrategyContext => ({
   now: api.clock.now(),
   subresource: call.subresource,
-  userName: call.user.name,
+  user: call.user,
 });
 
 /** 422 with every problem, if there is one. */
