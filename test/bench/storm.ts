@@ -159,13 +159,7 @@ async function list(api: Api, ms: number[], until: number): Promise<void> {
   }
 }
 
-async function create(
-  api: Api,
-  client: number,
-  done: number[],
-  ms: number[],
-  until: number,
-): Promise<void> {
+async function create(api: Api, client: number, done: number[], ms: number[], until: number): Promise<void> {
   for (let number = 0; performance.now() < until; number++) {
     const since = performance.now();
     await created(api, MAPS_PATH, {

@@ -4,7 +4,13 @@ import { forbidden, internalError, StatusError, unauthorized } from '#proto/meta
 import type { Authenticator, UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
 import type { DiscoveryHandler } from '#server/apiserver/discovery/discovery-handler.ts';
-import { type Answer, type ApiRequest, jsonAnswer, textAnswer } from '#server/apiserver/http/exchange.ts';
+import {
+  type Answer,
+  type ApiRequest,
+  type BytesAnswer,
+  jsonAnswer,
+  textAnswer,
+} from '#server/apiserver/http/exchange.ts';
 import { type HealthCheck, healthAnswer } from '#server/apiserver/http/health.ts';
 import { impersonate } from '#server/apiserver/http/impersonation.ts';
 import {
@@ -130,7 +136,7 @@ export class ApiApp {
     return this.answer(request, (r) => this.#api(r));
   }
 
-  errorAnswer(err: unknown, request: Pick<ApiRequest, 'method' | 'path'>): Answer {
+  errorAnswer(err: unknown, request: Pick<ApiRequest, 'method' | 'path'>): BytesAnswer {
     const status = err instanceof StatusError ? err : internalError(err);
     if (status.code >= 500 && status !== err) {
       this.#deps.log.error('a request failed', { method: request.method, path: request.path, err });

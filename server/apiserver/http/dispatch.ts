@@ -2,7 +2,7 @@ import { MAX_BODY_BYTES } from '#proto/meta/decode/decode-object.ts';
 import { badRequest, StatusError } from '#proto/meta/status-error.ts';
 import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { ApiApp } from '#server/apiserver/http/app.ts';
-import type { Answer, ApiRequest } from '#server/apiserver/http/exchange.ts';
+import type { ApiRequest, BytesAnswer } from '#server/apiserver/http/exchange.ts';
 import { splitUrl } from '#server/apiserver/http/incoming.ts';
 
 /** Runs one API call as it would run over HTTPS, authorization and admission included. Never rejects. */
@@ -22,7 +22,7 @@ export function createDispatch(app: ApiApp): Dispatch {
     return {
       code: answer.code,
       contentType: answer.contentType,
-      body: answer.kind === 'bytes' ? answer.body : new Uint8Array(),
+      body: answer.body,
     };
   };
 }
@@ -34,7 +34,7 @@ async function call(
   contentType: string,
   body: Uint8Array,
   user: UserInfo,
-): Promise<Answer> {
+): Promise<BytesAnswer> {
   try {
     const { path, query } = splitUrl(url);
     const headers: Record<string, string> = { 'content-type': contentType, 'user-agent': 'coracle-agent' };
@@ -55,6 +55,7 @@ async function call(
     };
     const answer = await app.apiAnswer(request);
     if (answer.kind === 'bytes') return answer;
+    if (answer.kind === 'parts') return { ...answer, kind: 'bytes', body: Buffer.concat(answer.parts) };
     throw badRequest('only calls with one answer can be made here');
   } catch (err) {
     return app.errorAnswer(err, { method, path: url });

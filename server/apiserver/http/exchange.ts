@@ -32,6 +32,12 @@ export interface BytesAnswer extends Head {
   readonly body: Uint8Array;
 }
 
+/** A body in pieces that lie about anyway: a long list is never in memory a second time. */
+export interface PartsAnswer extends Head {
+  readonly kind: 'parts';
+  readonly parts: readonly Uint8Array[];
+}
+
 /** A watch: `start` delivers to the sink until the function that it returns is called. */
 export interface WatchAnswer extends Head {
   readonly kind: 'watch';
@@ -44,7 +50,7 @@ export interface ChunksAnswer extends Head {
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
-export type Answer = BytesAnswer | WatchAnswer | ChunksAnswer;
+export type Answer = BytesAnswer | PartsAnswer | WatchAnswer | ChunksAnswer;
 
 const encoder = new TextEncoder();
 

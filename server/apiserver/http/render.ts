@@ -2,7 +2,12 @@ import { stringify } from 'yaml';
 import { apiVersionOf, type Resource } from '#proto/api/resource.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { badRequest } from '#proto/meta/status-error.ts';
-import { type BytesAnswer, JSON_TYPE, jsonAnswer } from '#server/apiserver/http/exchange.ts';
+import {
+  type BytesAnswer,
+  JSON_TYPE,
+  jsonAnswer,
+  type PartsAnswer,
+} from '#server/apiserver/http/exchange.ts';
 import type { Form } from '#server/apiserver/http/negotiate.ts';
 import { objectOf } from '#server/apiserver/rest/entries.ts';
 import type { ListPage } from '#server/apiserver/rest/list.ts';
@@ -49,7 +54,7 @@ export function renderObject(renderer: Renderer, code: number, entry: Entry): By
   }
 }
 
-export function renderList(renderer: Renderer, page: ListPage): BytesAnswer {
+export function renderList(renderer: Renderer, page: ListPage): BytesAnswer | PartsAnswer {
   const { form, resource } = renderer;
   const metadata = {
     resourceVersion: String(page.revision),
@@ -70,7 +75,7 @@ export function renderList(renderer: Renderer, page: ListPage): BytesAnswer {
     case 'object': {
       const head = { kind: resource.listKind, apiVersion: apiVersionOf(resource), metadata };
       if (form.media !== JSON_TYPE) return encode(form, 200, { ...head, items: objects() });
-      return { kind: 'bytes', code: 200, contentType: JSON_TYPE, body: joinList(head, page.entries) };
+      return { kind: 'parts', code: 200, contentType: JSON_TYPE, parts: listParts(head, page.entries) };
     }
   }
 }
@@ -89,13 +94,13 @@ const tableOptions = ({ form, include, now }: Renderer): TableOptions => ({
   now,
 });
 
-/** `{…,"items":[a,b]}` by joining stored bytes. */
-function joinList(head: object, entries: readonly Entry[]): Uint8Array {
+/** `{…,"items":[a,b]}` of stored bytes. */
+function listParts(head: object, entries: readonly Entry[]): Uint8Array[] {
   const parts: Uint8Array[] = [encoder.encode(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
   for (const [i, entry] of entries.entries()) {
     if (i > 0) parts.push(COMMA);
     parts.push(entry.bytes);
   }
   parts.push(END);
-  return Buffer.concat(parts);
+  return parts;
 }
