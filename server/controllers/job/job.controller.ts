@@ -4,11 +4,7 @@ import { keyOf } from '#proto/meta/object.ts';
 import { isNotFound } from '#proto/meta/status-error.ts';
 import type { Job, JobStatus } from '#proto/schema/generated/batch-v1.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
-import type { EventRecorder } from '#server/client/events.ts';
-import type { Informer } from '#server/client/informer.ts';
-import { indexByController, indexByNamespace } from '#server/client/object-cache.ts';
 import type { Outcome, WorkQueue } from '#server/client/work-queue.ts';
-import { applyClaims } from '#server/controllers/claim.ts';
 import type { Controller, ControllerContext } from '#server/controllers/context.ts';
 import { createQueue } from '#server/controllers/context.ts';
 import type { BackoffRecord } from '#server/controllers/job/backoff.plan.ts';
@@ -21,23 +17,9 @@ import type { PodsAction } from '#server/controllers/job/job-pods.plan.ts';
 import { planPods } from '#server/controllers/job/job-pods.plan.ts';
 import type { PodsOutcome } from '#server/controllers/job/job-status.plan.ts';
 import { planJobStatus } from '#server/controllers/job/job-status.plan.ts';
-import { equalJson } from '#server/controllers/json.ts';
 import { matchesSelector } from '#server/controllers/label-selector.ts';
-import {
-  controllerOf,
-  controllerReference,
-  indexOrphans,
-  planClaims,
-} from '#server/controllers/ownership.ts';
-import { Expectations } from '#server/controllers/replicaset/expectations.ts';
-import {
-  createdPod,
-  createPodFailed,
-  deletedPod,
-  deletePodFailed,
-} from '#server/controllers/replicaset/replicaset.events.ts';
-import { slowStart } from '#server/controllers/replicaset/slow-start.ts';
-import { isNamespaceTerminating } from '#server/controllers/terminating-namespace.ts';
+import { OwnedPods } from '#server/controllers/owned-pods.ts';
+import { controllerOf, controllerReference } from '#server/controllers/ownership.ts';
 
 const OURS = 'kubernetes.io/job-controller';
 const NOTHING_DONE: PodsOutcome = { created: 0, deleted: [], settled: true };
@@ -54,11 +36,7 @@ const isForeign = ({ spec }: Job): boolean => spec.managedBy !== undefined && sp
  */
 class JobController implements Controller {
   readonly #context: ControllerContext;
-  readonly #jobs: Informer<Job>;
-  readonly #pods: Informer<Pod>;
-  readonly #expectations: Expectations;
-  readonly #events: EventRecorder;
-  readonly #queue: WorkQueue;
+  readonly #owned: OwnedPods<Job>;
   readonly #orphans: WorkQueue;
   readonly #backoff = new Map<string, BackoffRecord>();
   /** Revision of the last status written, by Job. */
@@ -68,21 +46,21 @@ class JobController implements Controller {
 
   constructor(context: ControllerContext) {
     this.#context = context;
-    this.#expectations = new Expectations(context.clock);
-    this.#events = context.recorderFor('job-controller');
-    this.#queue = createQueue(context, 'jobs', (key) => this.#reconcile(key), 4);
+    this.#owned = new OwnedPods(context, {
+      resource: jobs,
+      component: 'job-controller',
+      selects: (job, pod) => matchesSelector(job.spec.selector, pod.metadata.labels),
+      reconcile: (key) => this.#reconcile(key),
+      workers: 4,
+      finalizer: JOB_TRACKING,
+    });
     this.#orphans = createQueue(context, 'job-orphans', (key) => this.#releaseOrphan(key));
-    this.#jobs = context.informers.for(jobs);
-    this.#jobs.addIndex('namespace', indexByNamespace);
-    this.#pods = context.informers.for(pods);
-    this.#pods.addIndex('controller', indexByController);
-    this.#pods.addIndex('orphans', indexOrphans);
-    this.#jobs.onChange((type, job, old) => this.#observeJob(type, job, old));
-    this.#pods.onChange((type, pod, old) => this.#observePod(type, pod, old));
+    this.#owned.owners.onChange((type, job, old) => this.#observeJob(type, job, old));
+    this.#owned.pods.onChange((type, pod) => this.#observePod(type, pod));
   }
 
   start(signal: AbortSignal): void {
-    this.#queue.start(signal);
+    this.#owned.start(signal);
     this.#orphans.start(signal);
   }
 
@@ -90,47 +68,29 @@ class JobController implements Controller {
     const key = keyOf(job);
     // Another Job may get the name: it begins without a past.
     if (type === 'DELETED' || (old && old.metadata.uid !== job.metadata.uid)) this.#forget(key);
-    this.#queue.add(key);
     if (type !== 'DELETED' && !isJobFinished(job)) return;
-    for (const pod of this.#pods.byIndex('controller', job.metadata.uid ?? '')) {
+    for (const pod of this.#owned.pods.byIndex('controller', job.metadata.uid ?? '')) {
       if (isTracked(pod)) this.#orphans.add(keyOf(pod));
     }
   }
 
-  #observePod(type: string, pod: Pod, old: Pod | undefined): void {
-    const uid = pod.metadata.uid ?? '';
-    if (type === 'DELETED' || !isTracked(pod)) this.#released.delete(uid);
-    const key = ownerKey(pod);
-    if (key !== undefined) {
-      if (type === 'ADDED') this.#expectations.created(key);
-      if (type === 'DELETED' || pod.metadata.deletionTimestamp) this.#expectations.deleted(key, uid);
-      this.#queue.add(key);
-    }
-    const oldKey = old && ownerKey(old);
-    if (oldKey !== undefined && oldKey !== key) this.#queue.add(oldKey);
-    if (type === 'DELETED') return;
-    if (isTracked(pod)) this.#orphans.add(keyOf(pod));
-    if (controllerOf(pod)) return;
-    for (const job of this.#candidates(pod)) this.#queue.add(keyOf(job));
-  }
-
-  #candidates(pod: Pod): Job[] {
-    return this.#jobs
-      .byIndex('namespace', pod.metadata.namespace ?? '')
-      .filter((job) => matchesSelector(job.spec.selector, pod.metadata.labels));
+  #observePod(type: string, pod: Pod): void {
+    if (type === 'DELETED' || !isTracked(pod)) this.#released.delete(pod.metadata.uid ?? '');
+    else this.#orphans.add(keyOf(pod));
   }
 
   async #reconcile(key: string): Promise<Outcome> {
-    const job = this.#jobs.get(key);
+    const { owners, expectations, events } = this.#owned;
+    const job = owners.get(key);
     if (!job || isJobFinished(job)) return this.#forget(key);
     if (isForeign(job) || Number(job.metadata.resourceVersion) < (this.#written.get(key) ?? 0))
       return undefined;
-    const satisfied = this.#expectations.satisfied(key);
+    const satisfied = expectations.satisfied(key);
     // Of the same moment as the pods: what is seen to lose the finalizer during the claim leaves the set.
     const released = new Set(this.#released);
     const facts = observeJob({
       job,
-      pods: await this.#claim(job),
+      pods: await this.#owned.claim(job),
       released,
       backoff: this.#backoff.get(key) ?? NO_FAILURES,
       now: this.#context.clock.now(),
@@ -140,7 +100,7 @@ class JobController implements Controller {
     const plan = planJobStatus(facts, outcome);
     await this.#writeStatus(key, job, plan.status);
     this.#backoff.set(key, facts.backoff);
-    for (const words of plan.events) this.#events.event(job, words);
+    for (const words of plan.events) events.event(job, words);
     await Promise.all(plan.release.map((pod) => this.#release(pod)));
     if (error) throw error;
     const waits = [plan.requeueAfterMs, action.type === 'wait' ? action.ms : undefined];
@@ -149,26 +109,9 @@ class JobController implements Controller {
   }
 
   #forget(key: string): void {
-    this.#expectations.forget(key);
+    this.#owned.expectations.forget(key);
     this.#backoff.delete(key);
     this.#written.delete(key);
-  }
-
-  async #claim(job: Job): Promise<Pod[]> {
-    const { uid = '', namespace = '' } = job.metadata;
-    const candidates = [
-      ...this.#pods.byIndex('controller', uid),
-      ...this.#pods.byIndex('orphans', namespace),
-    ];
-    return applyClaims({
-      client: this.#context.client,
-      ownerResource: jobs,
-      owner: job,
-      reference: controllerReference(job, jobs),
-      resource: pods,
-      claims: planClaims(job, candidates, (pod) => matchesSelector(job.spec.selector, pod.metadata.labels)),
-      finalizer: JOB_TRACKING,
-    });
   }
 
   async #act(
@@ -186,12 +129,19 @@ class JobController implements Controller {
         return { outcome: { created: done, deleted: [], settled: error === undefined }, error };
       }
       case 'delete': {
-        this.#expectations.expectDeletes(
+        this.#owned.expectations.expectDeletes(
           key,
           action.pods.map((pod) => pod.metadata.uid ?? ''),
         );
         const results = await Promise.allSettled(
-          action.pods.map((pod) => this.#delete(key, facts.job, pod, action.uncounted)),
+          action.pods.map((pod) =>
+            this.#owned.delete(
+              key,
+              facts.job,
+              pod,
+              action.uncounted ? (one) => this.#release(one) : undefined,
+            ),
+          ),
         );
         const deleted = action.pods.filter((_pod, i) => results[i]?.status === 'fulfilled');
         const error = results.find((result) => result.status === 'rejected')?.reason;
@@ -200,45 +150,19 @@ class JobController implements Controller {
     }
   }
 
-  async #create(key: string, facts: JobFacts, indexes: readonly (number | undefined)[]) {
+  #create(key: string, facts: JobFacts, indexes: readonly (number | undefined)[]) {
     const { job, delayed } = facts;
     const owner = controllerReference(job, jobs);
-    const queue = [...indexes];
-    this.#expectations.expectCreates(key, indexes.length);
-    const result = await slowStart(indexes.length, async () => {
-      const index = queue.shift();
-      const replaced = index === undefined ? undefined : delayed.get(index);
-      try {
-        const pod = await this.#context.client.create(pods, podForJob(job, owner, index, replaced));
-        this.#events.event(job, createdPod(pod.metadata.name ?? ''));
-      } catch (err) {
-        if (isNamespaceTerminating(err)) return;
-        this.#events.event(job, createPodFailed(err));
-        throw err;
-      }
-    });
-    if (result.done < indexes.length) this.#expectations.created(key, indexes.length - result.done);
-    return result;
-  }
-
-  async #delete(key: string, job: Job, pod: Pod, uncounted: boolean): Promise<void> {
-    const { namespace, name = '', uid } = pod.metadata;
-    try {
-      if (uncounted) await this.#release(pod);
-      await this.#context.client.delete(pods, { namespace, name }, uid ? { preconditions: { uid } } : {});
-      this.#events.event(job, deletedPod(name));
-    } catch (err) {
-      this.#expectations.deleted(key, uid ?? '');
-      if (isNotFound(err)) return;
-      this.#events.event(job, deletePodFailed(err));
-      throw err;
-    }
+    this.#owned.expectations.expectCreates(key, indexes.length);
+    const wanted = indexes.map((index) =>
+      podForJob(job, owner, index, index === undefined ? undefined : delayed.get(index)),
+    );
+    return this.#owned.create(key, job, wanted);
   }
 
   async #writeStatus(key: string, job: Job, status: JobStatus): Promise<void> {
-    if (equalJson(status, job.status)) return;
-    const written = await this.#context.client.update(jobs, { ...job, status }, { subresource: 'status' });
-    this.#written.set(key, Number(written.metadata.resourceVersion));
+    const written = await this.#owned.writeStatus({ ...job, status }, job.status, status);
+    if (written) this.#written.set(key, Number(written.metadata.resourceVersion));
   }
 
   async #release(pod: Pod): Promise<void> {
@@ -258,21 +182,16 @@ class JobController implements Controller {
 
   /** A pod that no Job will count any more. */
   async #releaseOrphan(key: string): Promise<void> {
-    const pod = this.#pods.get(key);
+    const pod = this.#owned.pods.get(key);
     if (!pod || !isTracked(pod)) return;
-    const owner = ownerKey(pod);
+    const owner = this.#owned.ownerKey(pod);
     if (owner !== undefined) {
-      const job = this.#jobs.get(owner);
+      const job = this.#owned.owners.get(owner);
       const isOwn = job !== undefined && job.metadata.uid === controllerOf(pod)?.uid;
       if (isOwn && (isForeign(job) || !isJobFinished(job))) return;
-    } else if (this.#candidates(pod).some((job) => !isJobFinished(job))) return;
+    } else if (this.#owned.candidates(pod).some((job) => !isJobFinished(job))) return;
     await this.#release(pod);
   }
-}
-
-function ownerKey(pod: Pod): string | undefined {
-  const owner = controllerOf(pod);
-  return owner?.kind === 'Job' ? `${pod.metadata.namespace}/${owner.name}` : undefined;
 }
 
 export const createJobController = (context: ControllerContext): Controller => new JobController(context);

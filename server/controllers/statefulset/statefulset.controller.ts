@@ -1,26 +1,14 @@
 import { statefulsets } from '#proto/api/apps/statefulsets.ts';
 import { persistentvolumeclaims } from '#proto/api/core/persistentvolumeclaims.ts';
-import { pods } from '#proto/api/core/pods.ts';
 import { keyOf } from '#proto/meta/object.ts';
 import type { StatefulSet, StatefulSetStatus } from '#proto/schema/generated/apps-v1.ts';
 import type { PersistentVolumeClaim, Pod } from '#proto/schema/generated/core-v1.ts';
-import type { EventRecorder } from '#server/client/events.ts';
 import type { Informer } from '#server/client/informer.ts';
-import { indexByController, indexByNamespace } from '#server/client/object-cache.ts';
-import type { Outcome, WorkQueue } from '#server/client/work-queue.ts';
-import { applyClaims } from '#server/controllers/claim.ts';
+import type { Outcome } from '#server/client/work-queue.ts';
 import type { Controller, ControllerContext } from '#server/controllers/context.ts';
-import { createQueue } from '#server/controllers/context.ts';
 import { ControllerHistory } from '#server/controllers/history/controller-history.ts';
-import { equalJson } from '#server/controllers/json.ts';
 import { matchesSelector, selectsEverything } from '#server/controllers/label-selector.ts';
-import {
-  controllerOf,
-  controllerReference,
-  indexOrphans,
-  planClaims,
-} from '#server/controllers/ownership.ts';
-import { Expectations } from '#server/controllers/replicaset/expectations.ts';
+import { OwnedPods } from '#server/controllers/owned-pods.ts';
 import { slowStart } from '#server/controllers/replicaset/slow-start.ts';
 import { applyAction } from '#server/controllers/statefulset/apply-action.ts';
 import { ordinalOf, revisionNameOf } from '#server/controllers/statefulset/identity.plan.ts';
@@ -34,64 +22,43 @@ const HASH_LABEL = 'controller.kubernetes.io/hash';
 /** Keeps a StatefulSet's Pods and claims. Reads Pods, claims, revisions; writes all of them and status. */
 class StatefulSetController implements Controller {
   readonly #context: ControllerContext;
-  readonly #sets: Informer<StatefulSet>;
-  readonly #pods: Informer<Pod>;
+  readonly #owned: OwnedPods<StatefulSet>;
   readonly #claims: Informer<PersistentVolumeClaim>;
   readonly #history: ControllerHistory<StatefulSet>;
-  readonly #expectations: Expectations;
-  readonly #events: EventRecorder;
-  readonly #queue: WorkQueue;
 
   constructor(context: ControllerContext) {
     this.#context = context;
-    this.#events = context.recorderFor('statefulset-controller');
-    this.#expectations = new Expectations(context.clock);
-    this.#queue = createQueue(context, 'statefulsets', (key) => this.#reconcile(key));
-    this.#history = new ControllerHistory(context, statefulsets, HASH_LABEL, (key) => this.#queue.add(key));
-    this.#sets = context.informers.for(statefulsets);
-    this.#sets.addIndex('namespace', indexByNamespace);
-    this.#pods = context.informers.for(pods);
-    this.#pods.addIndex('controller', indexByController);
-    this.#pods.addIndex('orphans', indexOrphans);
+    this.#owned = new OwnedPods(context, {
+      resource: statefulsets,
+      component: 'statefulset-controller',
+      selects: isMember,
+      reconcile: (key) => this.#reconcile(key),
+    });
+    const { queue } = this.#owned;
+    this.#history = new ControllerHistory(context, statefulsets, HASH_LABEL, (key) => queue.add(key));
     this.#claims = context.informers.for(persistentvolumeclaims);
-    this.#sets.onChange((_type, set) => this.#queue.add(keyOf(set)));
-    this.#pods.onChange((type, pod, old) => this.#observePod(type, pod, old));
     this.#claims.onChange((type, claim) => this.#observeClaim(type, claim));
   }
 
   start(signal: AbortSignal): void {
-    this.#queue.start(signal);
-  }
-
-  #observePod(type: string, pod: Pod, old: Pod | undefined): void {
-    const key = ownerKey(pod);
-    if (key !== undefined) {
-      if (type === 'ADDED') this.#expectations.created(key);
-      if (type === 'DELETED' || pod.metadata.deletionTimestamp) {
-        this.#expectations.deleted(key, pod.metadata.uid ?? '');
-      }
-      this.#queue.add(key);
-    }
-    const oldKey = old && ownerKey(old);
-    if (oldKey !== undefined && oldKey !== key) this.#queue.add(oldKey);
-    if (type === 'DELETED' || controllerOf(pod)) return;
-    for (const set of this.#sets.byIndex('namespace', pod.metadata.namespace ?? ''))
-      if (isMember(set, pod)) this.#queue.add(keyOf(set));
+    this.#owned.start(signal);
   }
 
   /** A Pod that waits for its predecessor's claim to go. */
   #observeClaim(type: string, claim: PersistentVolumeClaim): void {
     if (type !== 'DELETED') return;
-    for (const set of this.#sets.byIndex('namespace', claim.metadata.namespace ?? ''))
-      if (set.spec.volumeClaimTemplates?.length) this.#queue.add(keyOf(set));
+    const { owners, queue } = this.#owned;
+    for (const set of owners.byIndex('namespace', claim.metadata.namespace ?? ''))
+      if (set.spec.volumeClaimTemplates?.length) queue.add(keyOf(set));
   }
 
   async #reconcile(key: string): Promise<Outcome> {
-    const set = this.#sets.get(key);
-    if (!set) return this.#expectations.forget(key);
+    const { owners, expectations } = this.#owned;
+    const set = owners.get(key);
+    if (!set) return expectations.forget(key);
     // Validation refuses it; upstream leaves such a set alone as well.
     if (selectsEverything(set.spec.selector)) return undefined;
-    const mine = await this.#claim(set);
+    const mine = await this.#owned.claim(set);
     if (set.metadata.deletionTimestamp) return this.#watchItGo(set, mine);
     const history = await this.#history.sync(set);
     const { revisions, update, collisionCount } = history;
@@ -106,7 +73,7 @@ class StatefulSetController implements Controller {
       now: this.#context.clock.now(),
     });
     let failure: unknown;
-    if (this.#expectations.satisfied(key)) {
+    if (expectations.satisfied(key)) {
       failure = await this.#apply(key, set, plan.actions).catch((err: unknown) => err);
     }
     await this.#writeStatus(set, plan.status);
@@ -127,22 +94,6 @@ class StatefulSetController implements Controller {
     );
   }
 
-  #claim(set: StatefulSet): Promise<Pod[]> {
-    const { uid = '', namespace = '' } = set.metadata;
-    const candidates = [
-      ...this.#pods.byIndex('controller', uid),
-      ...this.#pods.byIndex('orphans', namespace),
-    ];
-    return applyClaims({
-      client: this.#context.client,
-      ownerResource: statefulsets,
-      owner: set,
-      reference: controllerReference(set, statefulsets),
-      resource: pods,
-      claims: planClaims(set, candidates, (pod) => isMember(set, pod)),
-    });
-  }
-
   /**
    * In order one after the other. Otherwise many at once, and what deletes comes last: a claim must know whom
    * it goes with before that Pod goes.
@@ -152,7 +103,7 @@ class StatefulSetController implements Controller {
     const deletes = actions.filter((action) => action.type === 'deletePod');
     const others = actions.filter((action) => action.type !== 'deletePod');
     const creates = others.filter((action) => action.type === 'createPod').length;
-    this.#expectations.expect(
+    this.#owned.expectations.expect(
       key,
       creates,
       deletes.map(({ pod }) => pod.metadata.uid ?? ''),
@@ -162,7 +113,7 @@ class StatefulSetController implements Controller {
       else for (const group of [others, deletes]) await this.#applyAll(set, group);
     } catch (err) {
       // A Pod's name is its own: asking twice for one that is there already does no harm.
-      this.#expectations.forget(key);
+      this.#owned.expectations.forget(key);
       throw err;
     }
   }
@@ -177,18 +128,12 @@ class StatefulSetController implements Controller {
   }
 
   #applyOne(set: StatefulSet, action: StatefulSetAction): Promise<void> {
-    return applyAction({ client: this.#context.client, events: this.#events }, set, action);
+    return applyAction({ client: this.#context.client, events: this.#owned.events }, set, action);
   }
 
   async #writeStatus(set: StatefulSet, status: StatefulSetStatus): Promise<void> {
-    if (equalJson(status, set.status)) return;
-    await this.#context.client.update(statefulsets, { ...set, status }, { subresource: 'status' });
+    await this.#owned.writeStatus({ ...set, status }, set.status, status);
   }
-}
-
-function ownerKey(pod: Pod): string | undefined {
-  const owner = controllerOf(pod);
-  return owner?.kind === 'StatefulSet' ? `${pod.metadata.namespace}/${owner.name}` : undefined;
 }
 
 /** A Pod of another name is not the set's, whatever its labels say. */
