@@ -1,21 +1,8 @@
+import { withPodCondition } from '#proto/api/core/pod-condition.ts';
 import { pods } from '#proto/api/core/pods.ts';
 import { isNotFound } from '#proto/meta/status-error.ts';
-import { timestamp } from '#proto/meta/timestamp.ts';
-import type { Pod, PodCondition, PodStatus } from '#proto/schema/generated/core-v1.ts';
+import type { Pod, PodStatus } from '#proto/schema/generated/core-v1.ts';
 import type { ApiClient } from '#server/client/client.ts';
-
-/** `conditions` with this one in the place of the one of its type. */
-export function withPodCondition(
-  pod: Pod,
-  condition: Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>,
-  now: number,
-): PodCondition[] {
-  const conditions = pod.status?.conditions ?? [];
-  const known = conditions.find(({ type }) => type === condition.type);
-  const lastTransitionTime = known?.status === condition.status ? known.lastTransitionTime : timestamp(now);
-  const next: PodCondition = { ...known, ...condition, lastTransitionTime };
-  return known ? conditions.map((one) => (one === known ? next : one)) : [...conditions, next];
-}
 
 /** Says in the pod's status why it goes, then deletes it; Job's failure policies read that. */
 export async function disruptPod(

@@ -6,7 +6,12 @@ import { poddisruptionbudgets } from '#proto/api/policy/poddisruptionbudgets.ts'
 import type { KubeObject } from '#proto/meta/object.ts';
 import type { StatusError } from '#proto/meta/status-error.ts';
 import type { Binding, Pod } from '#proto/schema/generated/core-v1.ts';
-import type { Eviction } from '#proto/schema/generated/policy-v1.ts';
+import type {
+  Eviction,
+  PodDisruptionBudget,
+  PodDisruptionBudgetStatus,
+} from '#proto/schema/generated/policy-v1.ts';
+import type { Api } from '#server/apiserver/rest/api.ts';
 import { createObject } from '#server/apiserver/rest/create.ts';
 import { objectOf } from '#server/apiserver/rest/entries.ts';
 import { replaceObject } from '#server/apiserver/rest/update.ts';
@@ -61,46 +66,160 @@ describe('binding', () => {
 });
 
 describe('eviction', () => {
-  const setUp = async (disruptionsAllowed: number) => {
+  interface Given {
+    readonly allowed?: number;
+    readonly ready?: 'True' | 'False';
+    readonly phase?: string;
+    readonly status?: Partial<PodDisruptionBudgetStatus>;
+    readonly policy?: string;
+    readonly budgets?: number;
+  }
+  const setUp = async (given: Given) => {
+    const { allowed = 0, ready = 'True', phase = 'Running', policy, budgets = 1 } = given;
     const api = registryApi();
     await createObject(api, aCall(pods), aPod('p', { metadata: { labels: { app: 'x' } } }));
     await bindPod(api, aCall(pods, 'p', { subresource: 'binding' }), toNode('pi'));
     const running = structuredClone(objectOf(requireEntry(api, aCall(pods, 'p')))) as Pod;
-    running.status = { ...running.status, phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] };
+    running.status = { ...running.status, phase, conditions: [{ type: 'Ready', status: ready }] };
     await replaceObject(api, aCall(pods, 'p', { subresource: 'status' }), running);
-    const spec = { minAvailable: 1, selector: { matchLabels: { app: 'x' } } };
-    const budget = { metadata: { name: 'b' }, spec } as KubeObject;
-    await createObject(api, aCall(poddisruptionbudgets), structuredClone(budget));
-    const status = {
-      observedGeneration: 1,
-      disruptionsAllowed,
-      currentHealthy: 1,
-      desiredHealthy: 1,
-      expectedPods: 1,
-    };
-    const call = aCall(poddisruptionbudgets, 'b', { subresource: 'status' });
-    const { resourceVersion } = objectOf(requireEntry(api, call)).metadata;
-    const metadata = { name: 'b', resourceVersion };
-    await replaceObject(api, call, { metadata, spec, status } as KubeObject);
+    for (let i = 0; i < budgets; i += 1) {
+      const spec = {
+        minAvailable: 1,
+        selector: { matchLabels: { app: 'x' } },
+        ...(policy ? { unhealthyPodEvictionPolicy: policy } : {}),
+      };
+      const name = i === 0 ? 'b' : `b${i}`;
+      await createObject(api, aCall(poddisruptionbudgets), { metadata: { name }, spec } as KubeObject);
+      const status = {
+        observedGeneration: 1,
+        disruptionsAllowed: allowed,
+        currentHealthy: 1,
+        desiredHealthy: 1,
+        expectedPods: 1,
+        ...given.status,
+      };
+      const call = aCall(poddisruptionbudgets, name, { subresource: 'status' });
+      const { resourceVersion } = objectOf(requireEntry(api, call)).metadata;
+      await replaceObject(api, call, { metadata: { name, resourceVersion }, spec, status } as KubeObject);
+    }
     return api;
   };
   const eviction: Eviction = { metadata: { name: 'p' } };
-
-  test('is 429 while the budget allows none', async () => {
-    const api = await setUp(0);
-    const err = await failure(evictPod(api, aCall(pods, 'p', { subresource: 'eviction' }), eviction));
-    expect(err.code).toBe(429);
-    expect(err.message).toContain("would violate the pod's disruption budget");
+  const evict = (api: Api, more: Partial<Eviction> = {}) =>
+    evictPod(api, aCall(pods, 'p', { subresource: 'eviction' }), { ...eviction, ...more });
+  const condition = (status: string, reason: string, message: string) => ({
+    type: 'DisruptionAllowed',
+    status,
+    reason,
+    message,
+    lastTransitionTime: '2026-01-01T00:00:00Z',
   });
 
-  test('charges the budget and deletes', async () => {
-    const api = await setUp(1);
-    await evictPod(api, aCall(pods, 'p', { subresource: 'eviction' }), eviction);
-    const budget = objectOf(requireEntry(api, aCall(poddisruptionbudgets, 'b')));
-    expect(budget).toMatchObject({
-      status: { disruptionsAllowed: 0, disruptedPods: { p: expect.any(String) } },
+  test.each<[string, Given, string, number | undefined]>([
+    ['none are allowed', {}, 'The disruption budget b needs 1 healthy pods and has 1 currently', undefined],
+    [
+      'the budget could not be computed',
+      { status: { conditions: [condition('False', 'SyncFailed', 'found no controllers for pod "p"')] } },
+      'The disruption budget b does not allow evicting pods currently because it failed sync: found no controllers for pod "p"',
+      undefined,
+    ],
+    [
+      'it says why',
+      { status: { currentHealthy: 3, conditions: [condition('False', 'InsufficientPods', 'no')] } },
+      'The disruption budget b does not allow evicting pods currently (InsufficientPods): no',
+      undefined,
+    ],
+    [
+      'it says nothing',
+      { status: { currentHealthy: 3 } },
+      'The disruption budget b does not allow evicting pods currently',
+      undefined,
+    ],
+    [
+      'the budget is new',
+      { allowed: 1, status: { observedGeneration: 0 } },
+      'The disruption budget b is still being processed by the server.',
+      10,
+    ],
+    [
+      'one that is not ready is in a budget that is not whole',
+      { ready: 'False', status: { currentHealthy: 0 } },
+      'The disruption budget b needs 1 healthy pods and has 0 currently',
+      undefined,
+    ],
+  ])('is 429 with the cause, where %s', async (_what, given, message, retryAfterSeconds) => {
+    const err = await failure(evict(await setUp(given)));
+    expect(err.code).toBe(429);
+    expect(err.message).toBe("Cannot evict pod as it would violate the pod's disruption budget.");
+    expect(err.details?.causes).toEqual([{ reason: 'DisruptionBudget', message }]);
+    expect(err.details?.retryAfterSeconds || undefined).toBe(retryAfterSeconds);
+  });
+
+  test('charges the budget, says why in the Pod, and deletes', async () => {
+    const api = await setUp({
+      allowed: 1,
+      status: { conditions: [condition('True', 'SufficientPods', '')] },
     });
-    expect(objectOf(requireEntry(api, aCall(pods, 'p'))).metadata.deletionTimestamp).toBeDefined();
+    await evict(api);
+    expect(objectOf(requireEntry(api, aCall(poddisruptionbudgets, 'b')))).toMatchObject({
+      status: {
+        disruptionsAllowed: 0,
+        disruptedPods: { p: expect.any(String) },
+        conditions: [{ status: 'False', reason: 'InsufficientPods' }],
+      },
+    });
+    const pod = objectOf(requireEntry(api, aCall(pods, 'p'))) as Pod;
+    expect(pod.metadata.deletionTimestamp).toBeDefined();
+    expect(pod.status?.conditions).toMatchObject([
+      { type: 'Ready' },
+      {
+        type: 'DisruptionTarget',
+        status: 'True',
+        reason: 'EvictionByEvictionAPI',
+        message: 'Eviction API: evicting',
+      },
+    ]);
+  });
+
+  test.each<[string, Given]>([
+    ['has not begun', { phase: 'Pending' }],
+    ['has ended', { phase: 'Succeeded' }],
+    ['is not ready, in a budget that is whole', { ready: 'False' }],
+    [
+      'is not ready, where such ones may always go',
+      { ready: 'False', policy: 'AlwaysAllow', status: { currentHealthy: 0 } },
+    ],
+  ])('lets a Pod go for nothing that %s', async (_what, given) => {
+    const api = await setUp(given);
+    await evict(api);
+    const budget = objectOf(requireEntry(api, aCall(poddisruptionbudgets, 'b'))) as PodDisruptionBudget;
+    expect(budget.status?.disruptedPods).toBeUndefined();
+  });
+
+  test('tries only, with dryRun', async () => {
+    const api = await setUp({ allowed: 1 });
+    await evict(api, { deleteOptions: { dryRun: ['All'] } });
+    expect(objectOf(requireEntry(api, aCall(pods, 'p'))).metadata.deletionTimestamp).toBeUndefined();
+    expect(objectOf(requireEntry(api, aCall(poddisruptionbudgets, 'b')))).toMatchObject({
+      status: { disruptionsAllowed: 1 },
+    });
+  });
+
+  test('keeps to preconditions', async () => {
+    const api = await setUp({ allowed: 1 });
+    const err = await failure(evict(api, { deleteOptions: { preconditions: { resourceVersion: '1' } } }));
+    expect(err.code).toBe(409);
+    expect(err.message).toMatch(
+      /the ResourceVersion in the precondition \(1\) does not match the ResourceVersion in record/,
+    );
+  });
+
+  test('is 500 with two budgets', async () => {
+    const err = await failure(evict(await setUp({ allowed: 1, budgets: 2 })));
+    expect(err.code).toBe(500);
+    expect(err.message).toBe(
+      'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.',
+    );
   });
 });
 

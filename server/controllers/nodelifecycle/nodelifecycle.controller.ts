@@ -1,5 +1,6 @@
 import { leases } from '#proto/api/coordination/leases.ts';
 import { nodes } from '#proto/api/core/nodes.ts';
+import { withPodCondition } from '#proto/api/core/pod-condition.ts';
 import { pods } from '#proto/api/core/pods.ts';
 import { isNotFound } from '#proto/meta/status-error.ts';
 import type { Node, Pod } from '#proto/schema/generated/core-v1.ts';
@@ -15,7 +16,6 @@ import {
   readyStatus,
 } from '#server/controllers/nodelifecycle/node-health.plan.ts';
 import { nodeNotReady, podNodeNotReady } from '#server/controllers/nodelifecycle/nodelifecycle.events.ts';
-import { withPodCondition } from '#server/controllers/pod-disruption.ts';
 import { isPodReady } from '#server/controllers/pod-state.ts';
 
 export const indexByNode = (pod: Pod): readonly string[] => (pod.spec.nodeName ? [pod.spec.nodeName] : []);
