@@ -8,7 +8,6 @@ import { createLogger, type Logger } from '#proto/meta/log.ts';
 import { firstAddress } from '#proto/net/addresses.ts';
 import type { SelfSubjectReview, TokenReview } from '#proto/schema/generated/authentication-v1.ts';
 import { KUBERNETES_VERSION, VERSION } from '#proto/version.ts';
-import { certificateAdmission } from './apiserver/admission/certificates.ts';
 import { createAdmission } from './apiserver/admission/index.ts';
 import { ensurePriorityClasses } from './apiserver/admission/priority.ts';
 import { RoleEscalation } from './apiserver/admission/role-escalation.ts';
@@ -103,10 +102,10 @@ export async function main(options: ServerOptions): Promise<void> {
     admission: [
       ...createAdmission({
         reader,
+        authorizer,
         clock,
         configured: [new MutatingAdmissionWebhook(hooks), new ValidatingAdmissionWebhook(hooks)],
       }),
-      ...certificateAdmission(authorizer),
       new RoleEscalation(authorizer, rbac),
     ],
     authenticators: [new ClientCertificateAuthenticator(), tokens, bootstrap],

@@ -22,7 +22,12 @@ async function anApi() {
   const api = {
     ...base,
     strategyOf: (resource: Resource) => strategies.get(`${resource.group}/${resource.plural}`) ?? {},
-    admission: createAdmission({ reader, clock: base.clock, random: () => 0 }),
+    admission: createAdmission({
+      authorizer: { authorize: () => ({ allowed: true }) },
+      reader,
+      clock: base.clock,
+      random: () => 0,
+    }),
   };
   const create = async <T extends KubeObject>(resource: Resource<T>, object: T): Promise<T> =>
     objectOf(await createObject(api, aCall(resource), object)) as T;

@@ -1,5 +1,6 @@
 import type { Clock } from '#proto/meta/clock.ts';
 import type { AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
+import { certificateAdmission } from '#server/apiserver/admission/certificates.ts';
 import { DefaultStorageClass } from '#server/apiserver/admission/default-storage-class.ts';
 import { defaultTolerationSeconds } from '#server/apiserver/admission/default-toleration-seconds.ts';
 import { createLimitRanger } from '#server/apiserver/admission/limit-ranger.ts';
@@ -11,10 +12,12 @@ import { RuntimeClassAdmission } from '#server/apiserver/admission/runtime-class
 import { createServiceAccount } from '#server/apiserver/admission/service-account.ts';
 import { taintNodesByCondition } from '#server/apiserver/admission/taint-nodes.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
+import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
 
 export interface AdmissionDeps {
   /** Over the store: there before the API is, always current, and never a call that had to be admitted itself. */
   readonly reader: ObjectReader;
+  readonly authorizer: Authorizer;
   readonly clock: Clock;
   /** What users configure, policies and webhooks: they see a write after all that is built in, before it is counted. */
   readonly configured?: readonly AdmissionPlugin[];
@@ -29,12 +32,13 @@ export function createAdmission(deps: AdmissionDeps): readonly AdmissionPlugin[]
     createNamespaceLifecycle(reader),
     createLimitRanger(reader),
     createServiceAccount(deps),
-    new NodeRestriction(reader),
+    new NodeRestriction(reader, deps.authorizer),
     taintNodesByCondition,
     new Priority(reader),
     defaultTolerationSeconds,
     new DefaultStorageClass(reader),
     new RuntimeClassAdmission(reader),
+    ...certificateAdmission(deps.authorizer),
     ...(deps.configured ?? []),
     // Last: what it grants must be written, or nothing else refuses it.
     new ResourceQuotaAdmission(reader, deps.clock),

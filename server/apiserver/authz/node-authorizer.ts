@@ -1,5 +1,7 @@
 import { persistentvolumes } from '#proto/api/core/persistentvolumes.ts';
 import { pods } from '#proto/api/core/pods.ts';
+import { resourceslices } from '#proto/api/resource/resourceslices.ts';
+import { volumeattachments } from '#proto/api/storage/volumeattachments.ts';
 import { parseFieldSelector, requiredField } from '#proto/meta/field-selector.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
@@ -54,7 +56,7 @@ export class NodeAuthorizer implements Authorizer {
           if (request.subresource !== 'status') return this.#readReferred(node, request);
           return this.#refers(node, request) && ['get', 'update', 'patch'].includes(request.verb)
             ? yes
-            : no(noPath(node, request));
+            : no(noPath(node));
         case 'persistentvolumes.':
           return this.#readVolume(node, request);
         case 'serviceaccounts.':
@@ -65,6 +67,12 @@ export class NodeAuthorizer implements Authorizer {
           return this.#pods(node, request);
         case 'leases.coordination.k8s.io':
           return ownLease(node, request);
+        case 'volumeattachments.storage.k8s.io':
+          return this.#attachment(node, request);
+        case 'resourceclaims.resource.k8s.io':
+          return this.#claim(node, request);
+        case 'resourceslices.resource.k8s.io':
+          return this.#slice(node, request);
         case 'csinodes.storage.k8s.io':
           return named(node, request, 'CSINode', ['create', 'get', 'update', 'patch', 'delete']);
         default:
@@ -108,16 +116,15 @@ export class NodeAuthorizer implements Authorizer {
   #readReferred(node: string, request: ResourceRequest): Decision {
     if (!READS.includes(request.verb)) return no('can only read resources of this type');
     if (request.subresource) return no('cannot read subresource');
-    if (!request.name) return no('can only read named object of this type');
-    return this.#refers(node, request) ? yes : no(noPath(node, request));
+    if (!request.namespace) return no('can only read namespaced object of this type');
+    if (!request.name) return no('No Object name found');
+    return this.#refers(node, request) ? yes : no(noPath(node));
   }
 
   #readVolume(node: string, request: ResourceRequest): Decision {
-    if (request.verb !== 'get') return no('can only get individual resources of this type');
-    if (request.subresource) return no('cannot get subresource');
-    const claim = request.name
-      ? this.#reader.get(persistentvolumes, undefined, request.name)?.spec.claimRef
-      : undefined;
+    const problem = getProblem(request);
+    if (problem) return no(problem);
+    const claim = this.#reader.get(persistentvolumes, undefined, request.name ?? '')?.spec.claimRef;
     const used =
       claim !== undefined &&
       this.#refers(node, {
@@ -126,14 +133,58 @@ export class NodeAuthorizer implements Authorizer {
         namespace: claim.namespace,
         name: claim.name,
       });
-    return used ? yes : no(noPath(node, request));
+    return used ? yes : no(noPath(node));
+  }
+
+  #attachment(node: string, request: ResourceRequest): Decision {
+    const problem = getProblem(request);
+    if (problem) return no(problem);
+    const found = this.#reader.get(volumeattachments, undefined, request.name ?? '');
+    return found?.spec.nodeName === node ? yes : no(noPath(node));
+  }
+
+  #claim(node: string, request: ResourceRequest): Decision {
+    const problem = getProblem(request);
+    if (problem) return no(problem);
+    for (const { spec, status } of this.#podsIn(node, request.namespace)) {
+      const named = [...(spec.resourceClaims ?? []), ...(status?.resourceClaimStatuses ?? [])];
+      if (named.some(({ resourceClaimName }) => resourceClaimName === request.name)) return yes;
+    }
+    return no(noPath(node));
+  }
+
+  #slice(node: string, { verb, subresource, name, fieldSelector }: ResourceRequest): Decision {
+    if (subresource) return no('cannot authorize ResourceSlice subresources');
+    switch (verb) {
+      case 'create':
+        // Whose it is, admission knows: it has the object.
+        return yes;
+      case 'get':
+      case 'update':
+      case 'patch':
+      case 'delete':
+        if (!name) return no('No Object name found');
+        return this.#reader.get(resourceslices, undefined, name)?.spec.nodeName === node
+          ? yes
+          : no(noPath(node));
+      case 'watch':
+      case 'list':
+      case 'deletecollection':
+        return selects(fieldSelector, 'spec.nodeName', node)
+          ? yes
+          : no('can only list/watch/deletecollection resourceslices with nodeName field selector');
+      default:
+        return no(
+          'only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection',
+        );
+    }
   }
 
   #account(node: string, request: ResourceRequest): Decision {
     const asks = request.verb === 'create' && request.subresource === 'token';
     if (!asks && !(request.verb === 'get' && !request.subresource))
       return no('can only get service accounts and create tokens for individual service accounts');
-    return this.#refers(node, request) ? yes : no(noPath(node, request));
+    return this.#refers(node, request) ? yes : no(noPath(node));
   }
 
   #pods(node: string, request: ResourceRequest): Decision {
@@ -145,35 +196,35 @@ export class NodeAuthorizer implements Authorizer {
     if (subresource) return no('cannot read subresource');
     if (!READS.includes(verb)) return { allowed: false };
     if (name && this.#podsOfNode.get(node)?.has(`${namespace}/${name}`)) return yes;
-    if (verb === 'get') return no(noPath(node, request));
-    return selectsNode(fieldSelector, node)
+    if (verb === 'get') return no(noPath(node));
+    return selects(fieldSelector, 'spec.nodeName', node)
       ? yes
       : no('can only list/watch pods with spec.nodeName field selector');
   }
 }
 
-function selectsNode(selector: string | undefined, node: string): boolean {
+function selects(selector: string | undefined, field: string, value: string): boolean {
   try {
-    return requiredField(parseFieldSelector(selector ?? ''), 'spec.nodeName') === node;
+    return requiredField(parseFieldSelector(selector ?? ''), field) === value;
   } catch {
     return false;
   }
 }
 
-const noPath = (node: string, _request: ResourceRequest): string =>
-  `no relationship found between node '${node}' and this object`;
+function getProblem({ verb, subresource, name }: ResourceRequest): string | undefined {
+  if (verb !== 'get') return 'can only get individual resources of this type';
+  if (subresource) return 'cannot get subresource';
+  return name ? undefined : 'No Object name found';
+}
+
+const noPath = (node: string): string => `no relationship found between node '${node}' and this object`;
 
 function ownNode(node: string, request: ResourceRequest): Decision {
   const { verb, subresource, name, fieldSelector } = request;
   if (!subresource && READS.includes(verb)) {
     if (name)
       return name === node ? yes : no(`node '${node}' cannot read '${name}', only its own Node object`);
-    try {
-      const asked = requiredField(parseFieldSelector(fieldSelector ?? ''), 'metadata.name');
-      if (asked === node) return yes;
-    } catch {
-      // A selector that can't be read selects nothing of ours.
-    }
+    if (selects(fieldSelector, 'metadata.name', node)) return yes;
     return no(`node '${node}' cannot read all nodes, only its own Node object`);
   }
   // Whether it is its own is up to admission (NodeRestriction): a create has its name in the body.

@@ -1,27 +1,34 @@
 import type { PolicyRule } from '#proto/schema/generated/rbac-v1.ts';
-import { paths, rule } from '#server/apiserver/authz/policy/rule.ts';
+import { READ, rule } from '#server/apiserver/authz/policy/rule.ts';
 
 /**
- * What every node may do beside reading what its pods need; NodeRestriction narrows writes to its own objects. Also
- * the rules of `system:node`. Rule: upstream's `NodeRules`.
+ * The rules of `system:node`. The node authorizer narrows most of them to what a node's own Pods need, NodeRestriction
+ * narrows writes to its own objects. Rule: upstream's `NodeRules`.
  */
 export const NODE_RULES: readonly PolicyRule[] = [
   rule('create', 'authentication.k8s.io', 'tokenreviews'),
-  rule('create', 'authorization.k8s.io', 'subjectaccessreviews localsubjectaccessreviews'),
-  rule('create', 'authorization.k8s.io', 'selfsubjectaccessreviews selfsubjectrulesreviews'),
-  rule('create', 'authentication.k8s.io', 'selfsubjectreviews'),
-  rule('get list watch', '', 'services'),
-  rule('create get', '', 'nodes'),
-  rule('update patch', '', 'nodes/status'),
-  rule('update patch', '', 'nodes'),
-  rule('create patch update', '', 'events'),
-  rule('create patch update', 'events.k8s.io', 'events'),
+  rule('create', 'authorization.k8s.io', 'localsubjectaccessreviews subjectaccessreviews'),
+  rule(READ, '', 'services'),
+  rule('create get list watch', '', 'nodes'),
+  rule('patch update', '', 'nodes/status'),
+  rule('patch update', '', 'nodes'),
+  rule('create patch update', ' events.k8s.io', 'events'),
+  rule(READ, '', 'pods'),
   rule('create delete', '', 'pods'),
-  rule('update patch', '', 'pods/status'),
+  rule('patch update', '', 'pods/status'),
   rule('create', '', 'pods/eviction'),
+  rule(READ, '', 'configmaps secrets'),
+  rule('get', '', 'persistentvolumeclaims persistentvolumes'),
+  rule('get', '', 'endpoints'),
   rule('create get list watch', 'certificates.k8s.io', 'certificatesigningrequests'),
-  rule('get list watch', 'node.k8s.io', 'runtimeclasses'),
-  rule('get list watch', 'storage.k8s.io', 'csidrivers'),
-  rule('get list watch', 'discovery.k8s.io', 'endpointslices'),
-  paths('get', '/healthz /livez /readyz /version /version/ /api /api/* /apis /apis/* /openapi /openapi/*'),
+  rule('create delete get patch update', 'coordination.k8s.io', 'leases'),
+  rule('get', 'storage.k8s.io', 'volumeattachments'),
+  rule('create', '', 'serviceaccounts/token'),
+  rule('get patch update', '', 'persistentvolumeclaims/status'),
+  rule(READ, 'storage.k8s.io', 'csidrivers'),
+  rule('create delete get patch update', 'storage.k8s.io', 'csinodes'),
+  rule(READ, 'node.k8s.io', 'runtimeclasses'),
+  rule('get', 'resource.k8s.io', 'resourceclaims'),
+  rule('deletecollection', 'resource.k8s.io', 'resourceslices'),
+  rule('get', '', 'serviceaccounts'),
 ];

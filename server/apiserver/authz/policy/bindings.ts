@@ -1,11 +1,9 @@
 import type { ClusterRoleBinding, Subject } from '#proto/schema/generated/rbac-v1.ts';
 import { AUTOUPDATE, BOOTSTRAPPING } from '#server/apiserver/authz/policy/cluster-roles.ts';
-import { CONTROLLER_RULES } from '#server/apiserver/authz/policy/controller-roles.ts';
+import { controllerRules } from '#server/apiserver/authz/policy/controller-roles.ts';
+import { account, group, user } from '#server/apiserver/authz/policy/subjects.ts';
 
 const GROUP = 'rbac.authorization.k8s.io';
-const group = (name: string): Subject => ({ kind: 'Group', apiGroup: GROUP, name });
-const user = (name: string): Subject => ({ kind: 'User', apiGroup: GROUP, name });
-const account = (name: string): Subject => ({ kind: 'ServiceAccount', name, namespace: 'kube-system' });
 
 const binding = (name: string, subjects: Subject[], role = name): ClusterRoleBinding => ({
   metadata: { name, labels: BOOTSTRAPPING, annotations: { [AUTOUPDATE]: 'true' } },
@@ -31,5 +29,5 @@ export const defaultClusterRoleBindings = (): ClusterRoleBinding[] => [
   // Nodes have their rights from the node authorizer; upstream keeps the empty binding, too.
   binding('system:node', []),
   binding('system:service-account-issuer-discovery', [group('system:serviceaccounts')]),
-  ...Object.keys(CONTROLLER_RULES).map((name) => binding(`system:controller:${name}`, [account(name)])),
+  ...Object.keys(controllerRules()).map((name) => binding(`system:controller:${name}`, [account(name)])),
 ];
