@@ -20,6 +20,7 @@ const PROGRAMS = [
   { name: 'command', entry: 'server/cli/command.ts', native: false },
   { name: 'server', entry: 'server/main.ts', native: true },
   { name: 'agent', entry: 'agent/main.ts', native: false },
+  { name: 'cel', entry: 'server/cel/cel.ts', native: false },
 ] as const;
 
 /** Where LevelDB's native files lie in its package, and what they are called beside the bundle. */
@@ -84,16 +85,19 @@ const ascii: Plugin = {
   },
 };
 
-/** What is loaded only when it is needed stays a file of its own: the two programs, and the parser of commands. */
+/** What is loaded only when it is needed stays a file of its own: the two programs, the parser of commands, and CEL. */
 const programs: Plugin = {
   name: 'programs',
   setup(build) {
-    build.onResolve({ filter: /^(#(server|agent)\/main|\.\/command)\.ts$/ }, ({ path, kind }) => {
-      const name = /(\w+)(\/main)?\.ts$/.exec(path)?.[1];
-      return kind === 'dynamic-import'
-        ? { path: `./${name}.mjs`, external: true }
-        : { errors: [{ text: `${path} is a file of its own: import it lazily` }] };
-    });
+    build.onResolve(
+      { filter: /^(#(server|agent)\/main|\.\/command|#server\/cel\/cel)\.ts$/ },
+      ({ path, kind }) => {
+        const name = /(\w+)(\/main)?\.ts$/.exec(path)?.[1];
+        return kind === 'dynamic-import'
+          ? { path: `./${name}.mjs`, external: true }
+          : { errors: [{ text: `${path} is a file of its own: import it lazily` }] };
+      },
+    );
   },
 };
 

@@ -1,5 +1,6 @@
 import type { FieldError } from '#proto/meta/field-error.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
+import type { CelEngine } from '#server/cel/engine.ts';
 
 /** What a strategy may know beside the object. `now` is epoch milliseconds. */
 export interface StrategyContext {
@@ -8,6 +9,8 @@ export interface StrategyContext {
   readonly subresource?: string | undefined;
   /** What an update replaces; absent on create. Shared, never mutate. */
   readonly old?: KubeObject | undefined;
+  /** Where {@link Strategy.needsCel} asked for it. */
+  readonly cel?: CelEngine | undefined;
   /** Who asks. */
   readonly user: {
     readonly name: string;
@@ -32,6 +35,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   readonly prepareForUpdate?: (object: T, old: T, context: StrategyContext) => void;
   /** Before the first delete of an object: a finalizer that holds it, a condition that says so. */
   readonly prepareForDelete?: (object: T, context: StrategyContext) => void;
+  /** Must expressions be compiled or evaluated to validate this object? Then `context.cel` is there. */
+  readonly needsCel?: (object: T) => boolean;
   readonly validate?: (object: T, context: StrategyContext) => FieldError[];
   /** Beside `validate`, which runs too: what may not change. */
   readonly validateUpdate?: (object: T, old: T, context: StrategyContext) => FieldError[];

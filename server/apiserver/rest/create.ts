@@ -7,7 +7,7 @@ import { presentEntry, storedOf, toStored } from '#server/apiserver/rest/convers
 import { exists } from '#server/apiserver/rest/errors.ts';
 import { generateName, settleNamespace, stampNew } from '#server/apiserver/rest/metadata.ts';
 import { countsGenerations } from '#server/apiserver/rest/traits.ts';
-import { contextOf, refuse, save } from '#server/apiserver/rest/write.ts';
+import { contextOf, refuse, save, validationContext } from '#server/apiserver/rest/write.ts';
 import { validateObjectMeta } from '#server/registry/validation/object-meta.ts';
 import { type Entry, RevisionMismatch } from '#server/store/store.ts';
 
@@ -58,11 +58,12 @@ async function createOnce(api: Api, call: Call, body: KubeObject): Promise<Entry
   strategy.prepareForCreate?.(object, contextOf(api, call));
   if (countsGenerations(stored, strategy)) object.metadata.generation = 1;
 
+  const context = await validationContext(api, call, strategy, object);
   const reservation = api.services.reserve(stored, object, undefined);
   try {
     refuse(call.resource, object.metadata.name ?? '', [
       ...validateObjectMeta(object.metadata, { namespaced: stored.namespaced, nameRule: strategy.nameRule }),
-      ...(strategy.validate?.(object, contextOf(api, call)) ?? []),
+      ...(strategy.validate?.(object, context) ?? []),
     ]);
     await admission.validate(object);
     for (const warning of strategy.warnings?.(object) ?? []) call.warn(warning);

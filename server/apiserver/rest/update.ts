@@ -19,7 +19,14 @@ import {
   isNamespaces,
   needsRevision,
 } from '#server/apiserver/rest/traits.ts';
-import { contextOf, keyOfCall, readEntry, refuse, remove, save } from '#server/apiserver/rest/write.ts';
+import {
+  keyOfCall,
+  readEntry,
+  refuse,
+  remove,
+  save,
+  validationContext,
+} from '#server/apiserver/rest/write.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from '#server/registry/validation/object-meta.ts';
 import { type Entry, RevisionMismatch } from '#server/store/store.ts';
 
@@ -92,12 +99,12 @@ async function writeChange(api: Api, call: Call, entry: Entry, changed: KubeObje
   const stored = storedOf(call.resource);
   const strategy = api.strategyOf(stored);
   const old = objectOf(entry);
-  const context = { ...contextOf(api, call), old };
   let next = settle(api, call, changed, old);
   const admission = new Admission(api, call, { operation: 'UPDATE', object: next, oldObject: old });
   const admitted = (await admission.mutate()) ?? next;
   // A webhook may have touched what this write must leave alone.
   if (admitted !== next) next = settle(api, call, admitted, old);
+  const context = { ...(await validationContext(api, call, strategy, next)), old };
   strategy.prepareForUpdate?.(next, old, context);
   if (countsGenerations(stored, strategy) && isSpecChanged(next, old)) {
     next.metadata.generation = (old.metadata.generation ?? 0) + 1;

@@ -8,7 +8,8 @@ import { encodeObject, literalEntry } from '#server/apiserver/rest/entries.ts';
 import { missing } from '#server/apiserver/rest/errors.ts';
 import { storageKey } from '#server/apiserver/rest/keys.ts';
 import type { Maybe } from '#server/apiserver/rest/maybe.ts';
-import type { StrategyContext } from '#server/registry/strategy.ts';
+import { loadCel } from '#server/cel/load.ts';
+import type { Strategy, StrategyContext } from '#server/registry/strategy.ts';
 import type { Entry } from '#server/store/store.ts';
 
 export const keyOfCall = (call: Call, name = call.name): string =>
@@ -33,6 +34,17 @@ export const contextOf = (api: Api, call: Call): StrategyContext => ({
   now: api.clock.now(),
   subresource: call.subresource,
   user: call.user,
+});
+
+/** As {@link contextOf}, to validate an object: with the engine for expressions where its strategy asks for that. */
+export const validationContext = async (
+  api: Api,
+  call: Call,
+  strategy: Strategy,
+  object: KubeObject,
+): Promise<StrategyContext> => ({
+  ...contextOf(api, call),
+  ...(strategy.needsCel?.(object) ? { cel: await loadCel() } : {}),
 });
 
 /** 422 with every problem, if there is one. */
