@@ -14,6 +14,14 @@ export interface ControlPlane {
   stop(): Promise<void>;
 }
 
+/** Some tests want the name of a node, to write it into an object. No Pod ever runs on this one. */
+const PAPER_NODE = JSON.stringify({
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name: 'paper' },
+  spec: { unschedulable: true },
+});
+
 /** In a directory that is its own; resolves when it answers /readyz. */
 export async function startControlPlane(directory: string, flags: readonly string[]): Promise<ControlPlane> {
   mkdirSync(directory, { recursive: true });
@@ -36,6 +44,7 @@ export async function startControlPlane(directory: string, flags: readonly strin
   const kubectl = new Kubectl(kubeconfig, `https://127.0.0.1:${port}`, directory);
   try {
     await eventually(() => kubectl.ok('get --raw /readyz', { timeoutMs: 5_000 }), { intervalMs: 200 });
+    await kubectl.ok(['create', '--validate=false', '-f', '-'], { input: PAPER_NODE });
   } catch (err) {
     await end(child);
     throw new Error(`the server does not start, see ${join(directory, 'server.log')}`, { cause: err });

@@ -22,6 +22,7 @@ interface Options {
   readonly boards?: number;
   readonly procs: number;
   readonly timeout: number;
+  readonly testTimeout: number;
   readonly kubeconfig?: string;
   readonly serverFlag: readonly string[];
   readonly suiteFlag: readonly string[];
@@ -67,6 +68,7 @@ const program = new Command('npm run conformance --')
   .option('--boards <n>', 'virtual boards; 2, or 0 when tier A tests alone are chosen', count)
   .option('--procs <n>', 'tests side by side', count, 4)
   .option('--timeout <minutes>', 'of the whole run', count, 240)
+  .option('--test-timeout <minutes>', 'of one test', count, 15)
   .option('--kubeconfig <file>', 'a cluster that runs already, instead of one of its own')
   .option('--server-flag <flag>', 'one more flag of `coracle server`; may be repeated', collect, [])
   .option('--suite-flag <flag>', 'one more flag of e2e.test; may be repeated', collect, [])
@@ -146,7 +148,7 @@ async function startTarget(options: Options, boards: number, directory: string):
 }
 
 async function runHalves(
-  { procs, timeout, suiteFlag }: Options,
+  { procs, timeout, testTimeout, suiteFlag }: Options,
   suite: Suite,
   { parallel, serial }: ReturnType<typeof planTests>,
   { kubeconfig, nodes }: Target,
@@ -164,7 +166,7 @@ async function runHalves(
     const report = await runGinkgo({
       ...half,
       ...{ suite, kubeconfig, nodes, timeoutMs, directory, signal, progress },
-      extraFlags: suiteFlag,
+      extraFlags: [`--test-timeout=${testTimeout}m`, ...suiteFlag],
     });
     if (report) reports.push(report);
     else progress(`no report: see ${join(directory, `${half.label}.log`)}`);

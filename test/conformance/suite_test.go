@@ -8,8 +8,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"reflect"
 	"testing"
 
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
 	"k8s.io/kubernetes/test/conformance/testdata"
 	"k8s.io/kubernetes/test/e2e"
 	"k8s.io/kubernetes/test/e2e/framework"
@@ -40,6 +43,28 @@ import (
 	_ "k8s.io/kubernetes/test/e2e/storage"
 )
 
+// Some tests wait without an end for what a server does not do; then a whole run would tell nothing.
+var testTimeout = flag.Duration("test-timeout", 0, "how long one test may take; 0 leaves it to the test")
+
+// limit gives a test an end, unless it has one of its own. Ginkgo can end only what takes a context.
+func limit(nodeType types.NodeType, _ ginkgo.Offset, text string, args []any) (string, []any, []error) {
+	if *testTimeout <= 0 || nodeType != types.NodeTypeIt {
+		return text, args, nil
+	}
+	takesContext := false
+	for _, arg := range args {
+		if _, has := arg.(ginkgo.SpecTimeout); has {
+			return text, args, nil
+		}
+		kind := reflect.TypeOf(arg)
+		takesContext = takesContext || kind != nil && kind.Kind() == reflect.Func && kind.NumIn() == 1
+	}
+	if takesContext {
+		args = append(args, ginkgo.SpecTimeout(*testTimeout))
+	}
+	return text, args, nil
+}
+
 func TestMain(m *testing.M) {
 	config.CopyFlags(config.Flags, flag.CommandLine)
 	framework.RegisterCommonFlags(flag.CommandLine)
@@ -50,6 +75,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "e2e.test takes flags alone, not %q\n", flag.Args())
 		os.Exit(2)
 	}
+	ginkgo.AddTreeConstructionNodeArgsTransformer(limit)
 	testfiles.AddFileSource(manifests.GetE2ETestingManifestsFS())
 	testfiles.AddFileSource(fixtures.GetTestFixturesFS())
 	testfiles.AddFileSource(testdata.GetConformanceTestdataFS())
