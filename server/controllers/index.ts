@@ -85,7 +85,7 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     createJobController(context),
     createCronJobController(context),
     createTtlAfterFinishedController(context),
-    createDisruptionController(context),
+    createDisruptionController(context, () => kinds.all),
     createHorizontalPodAutoscalerController(context, () => kinds.all),
 
     createEndpointsController(context),

@@ -1,48 +1,51 @@
-import { deployments } from '#proto/api/apps/deployments.ts';
-import { replicasets } from '#proto/api/apps/replicasets.ts';
-import { statefulsets } from '#proto/api/apps/statefulsets.ts';
+import { withPodCondition } from '#proto/api/core/pod-condition.ts';
 import { pods } from '#proto/api/core/pods.ts';
-import { replicationcontrollers } from '#proto/api/core/replicationcontrollers.ts';
 import { poddisruptionbudgets } from '#proto/api/policy/poddisruptionbudgets.ts';
+import type { Resource } from '#proto/api/resource.ts';
 import { keyOf } from '#proto/meta/object.ts';
+import { printedSelector } from '#proto/meta/printed-selector.ts';
+import { isConflict, isNotFound } from '#proto/meta/status-error.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import type { PodDisruptionBudget, PodDisruptionBudgetStatus } from '#proto/schema/generated/policy-v1.ts';
 import { indexByNamespace } from '#server/client/object-cache.ts';
 import type { Outcome } from '#server/client/work-queue.ts';
 import type { Controller, ControllerContext } from '#server/controllers/context.ts';
 import { createQueue } from '#server/controllers/context.ts';
-import { planDisruption } from '#server/controllers/disruption/disruption.plan.ts';
+import {
+  countFailed,
+  noPods,
+  notDeleted,
+  unmanagedPods,
+} from '#server/controllers/disruption/disruption.events.ts';
+import {
+  msUntilStale,
+  needsExpected,
+  planDisruption,
+  planFailure,
+} from '#server/controllers/disruption/disruption.plan.ts';
+import { ExpectedPods } from '#server/controllers/disruption/expected-pods.ts';
 import { equalJson } from '#server/controllers/json.ts';
 import { matchesSelector } from '#server/controllers/label-selector.ts';
-import { controllerOf } from '#server/controllers/ownership.ts';
 
-/** Keeps `status.disruptionsAllowed`, by which the API server grants evictions. */
-export function createDisruptionController(context: ControllerContext): Controller {
+/**
+ * Keeps `status.disruptionsAllowed`, by which the API server grants evictions, and takes back what was said of Pods
+ * that were to be evicted and are still there.
+ */
+export function createDisruptionController(
+  context: ControllerContext,
+  resources: () => readonly Resource[],
+): Controller {
   const { client, clock, informers } = context;
+  const events = context.recorderFor('controllermanager');
   const budgets = informers.for(poddisruptionbudgets);
   budgets.addIndex('namespace', indexByNamespace);
   const allPods = informers.for(pods);
   allPods.addIndex('namespace', indexByNamespace);
-  const sets = informers.for(replicasets);
-  const parents = informers.for(deployments);
-  const stateful = informers.for(statefulsets);
-  const controllers = informers.for(replicationcontrollers);
+  const expectedPods = new ExpectedPods(context, resources);
 
-  /** Whose pod it is in the end, and how many that one wants. */
-  const scaleOf = (pod: Pod): { uid: string; replicas: number } | undefined => {
-    const owner = controllerOf(pod);
-    if (!owner) return undefined;
-    const key = `${pod.metadata.namespace}/${owner.name}`;
-    if (owner.kind === 'ReplicaSet') {
-      const set = sets.get(key);
-      const parent = set && controllerOf(set);
-      const deployment = parent && parents.get(`${pod.metadata.namespace}/${parent.name}`);
-      if (deployment) return { uid: parent.uid, replicas: deployment.spec.replicas ?? 1 };
-      return set && { uid: owner.uid, replicas: set.spec.replicas ?? 1 };
-    }
-    const other = owner.kind === 'StatefulSet' ? stateful.get(key) : undefined;
-    const controller = owner.kind === 'ReplicationController' ? controllers.get(key) : undefined;
-    const found = other ?? controller;
-    return found && { uid: owner.uid, replicas: found.spec.replicas ?? 1 };
+  const write = async (budget: PodDisruptionBudget, status: PodDisruptionBudgetStatus): Promise<void> => {
+    // With its revision: an eviction that is granted meanwhile must not be forgotten.
+    await client.update(poddisruptionbudgets, { ...budget, status }, { subresource: 'status' });
   };
 
   const queue = createQueue(context, 'disruption', async (key): Promise<Outcome> => {
@@ -51,43 +54,62 @@ export function createDisruptionController(context: ControllerContext): Controll
     const selected = allPods
       .byIndex('namespace', budget.metadata.namespace ?? '')
       .filter((pod) => matchesSelector(budget.spec.selector, pod.metadata.labels));
-    const scales = new Map<string, number>();
-    for (const pod of selected) {
-      const scale = scaleOf(pod);
-      if (scale) scales.set(scale.uid, scale.replicas);
+    let count: Awaited<ReturnType<ExpectedPods['of']>> | undefined;
+    try {
+      if (needsExpected(budget)) count = await expectedPods.of(selected);
+    } catch (err) {
+      const message = err instanceof Error ? err.message : String(err);
+      const status = planFailure(budget, message, clock.now());
+      if (equalJson(status, budget.status)) return undefined;
+      events.event(budget, countFailed(message));
+      return write(budget, status);
     }
-    const expectedByControllers = [...scales.values()].reduce((sum, replicas) => sum + replicas, 0);
-    const plan = planDisruption({ budget, pods: selected, expectedByControllers, now: clock.now() });
+    const plan = planDisruption({ budget, pods: selected, expected: count?.expected, now: clock.now() });
+    for (const pod of plan.notDeleted) events.event(pod, notDeleted(budget));
     if (!equalJson(plan.status, budget.status)) {
-      // With its revision: an eviction that is granted meanwhile must not be forgotten.
-      const next = { ...budget, status: plan.status };
-      await client.update(poddisruptionbudgets, next, { subresource: 'status' });
+      if (selected.length === 0) events.event(budget, noPods);
+      if (count?.unmanaged) events.event(budget, unmanagedPods(printedSelector(budget.spec.selector)));
+      await write(budget, plan.status);
     }
     return plan.requeueAfterMs === undefined ? undefined : { requeueAfterMs: plan.requeueAfterMs };
   });
 
+  const stale = createQueue(context, 'stale-disruption', async (key): Promise<Outcome> => {
+    const pod = allPods.get(key);
+    const left = pod && msUntilStale(pod, clock.now());
+    if (!pod || left === undefined) return undefined;
+    if (left > 0) return { requeueAfterMs: left };
+    const { namespace, name = '', uid, resourceVersion } = pod.metadata;
+    const cleared = { type: 'DisruptionTarget', status: 'False', reason: undefined, message: undefined };
+    const conditions = withPodCondition(pod, cleared, clock.now());
+    const body = { metadata: { uid, resourceVersion }, status: { conditions } };
+    try {
+      await client.patch(pods, { namespace, name }, 'merge', body, { subresource: 'status' });
+    } catch (err) {
+      // Somebody came between: the change will come here, too.
+      if (!isNotFound(err) && !isConflict(err)) throw err;
+    }
+    return undefined;
+  });
+
   budgets.onChange((_type, budget) => queue.add(keyOf(budget)));
-  const touch = (namespace: string | undefined, labels?: Record<string, string>): void => {
-    for (const budget of budgets.byIndex('namespace', namespace ?? '')) {
-      if (!labels || matchesSelector(budget.spec.selector, labels)) queue.add(keyOf(budget));
+  const touch = ({ metadata: { namespace = '', labels = {} } }: Pod): void => {
+    for (const budget of budgets.byIndex('namespace', namespace)) {
+      if (matchesSelector(budget.spec.selector, labels)) queue.add(keyOf(budget));
     }
   };
-  allPods.onChange((_type, pod, old) => {
-    touch(pod.metadata.namespace, pod.metadata.labels ?? {});
-    if (old) touch(old.metadata.namespace, old.metadata.labels ?? {});
+  allPods.onChange((type, pod, old) => {
+    touch(pod);
+    if (old && !equalJson(old.metadata.labels, pod.metadata.labels)) touch(old);
+    if (type !== 'DELETED' && msUntilStale(pod, clock.now()) !== undefined) stale.add(keyOf(pod));
   });
-  for (const informer of [parents, stateful, controllers, sets]) {
-    informer.onChange(
-      (
-        type: string,
-        object: { metadata: { namespace?: string | undefined; generation?: number | undefined } },
-        old?: { metadata: { generation?: number | undefined } },
-      ) => {
-        if (type !== 'MODIFIED' || object.metadata.generation !== old?.metadata.generation) {
-          touch(object.metadata.namespace);
-        }
-      },
-    );
-  }
-  return { start: (signal) => queue.start(signal) };
+  expectedPods.onChange((namespace) => {
+    for (const budget of budgets.byIndex('namespace', namespace)) queue.add(keyOf(budget));
+  });
+  return {
+    start: (signal) => {
+      queue.start(signal);
+      stale.start(signal);
+    },
+  };
 }

@@ -1,3 +1,4 @@
+import { printedSelector } from '#proto/meta/printed-selector.ts';
 import { formatQuantity, milliValue, parseQuantity } from '#proto/meta/quantity.ts';
 import type {
   HorizontalPodAutoscaler,
@@ -9,7 +10,6 @@ import type {
   MetricValueStatus,
 } from '#proto/schema/generated/autoscaling-v2.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
-import type { LabelSelector } from '#proto/schema/generated/meta-v1.ts';
 import type { PodMetrics } from '#proto/schema/generated/metrics-v1beta1.ts';
 import {
   type Count,
@@ -91,18 +91,6 @@ function noExternal(namespace: string, { name, selector }: MetricIdentifier): st
     `unable to get external metric ${namespace}/${name}/${printedSelector(selector)}: ` +
     `unable to fetch metrics from external metrics API: ${missing}`
   );
-}
-
-/** As Go prints one. */
-function printedSelector(selector: LabelSelector | undefined): string {
-  if (!selector) return 'nil';
-  const labels = Object.keys(selector.matchLabels ?? {}).sort();
-  const map = labels.map((key) => `${key}: ${selector.matchLabels?.[key]},`).join('');
-  const list = (selector.matchExpressions ?? []).map(
-    ({ key, operator, values = [] }) =>
-      `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],},`,
-  );
-  return `&LabelSelector{MatchLabels:map[string]string{${map}},MatchExpressions:[]LabelSelectorRequirement{${list.join('')}},}`;
 }
 
 function ofResource(
