@@ -135,8 +135,12 @@ async function startTarget(options: Options, boards: number, directory: string):
   if (boards === 0)
     return { ...(await startControlPlane(join(directory, 'server'), options.serverFlag)), nodes: 0 };
   const cluster = await startCluster({ boards, serverFlags: options.serverFlag });
+  // The server writes how it is reached from its own machine; here it listens on the boards' network alone.
+  const kubeconfig = join(directory, 'kubeconfig.yaml');
+  const written = readFileSync(cluster.kubeconfig, 'utf8').replace(/server: .*/, `server: ${cluster.url}`);
+  writeFileSync(kubeconfig, written, { mode: 0o600 });
   return {
-    kubeconfig: cluster.kubeconfig,
+    kubeconfig,
     nodes: boards,
     stop: async () => {
       writeFileSync(join(directory, 'server.log'), cluster.server.log());
