@@ -11,6 +11,7 @@ import type { HostPort } from '#proto/config/options.ts';
 import { type Clock, systemClock } from '#proto/meta/clock.ts';
 import { createLogger, type Logger } from '#proto/meta/log.ts';
 import { addressTowards, firstAddress } from '#proto/net/addresses.ts';
+import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { VERSION } from '#proto/version.ts';
 import { importBundledImages } from './images/bundled.ts';
 import { Images } from './images/images.ts';
@@ -30,6 +31,7 @@ import { startNetwork } from './net/network.ts';
 import { readInventory } from './node/inventory.ts';
 import { NodeMetrics } from './node/metrics.ts';
 import { startNode } from './node/node.ts';
+import { NodeHttp, type NodeHttpDeps } from './node/node-http.ts';
 import { boardSampler } from './node/sampler.ts';
 import { reportUsage } from './node/usage.ts';
 import type { AgentOptions } from './options.ts';
@@ -81,6 +83,11 @@ export async function main(options: AgentOptions): Promise<void> {
   const { socketPath, cniConfDir, ipamDir } = containerd;
   const runtime = keepAddresses(containerd.runtime, ipamDir);
 
+  // Until Pods are taken up again, what is known of them is what is wanted.
+  let podsHere = (): readonly Pod[] => desired.pods();
+  const openLog: NodeHttpDeps['openLog'] = (wanted, until) =>
+    openPodLog({ runtime, desired, logsDir: LOGS_DIR, clock }, wanted, until);
+  const nodeHttp = new NodeHttp({ pods: () => podsHere(), openLog, logsDir: '/var/log', log });
   const session = new Link({
     connect: () => connectLink(link, identity?.ca ?? '', identity),
     nodeName,
@@ -90,7 +97,8 @@ export async function main(options: AgentOptions): Promise<void> {
     onOpenStream: (request, client) =>
       serveStream(request, client, {
         runtime,
-        openLog: (wanted, until) => openPodLog({ runtime, desired, logsDir: LOGS_DIR, clock }, wanted, until),
+        openLog,
+        serveHttp: (stream) => nodeHttp.accept(stream),
         log,
       }),
     onWelcome: (welcome) => clusterInfo.set(welcome),
@@ -187,6 +195,7 @@ export async function main(options: AgentOptions): Promise<void> {
     },
     signal,
   );
+  podsHere = () => pods.withStatus();
   const rotating = new LogRotator({ runtime, clock, log }).run(() => runningLogs(runtime, LOGS_DIR), signal);
 
   const metering = reportUsage({ runtime, cgroups, desired, server: session, clock, log }, signal);

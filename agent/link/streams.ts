@@ -17,6 +17,8 @@ export interface StreamDeps {
   readonly runtime: Runtime;
   /** The bytes of a container's log, as `kubectl logs` wants them; rejects with a StatusError. */
   readonly openLog: (request: OpenStream, signal: AbortSignal) => Promise<AsyncIterable<Uint8Array>>;
+  /** HTTP of the node itself. */
+  readonly serveHttp: (stream: Duplex) => void;
   readonly log: Logger;
 }
 
@@ -30,6 +32,10 @@ export function serveStream(request: OpenStream, client: LinkClient, deps: Strea
   const bytes = asBytes(call);
   bytes.on('error', (err) => deps.log.debug('a stream broke', { kind: request.kind, pod: request.pod, err }));
   call.write({ streamId: request.streamId, data: new Uint8Array(), end: false, error: '' });
+  if (request.kind === 'http') {
+    deps.serveHttp(bytes);
+    return;
+  }
   const serving = request.kind === 'logs' ? sendLog(request, bytes, deps) : tunnel(request, bytes, deps);
   serving.catch((err: unknown) =>
     deps.log.debug('a stream ended early', { kind: request.kind, pod: request.pod, err }),

@@ -24,6 +24,8 @@ export interface Pods {
   evict(uid: string, reason: string, message: string): void;
   /** Pods with a worker, wanted or still going. */
   list(): readonly Pod[];
+  /** The same, each with its status of now. */
+  withStatus(): readonly Pod[];
   /** Events of this board, for the node's own too. */
   readonly events: EventRecorder;
   /** Resolves when all workers have ended, after the signal. */
@@ -175,6 +177,11 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
   return {
     evict: (uid, reason, message) => workers.get(uid)?.evict(reason, message),
     list: () => [...workers.values()].map((worker) => worker.pod),
+    withStatus: () =>
+      [...workers.values()].map(({ pod }) => {
+        const status = context.reporter.current(pod.metadata.uid ?? '');
+        return status ? { ...pod, status } : pod;
+      }),
     events: context.events,
     done,
   };

@@ -62,6 +62,11 @@ export class StatusReporter {
     return this.#entries.get(uid)?.server;
   }
 
+  /** The newest of a pod, told or not. */
+  current(uid: string): PodStatus | undefined {
+    return this.#entries.get(uid)?.wanted;
+  }
+
   /** Whether the server has the newest status of the pod, or the pod is gone from it. */
   isFlushed(uid: string): boolean {
     const entry = this.#entries.get(uid);

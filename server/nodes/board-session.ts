@@ -21,7 +21,7 @@ import { BoardFeed, type FeedSource } from './feed.ts';
 
 /** What the server wants of a board: one reverse stream. */
 export interface StreamRequest {
-  readonly kind: 'exec' | 'attach' | 'portforward' | 'logs' | 'tcp';
+  readonly kind: 'exec' | 'attach' | 'portforward' | 'logs' | 'tcp' | 'http';
   readonly namespace: string;
   readonly pod: string;
   readonly uid: string;

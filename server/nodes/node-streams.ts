@@ -37,17 +37,22 @@ export function createNodeStreams(boards: Boards): NodeStreams {
       for (const end of [socket, stream]) end.setMaxListeners(MAX_LISTENERS);
       await Promise.allSettled([pipeline(socket, stream), pipeline(stream, socket)]);
     },
-    async dial(node, { host, port }) {
-      const stream = await boards.openStream(node, {
-        ...NO_POD,
-        kind: 'tcp',
-        query: new URLSearchParams({ host, port: String(port) }).toString(),
-      });
-      // TLS and HTTP, above it, listen a few times each.
-      stream.setMaxListeners(MAX_LISTENERS);
-      return stream;
-    },
+    dial: (node, { host, port }) =>
+      connection(boards, node, 'tcp', new URLSearchParams({ host, port: String(port) }).toString()),
+    dialAgent: (node) => connection(boards, node, 'http', ''),
   };
+}
+
+async function connection(
+  boards: Boards,
+  node: string,
+  kind: 'tcp' | 'http',
+  query: string,
+): Promise<Duplex> {
+  const stream = await boards.openStream(node, { ...NO_POD, kind, query });
+  // TLS and HTTP, above it, listen a few times each.
+  stream.setMaxListeners(MAX_LISTENERS);
+  return stream;
 }
 
 function about(

@@ -11,6 +11,22 @@ export interface ApiRequest {
   /** The whole body; rejects with 413 when it is larger than the API takes. */
   body(): Promise<Uint8Array>;
   readonly user: UserInfo;
+  /** The request as it came, for those who send it on; absent for calls that did not come over HTTPS. */
+  readonly wire?: Wire;
+}
+
+/** A request on its connection, not yet read. */
+export interface Wire {
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** As the client wrote it, with `?`; `''` for none. */
+  readonly search: string;
+  /** The client's IP address. */
+  readonly remoteAddress: string;
+  /** Undefined for a request without a body. */
+  readonly body: AsyncIterable<Uint8Array> | undefined;
+  /** Calls the listener when the client is gone, until the function that it answers is called. */
+  onGone(listener: () => void): () => void;
 }
 
 /** Takes the frames of a watch. A reader that does not keep up is cut; nothing is awaited. */
@@ -21,6 +37,7 @@ export interface FrameSink {
 
 interface Head {
   readonly code: number;
+  /** `''` for an answer that does not say. */
   readonly contentType: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** For `Warning` headers. */
@@ -44,9 +61,11 @@ export interface WatchAnswer extends Head {
   start(sink: FrameSink): () => void;
 }
 
-/** Bytes as they come, with back-pressure: logs. */
-export interface ChunksAnswer extends Head {
+/** Bytes as they come, with back-pressure: logs, and what is sent on. */
+export interface ChunksAnswer extends Omit<Head, 'headers'> {
   readonly kind: 'chunks';
+  /** Several values where a header comes more than once. */
+  readonly headers?: Readonly<Record<string, string | string[]>>;
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 

@@ -1,13 +1,17 @@
 import type { IncomingMessage } from 'node:http';
+import type { ServerHttp2Stream } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { MAX_BODY_BYTES } from '#proto/meta/decode/decode-object.ts';
 import { StatusError } from '#proto/meta/status-error.ts';
 import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
-import type { ApiRequest } from '#server/apiserver/http/exchange.ts';
+import type { ApiRequest, Wire } from '#server/apiserver/http/exchange.ts';
 
 /** HTTP/1 and HTTP/2 requests, as far as they are the same. */
 export type Incoming = Pick<IncomingMessage, 'method' | 'url' | 'headers' | 'socket'> &
-  AsyncIterable<Uint8Array>;
+  AsyncIterable<Uint8Array> & {
+    /** Of HTTP/2 alone. */
+    readonly stream?: Pick<ServerHttp2Stream, 'once' | 'off' | 'endAfterHeaders' | 'session'>;
+  };
 
 const EMPTY = new Uint8Array();
 
@@ -33,6 +37,30 @@ export function apiRequestOf(incoming: Incoming, user: UserInfo): ApiRequest {
     user,
     header: (name) => headerOf(incoming, name),
     body: () => (body ??= readBody(incoming)),
+    get wire() {
+      return wireOf(incoming);
+    },
+  };
+}
+
+function wireOf(incoming: Incoming): Wire {
+  const url = incoming.url ?? '';
+  const at = url.indexOf('?');
+  const { 'content-length': length, 'transfer-encoding': encoding } = incoming.headers;
+  // HTTP/2 has neither: a stream that is not over with its headers has a body.
+  const hasBody = incoming.stream
+    ? !incoming.stream.endAfterHeaders
+    : length !== undefined || encoding !== undefined;
+  const connection = incoming.stream ?? incoming.socket;
+  return {
+    headers: incoming.headers,
+    search: at < 0 ? '' : url.slice(at),
+    remoteAddress: incoming.socket.remoteAddress ?? '',
+    body: hasBody ? incoming : undefined,
+    onGone(listener) {
+      connection.once('close', listener);
+      return () => connection.off('close', listener);
+    },
   };
 }
 
@@ -71,9 +99,7 @@ const tooLarge = (): StatusError =>
   new StatusError('RequestEntityTooLarge', `Request entity too large: limit is ${MAX_BODY_BYTES}`);
 
 /** The TLS connection below a request; HTTP/2 streams share theirs. */
-export function tlsSocketOf(
-  incoming: Pick<Incoming, 'socket'> & { stream?: { session?: { socket?: unknown } } },
-): TLSSocket | undefined {
+export function tlsSocketOf(incoming: Pick<Incoming, 'socket' | 'stream'>): TLSSocket | undefined {
   const socket = (incoming.stream?.session?.socket ?? incoming.socket) as TLSSocket | undefined;
   // Not `in`: the socket of an HTTP/2 session is a proxy that answers only to reads.
   return typeof socket?.getPeerCertificate === 'function' ? socket : undefined;

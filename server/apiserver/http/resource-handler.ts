@@ -13,7 +13,7 @@ import {
 } from '#server/apiserver/http/query.ts';
 import { type Exchange, readDeleteOptions, readObject, readPatch } from '#server/apiserver/http/reading.ts';
 import { encode, includeOf, renderList, renderObject } from '#server/apiserver/http/render.ts';
-import { isWatch, type Target, targetOf, verbOf } from '#server/apiserver/http/target.ts';
+import { connectCall, isWatch, type Target, targetOf, verbOf } from '#server/apiserver/http/target.ts';
 import { watchAnswer } from '#server/apiserver/http/watch-answer.ts';
 import { checkWriteOptions } from '#server/apiserver/http/write-options.ts';
 import type { Api } from '#server/apiserver/rest/api.ts';
@@ -47,8 +47,11 @@ export class ResourceHandler {
     await this.authorize(target, request);
     const { deprecated } = target.resource;
     const warnings = deprecated ? [deprecated] : [];
-    const exchange = this.#exchange(target, request, (message) => void warnings.push(message));
-    const answer = await this.#route(exchange);
+    const warn = (message: string): void => void warnings.push(message);
+    const answer =
+      target.subresource?.name === 'proxy'
+        ? await this.#proxy(target, request, warn)
+        : await this.#route(this.#exchange(target, request, warn));
     return warnings.length > 0 ? { ...answer, warnings: [...new Set(warnings)] } : answer;
   }
 
@@ -105,6 +108,11 @@ export class ResourceHandler {
         warn,
       },
     };
+  }
+
+  #proxy(target: Target, request: ApiRequest, warn: (message: string) => void): Promise<Answer> {
+    const call = connectCall(target, request.user, warn);
+    return this.#subresources.proxy({ api: this.#api, request, target, call });
   }
 
   #route(exchange: Exchange): Promise<Answer> | Answer {

@@ -62,7 +62,7 @@ export async function sendAnswer(
 
 function headersOf(answer: Answer): Record<string, string | string[]> {
   return {
-    'content-type': answer.contentType,
+    ...(answer.contentType ? { 'content-type': answer.contentType } : {}),
     'cache-control': 'no-cache, private',
     ...answer.headers,
     ...(answer.warnings?.length ? { warning: answer.warnings.map(warning) } : {}),

@@ -23,6 +23,8 @@ describe('what a path names', () => {
     ['/apis/apps/v1/namespaces/x/deployments/d/scale', 'deployments|x|d|scale|'],
     ['/api/v1/nodes/n/proxy/stats/summary', 'nodes|-|n|proxy|/stats/summary'],
     ['/api/v1/namespaces/x/services/http:s:80/proxy/', 'services|x|http:s:80|proxy|/'],
+    ['/api/v1/namespaces/x/services/s/proxy', 'services|x|s|proxy|'],
+    ['/api/v1/namespaces/x/pods/p/proxy/a//b/', 'pods|x|p|proxy|/a//b/'],
     ['/api/v1/watch/namespaces/x/pods', 'pods|x|||'],
     ['/api/v1/namespaces/x/nodes', undefined],
     ['/api/v1/pods/p', undefined],
@@ -43,6 +45,8 @@ describe('the verb of a request', () => {
     ['DELETE', '/api/v1/namespaces/x/pods/p', '', 'delete'],
     ['POST', '/api/v1/namespaces/x/pods/p/eviction', '', 'create'],
     ['PUT', '/api/v1/namespaces/x/pods/p', '', 'update'],
+    ['HEAD', '/api/v1/namespaces/x/pods/p/proxy/', '', 'get'],
+    ['OPTIONS', '/api/v1/namespaces/x/pods/p/proxy/', '', ''],
   ])('%s %s?%s', (method, path, query, verb) => {
     const target = targetOf(index, path);
     expect(target && verbOf(target, method, new URLSearchParams(query))).toBe(verb);

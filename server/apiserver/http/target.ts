@@ -1,5 +1,6 @@
 import type { Resource, Subresource } from '#proto/api/resource.ts';
-import type { ResourceIndex } from '#server/apiserver/rest/api.ts';
+import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
+import type { Call, ResourceIndex } from '#server/apiserver/rest/api.ts';
 
 /** What a path under `/api` and `/apis` names. Rule: upstream's `RequestInfo`. */
 export interface Target {
@@ -8,7 +9,7 @@ export interface Target {
   /** `''` for a collection. */
   readonly name: string;
   readonly subresource: Subresource | undefined;
-  /** What follows a `proxy`, with its slash. */
+  /** What follows a `proxy`, with its slashes. */
   readonly rest: string;
   /** The old `/watch/` paths. */
   readonly watch: boolean;
@@ -40,8 +41,26 @@ export function targetOf(resources: ResourceIndex, path: string): Target | undef
   const [, name = '', sub, ...rest] = tail;
   const subresource = sub === undefined ? undefined : resource.subresources?.find((s) => s.name === sub);
   if (sub !== undefined && (!subresource || (rest.length > 0 && sub !== 'proxy'))) return undefined;
-  return { resource, namespace, name, subresource, rest: sub === 'proxy' ? `/${rest.join('/')}` : '', watch };
+  const isProxy = sub === 'proxy';
+  return { resource, namespace, name, subresource, rest: isProxy ? restOf(path, rest) : '', watch };
 }
+
+function restOf(path: string, rest: readonly string[]): string {
+  const slash = path.endsWith('/') ? '/' : '';
+  return rest.length === 0 ? slash : `/${rest.join('/')}${slash}`;
+}
+
+/** A call that reads no options from its query: a connection, whose query is for the other side. */
+export const connectCall = (target: Target, user: UserInfo, warn: (message: string) => void): Call => ({
+  resource: target.resource,
+  namespace: target.namespace,
+  name: target.name,
+  subresource: target.subresource?.name,
+  user,
+  dryRun: false,
+  manager: '',
+  warn,
+});
 
 /** The verb that authorizers are asked about. */
 export function verbOf(target: Target, method: string, query: URLSearchParams): string {
@@ -54,10 +73,14 @@ export function verbOf(target: Target, method: string, query: URLSearchParams): 
       return 'patch';
     case 'DELETE':
       return target.name === '' ? 'deletecollection' : 'delete';
-    default:
+    case 'GET':
+    case 'HEAD':
       if (target.subresource && target.subresource.name !== 'status') return 'get';
       if (isWatch(target, query)) return 'watch';
       return target.name === '' ? 'list' : 'get';
+    default:
+      // Which only those may who may everything.
+      return '';
   }
 }
 

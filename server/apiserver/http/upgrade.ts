@@ -1,13 +1,15 @@
 import type { IncomingMessage } from 'node:http';
-import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '#proto/meta/log.ts';
 import { badRequest, internalError, StatusError } from '#proto/meta/status-error.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { ApiApp } from '#server/apiserver/http/app.ts';
+import type { ApiRequest } from '#server/apiserver/http/exchange.ts';
 import { apiRequestOf, headerOf } from '#server/apiserver/http/incoming.ts';
 import type { ResourceHandler } from '#server/apiserver/http/resource-handler.ts';
-import { targetOf } from '#server/apiserver/http/target.ts';
+import { connectCall, targetOf } from '#server/apiserver/http/target.ts';
+import { forwardUpgrade, refuse } from '#server/apiserver/proxy/forward-upgrade.ts';
+import { prepareProxy } from '#server/apiserver/proxy/proxy.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import { admitConnect } from '#server/apiserver/rest/connect.ts';
 import { objectOf } from '#server/apiserver/rest/entries.ts';
@@ -29,7 +31,7 @@ const WITHHELD = new Set(['authorization', 'cookie', 'host']);
 /**
  * Exec, attach and port-forward: after the same checks as any request, the client's connection is joined to the
  * board's runtime and no byte is looked at. A WebSocket of a newer protocol than runtimes speak is refused before
- * it is one, and kubectl comes back with SPDY by itself.
+ * it is one, and kubectl comes back with SPDY by itself. Upgrades of proxied requests are their backend's to answer.
  */
 export class UpgradeHandler {
   readonly #api: Api;
@@ -50,8 +52,7 @@ export class UpgradeHandler {
   async handle(incoming: IncomingMessage, socket: Duplex, head: Uint8Array): Promise<void> {
     socket.on('error', () => socket.destroy());
     try {
-      const request = await this.#check(incoming);
-      await this.#streams.tunnel(request, socket, head);
+      await this.#serve(incoming, socket, head);
     } catch (err) {
       const status = err instanceof StatusError ? err : internalError(err);
       if (status !== err) this.#log.error('an upgrade failed', { path: incoming.url, err });
@@ -59,40 +60,37 @@ export class UpgradeHandler {
     }
   }
 
-  async #check(incoming: IncomingMessage): Promise<TunnelRequest> {
+  async #serve(incoming: IncomingMessage, socket: Duplex, head: Uint8Array): Promise<void> {
     const user = await this.#app.identify(incoming);
     const request = apiRequestOf(incoming, user);
     const target = targetOf(this.#api.resources, request.path);
     const kind = target?.subresource?.name ?? '';
-    if (target?.resource.plural !== 'pods' || !KINDS.includes(kind)) {
+    if (!target || (kind !== 'proxy' && (target.resource.plural !== 'pods' || !KINDS.includes(kind))))
       throw badRequest(`${request.path} can not be upgraded`);
-    }
     await this.#resources.authorize(target, request);
+    const call = connectCall(target, user, () => {});
+    if (kind === 'proxy') {
+      const proxied = await prepareProxy({ api: this.#api, request, target, call }, this.#streams);
+      await forwardUpgrade(proxied, incoming, socket, head);
+      return;
+    }
+    const tunnel = await this.#tunnel(call, request, incoming);
+    await this.#streams.tunnel(tunnel, socket, head);
+  }
+
+  async #tunnel(
+    call: Call,
+    { query, method }: ApiRequest,
+    incoming: IncomingMessage,
+  ): Promise<TunnelRequest> {
     checkProtocol(incoming);
-    const call: Call = {
-      resource: target.resource,
-      namespace: target.namespace,
-      name: target.name,
-      subresource: kind,
-      user,
-      dryRun: false,
-      manager: '',
-      warn: () => {},
-    };
+    const kind = call.subresource as TunnelRequest['kind'];
     const pod = objectOf(requireEntry(this.#api, call)) as Pod;
-    const { query } = request;
     await admitConnect(this.#api, call, query);
     const node = pod.spec.nodeName;
     if (!node) throw badRequest(`pod ${call.name} does not have a host assigned`);
     if (kind !== 'portforward') query.set('container', chooseContainer(pod, query.get('container')));
-    return {
-      kind: kind as TunnelRequest['kind'],
-      pod,
-      node,
-      method: request.method,
-      headers: headersOf(incoming),
-      query: query.toString(),
-    };
+    return { kind, pod, node, method, headers: headersOf(incoming), query: query.toString() };
   }
 }
 
@@ -118,14 +116,4 @@ function headersOf(incoming: IncomingMessage): { name: string; value: string }[]
     }
   }
   return headers;
-}
-
-/** An ordinary HTTP answer on a socket that has left its parser. */
-function refuse(socket: Duplex, status: StatusError): void {
-  if (socket.destroyed || !socket.writable) return void socket.destroy();
-  const body = JSON.stringify(status.toStatus());
-  socket.end(
-    `HTTP/1.1 ${status.code} ${STATUS_CODES[status.code] ?? 'Error'}\r\n` +
-      `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
 }

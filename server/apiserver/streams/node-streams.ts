@@ -15,26 +15,6 @@ export interface TunnelRequest {
   readonly query: string;
 }
 
-/** An HTTP request that goes on to a Pod or a node and is answered once: the `proxy` subresource. */
-export interface ProxyRequest {
-  readonly pod: Pod | undefined;
-  readonly node: string;
-  /** `http` or `https`, and the port; the port of the node's own server where there is none. */
-  readonly scheme: 'http' | 'https';
-  readonly port: number | undefined;
-  readonly method: string;
-  /** With query. */
-  readonly path: string;
-  readonly headers: readonly { readonly name: string; readonly value: string }[];
-  readonly body: Uint8Array;
-}
-
-export interface ProxyResponse {
-  readonly code: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly chunks: AsyncIterable<Uint8Array>;
-}
-
 /**
  * What lies behind the API server on a Pod's node. The caller is authenticated and authorized, the Pod exists and
  * is bound. Both reject with a StatusError; once a tunnel has begun, errors close it.
@@ -52,6 +32,6 @@ export interface NodeStreams {
    * with words that say why: `dial tcp 10.42.0.7:443: connect: connection refused`.
    */
   dial(node: string, address: Address): Promise<Duplex>;
-  /** Absent where the link does not carry HTTP: the proxy subresources then answer 503. */
-  proxy?(request: ProxyRequest): Promise<ProxyResponse>;
+  /** A connection to the HTTP server of the node's agent: what a kubelet serves, in clear text inside of the link. */
+  dialAgent(node: string): Promise<Duplex>;
 }

@@ -9,6 +9,7 @@ import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { Answer } from '#server/apiserver/http/exchange.ts';
 import { type Exchange, readObject, readPatch } from '#server/apiserver/http/reading.ts';
 import { encode, renderObject } from '#server/apiserver/http/render.ts';
+import { type ProxyExchange, proxyAnswer } from '#server/apiserver/proxy/proxy.ts';
 import { Admission, admitCreate } from '#server/apiserver/rest/admit.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import { objectOf } from '#server/apiserver/rest/entries.ts';
@@ -20,7 +21,6 @@ import type { NodeStreams } from '#server/apiserver/streams/node-streams.ts';
 import { bindPod } from '#server/apiserver/subresources/binding.ts';
 import { componentStatuses } from '#server/apiserver/subresources/component-statuses.ts';
 import { evictPod } from '#server/apiserver/subresources/eviction.ts';
-import { proxyAnswer } from '#server/apiserver/subresources/proxy.ts';
 import { changeScale, getScale } from '#server/apiserver/subresources/scale.ts';
 import { getVirtual, listVirtual, type VirtualKind } from '#server/apiserver/subresources/virtual-kind.ts';
 import type { Entry } from '#server/store/store.ts';
@@ -72,7 +72,6 @@ export class SubresourceHandlers {
     const name = target.subresource?.name ?? '';
     const { method } = request;
     if (PARTS.has(name)) return this.#part(exchange);
-    if (name === 'proxy') return proxyAnswer(exchange, this.#deps.streams);
     if (name === 'scale') return this.#scale(exchange);
     if (name === 'log' && method === 'GET') return this.#log(exchange);
     if (method === 'POST' && POSTS.has(name)) return this.#post(exchange);
@@ -81,6 +80,11 @@ export class SubresourceHandlers {
       throw badRequest('Upgrade request required');
     }
     throw methodNotAllowed(groupResourceOf(target.resource), method.toLowerCase());
+  }
+
+  /** A request to a `proxy` subresource: nothing of it is for this server but where it goes. */
+  proxy(exchange: ProxyExchange): Promise<Answer> {
+    return proxyAnswer(exchange, this.#deps.streams);
   }
 
   /** An object of a kind that has no store; undefined for ordinary kinds. */

@@ -10,4 +10,5 @@ export const noBoards: NodeStreams = {
     node === 'gone'
       ? Promise.reject(serviceUnavailable(`node "${node}" is not connected`))
       : dialTcp(host, port),
+  dialAgent: (node) => Promise.reject(serviceUnavailable(`node "${node}" is not connected`)),
 };
