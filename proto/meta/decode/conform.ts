@@ -57,8 +57,8 @@ class Walk {
     }
     const out: JsonObject = {};
     for (const field of message.properties.values()) {
-      if (!given.has(field)) this.#fill(out, message, field);
-      else if (!field.omitEmpty || !isEmpty(field.type, given.get(field), true))
+      if (!given.has(field)) this.#fill(out, field);
+      else if (!field.omitEmpty || !isEmpty(field.type, given.get(field), true) || isReset(field, at))
         out[field.name] = given.get(field);
     }
     return out;
@@ -121,15 +121,16 @@ class Walk {
   }
 
   /**
-   * A field that is always written has Go's zero value; times and raw values have none in JSON. Quantities
-   * are structs in Go, which omitempty never omits.
+   * A field that is always written has Go's zero value; raw values have none in JSON, and that of times is null.
+   * Structs, and so quantities and times, are never omitted by omitempty.
    */
-  #fill(out: JsonObject, message: Message, { name, type, omitEmpty }: Field): void {
-    const needed = message.isKind && (name === 'metadata' || name === 'spec');
-    const struct = type.kind === 'scalar' && type.scalar === 'quantity';
-    if (type.pointer || (omitEmpty && !needed && !struct)) return;
+  #fill(out: JsonObject, { name, type, omitEmpty, omitZero }: Field): void {
+    const isTime = type.kind === 'scalar' && /time$/i.test(type.scalar);
+    const isStruct =
+      type.kind === 'message' || (type.kind === 'scalar' && type.scalar === 'quantity') || isTime;
+    if (type.pointer || omitZero || (omitEmpty && !isStruct)) return;
     const zero = this.#zero(type);
-    if (zero !== null) out[name] = zero;
+    if (zero !== null || isTime) out[name] = zero;
   }
 
   #zero(type: Type): unknown {
@@ -145,6 +146,9 @@ class Walk {
     }
   }
 }
+
+/** An empty list says something here: that all who own fields should be forgotten. */
+const isReset = ({ name }: Field, at: Place): boolean => name === 'managedFields' && at.path === 'metadata';
 
 const ZERO: Readonly<Record<string, unknown>> = {
   string: '',

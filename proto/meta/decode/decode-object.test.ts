@@ -50,10 +50,13 @@ describe('decoding', () => {
       metadata: { name: 'a' },
       spec: {
         replicas: 0,
+        strategy: {},
         template: {
+          metadata: {},
           spec: { containers: [{ name: 'c', resources: { limits: { cpu: '500m', memory: '1Gi' } } }] },
         },
       },
+      status: {},
     });
   });
 
@@ -62,9 +65,14 @@ describe('decoding', () => {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
       metadata: {},
-      spec: { template: {} },
+      spec: { strategy: {}, template: { metadata: {}, spec: { containers: [] } } },
+      status: {},
     });
     expect(decode('{}', JSON_TYPE, 'Strict', pod).object).toMatchObject({ spec: { containers: [] } });
+    const status = '{"status":{"conditions":[{"type":"Ready","status":"True"}]}}';
+    expect(decode(status, JSON_TYPE, 'Strict', pod).object).toMatchObject({
+      status: { conditions: [{ type: 'Ready', lastProbeTime: null, lastTransitionTime: null }] },
+    });
   });
 
   it('reads YAML as kubectl does', () => {
@@ -129,7 +137,11 @@ describe('field validation', () => {
   it('warns with Warn and prunes', () => {
     const { object, warnings } = decode(body, JSON_TYPE, 'Warn');
     expect(warnings).toEqual(wrong);
-    expect(object['spec']).toEqual({ replicas: 2, template: { spec: { containers: [{ name: 'c' }] } } });
+    expect(object['spec']).toEqual({
+      replicas: 2,
+      strategy: {},
+      template: { metadata: {}, spec: { containers: [{ name: 'c', resources: {} }] } },
+    });
   });
 
   it('is silent with Ignore', () => {

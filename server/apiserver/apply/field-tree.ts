@@ -1,136 +1,171 @@
 import { isObject } from '#proto/meta/own-property.ts';
-import { itemKey, type Shape, valueKey } from '#server/apiserver/apply/typed.ts';
+import { itemKey, resolved, type Shape } from '#server/apiserver/apply/shape.ts';
 
-/** Fields that somebody owns, in the form of `managedFields[].fieldsV1`: an empty tree is an owned leaf, `.` an owned item. */
+/**
+ * A set of paths, in the form of `managedFields[].fieldsV1`: a tree without branches is a member, one with branches
+ * only where it has a `.` among them. Trees are never changed once they are made.
+ */
 export interface FieldTree {
-  [key: string]: FieldTree;
+  readonly [key: string]: FieldTree;
 }
 
-const ITEM = '.';
+type Draft = Record<string, FieldTree>;
 
-/** Every field that `value` sets. */
-export function treeOf(value: unknown, shape: Shape): FieldTree {
-  const tree: FieldTree = {};
-  switch (shape.kind) {
-    case 'atomic':
-      break;
-    case 'fields':
-      if (!isObject(value)) break;
-      for (const [name, inner] of Object.entries(value)) {
-        if (inner !== undefined) tree[`f:${name}`] = treeOf(inner, shape.of(name));
-      }
-      break;
-    case 'set':
-      for (const item of asList(value)) tree[valueKey(item)] = {};
-      break;
-    case 'list-map':
-      for (const item of asList(value))
-        tree[itemKey(shape, item)] = { [ITEM]: {}, ...treeOf(item, shape.items) };
-  }
-  return tree;
-}
+export const MEMBER = '.';
+export const LEAF: FieldTree = {};
 
-/** All that is in one of them. */
-export function union(a: FieldTree, b: FieldTree): FieldTree {
-  const result: FieldTree = { ...a };
-  for (const [key, inner] of Object.entries(b)) {
-    const own = result[key];
-    result[key] = own ? union(own, inner) : inner;
-  }
-  return result;
-}
-
-/** `a` without the leaves of `b`; branches that become empty go. */
-export function subtract(a: FieldTree, b: FieldTree): FieldTree {
-  const result: FieldTree = {};
-  for (const [key, inner] of Object.entries(a)) {
-    const other = b[key];
-    if (!other) result[key] = inner;
-    else if (!isLeaf(inner)) {
-      const rest = subtract(inner, other);
-      if (!isLeaf(rest)) result[key] = rest;
-    }
-  }
-  return result;
-}
-
-export const isLeaf = (tree: FieldTree): boolean => {
+export function isLeaf(tree: FieldTree): boolean {
   for (const _ in tree) return false;
   return true;
+}
+
+/** Whether the place itself is in the set, not only places below it. */
+export const isMember = (tree: FieldTree): boolean => MEMBER in tree || isLeaf(tree);
+
+/** A branch of a result: undefined where nothing is left, without the `.` where that is all. */
+function built(member: boolean, branches: Draft): FieldTree | undefined {
+  if (isLeaf(branches)) return member ? LEAF : undefined;
+  return member ? { [MEMBER]: LEAF, ...branches } : branches;
+}
+
+const branchesOf = (tree: FieldTree): [string, FieldTree][] =>
+  Object.entries(tree).filter(([key]) => key !== MEMBER);
+
+/** All that is in one of them. Undefined is the empty set. */
+export function union(a: FieldTree | undefined, b: FieldTree | undefined): FieldTree | undefined {
+  if (!a || !b) return a ?? b;
+  const branches: Draft = Object.fromEntries(branchesOf(a));
+  for (const [key, inner] of branchesOf(b)) {
+    const own = branches[key];
+    branches[key] = own ? (union(own, inner) as FieldTree) : inner;
+  }
+  return built(isMember(a) || isMember(b), branches);
+}
+
+/** `a` without the places of `b`; what lies below those stays. */
+export function difference(a: FieldTree | undefined, b: FieldTree | undefined): FieldTree | undefined {
+  if (!a || !b) return a;
+  const branches: Draft = {};
+  for (const [key, inner] of branchesOf(a)) {
+    const other = b[key];
+    const rest = other ? difference(inner, other) : inner;
+    if (rest) branches[key] = rest;
+  }
+  return built(isMember(a) && !isMember(b), branches);
+}
+
+export function intersection(a: FieldTree | undefined, b: FieldTree | undefined): FieldTree | undefined {
+  if (!a || !b) return undefined;
+  const branches: Draft = {};
+  for (const [key, inner] of branchesOf(a)) {
+    const both = intersection(inner, b[key]);
+    if (both) branches[key] = both;
+  }
+  return built(isMember(a) && isMember(b), branches);
+}
+
+/** With every branch in the order in which upstream writes them. */
+export function sorted(tree: FieldTree): FieldTree {
+  return Object.fromEntries(
+    Object.entries(tree)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, inner]) => [key, isLeaf(inner) ? inner : sorted(inner)]),
+  );
+}
+
+/** The root of a tree is no place: a set of nothing is undefined there. */
+export const rooted = (tree: FieldTree | undefined): FieldTree | undefined => {
+  if (!tree || isLeaf(tree)) return undefined;
+  const { [MEMBER]: _self, ...branches } = tree;
+  return isLeaf(branches) ? undefined : branches;
 };
 
-/** Leaves that both own and whose values differ between two objects, as paths: `.spec.replicas`. */
-export function clashes(mine: FieldTree, theirs: FieldTree, a: unknown, b: unknown, shape: Shape): Clash[] {
-  const found: Clash[] = [];
-  collect(mine, theirs, a, b, shape, '', found);
+/**
+ * The paths that `value` sets, as an applied configuration owns them: leaves, items of lists, keys of maps. Throws a
+ * `KeyProblem`.
+ */
+export function fieldSetOf(value: unknown, shape: Shape): FieldTree | undefined {
+  const own = resolved(shape, value);
+  switch (own.kind) {
+    case 'atomic':
+      return LEAF;
+    case 'fields': {
+      if (!isObject(value)) return undefined;
+      const branches: Draft = {};
+      for (const [name, inner] of Object.entries(value)) {
+        if (inner === undefined) continue;
+        const itself = inner === null || (isObject(inner) && isLeaf(inner as never)) || !own.isField(name);
+        const set = union(itself ? LEAF : undefined, inner === null ? LEAF : fieldSetOf(inner, own.of(name)));
+        if (set) branches[`f:${name}`] = set;
+      }
+      return built(false, branches);
+    }
+    case 'set':
+    case 'list-map': {
+      const branches: Draft = {};
+      const items = asList(value);
+      const doubled = doubles(items, own);
+      for (const item of items) {
+        const key = itemKey(own, item);
+        branches[key] =
+          own.kind === 'set' || doubled.has(key)
+            ? LEAF
+            : (union(LEAF, fieldSetOf(item, own.items)) as FieldTree);
+      }
+      return built(false, branches);
+    }
+  }
+}
+
+/** The names of items that come more than once. */
+export function doubles(
+  items: readonly unknown[],
+  shape: Shape & { kind: 'list-map' | 'set' },
+): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const found = new Set<string>();
+  for (const item of items) {
+    const key = itemKey(shape, item);
+    if (seen.has(key)) found.add(key);
+    seen.add(key);
+  }
   return found;
 }
 
-export interface Clash {
-  readonly path: string;
-  /** The same as a tree with one leaf. */
-  readonly tree: FieldTree;
-}
-
-function collect(
-  mine: FieldTree,
-  theirs: FieldTree,
-  a: unknown,
-  b: unknown,
-  shape: Shape,
-  path: string,
-  found: Clash[],
-): void {
-  for (const [key, inner] of Object.entries(mine)) {
-    const other = theirs[key];
-    if (!other || key === ITEM) continue;
-    const [nextA, nextB, nextShape, step] = descend(key, a, b, shape);
-    if (isLeaf(inner) || isLeaf(other)) {
-      if (changes(nextA, nextB, nextShape)) found.push({ path: path + step, tree: { [key]: inner } });
-      continue;
+/** With the fields of structs that lie on the way to a place as places, too: they go when all in them goes. */
+export function withNamedFields(tree: FieldTree | undefined, shape: Shape): FieldTree | undefined {
+  if (!tree) return undefined;
+  const branches: Draft = {};
+  for (const [key, inner] of branchesOf(tree)) {
+    if (key.startsWith('f:')) {
+      const name = key.slice(2);
+      const fields = shape.kind === 'fields' ? shape : undefined;
+      const below = withNamedFields(inner, fields?.of(name) ?? shape) as FieldTree;
+      branches[key] = fields?.isField(name) ? (union(below, LEAF) as FieldTree) : below;
+    } else {
+      branches[key] = shape.kind === 'list-map' ? (withNamedFields(inner, shape.items) as FieldTree) : inner;
     }
-    const below: Clash[] = [];
-    collect(inner, other, nextA, nextB, nextShape, path + step, below);
-    for (const clash of below) found.push({ path: clash.path, tree: { [key]: clash.tree } });
   }
-}
-
-/** Does it change `b` to say `a`? What merges part by part is not changed by an empty part, nor by parts nobody has. */
-function changes(a: unknown, b: unknown, shape: Shape): boolean {
-  const merges = shape.kind !== 'atomic' && (isEmpty(a) || isEmpty(b));
-  return !(merges && typeof a === typeof b) && !same(a, b);
-}
-
-const isEmpty = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && Object.keys(value).length === 0;
-
-function descend(key: string, a: unknown, b: unknown, shape: Shape): [unknown, unknown, Shape, string] {
-  if (key.startsWith('f:')) {
-    const name = key.slice(2);
-    const at = (value: unknown): unknown =>
-      isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
-    return [at(a), at(b), shape.kind === 'fields' ? shape.of(name) : { kind: 'atomic' }, `.${name}`];
-  }
-  if (shape.kind === 'list-map') {
-    const at = (value: unknown): unknown => asList(value).find((item) => itemKey(shape, item) === key);
-    const names = Object.entries(JSON.parse(key.slice(2)) as Record<string, unknown>);
-    const step = names.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',');
-    return [at(a), at(b), shape.items, `[${step}]`];
-  }
-  const at = (value: unknown): unknown => asList(value).find((item) => valueKey(item) === key);
-  return [at(a), at(b), { kind: 'atomic' }, `[${key.slice(2)}]`];
+  return built(isMember(tree), branches);
 }
 
 export const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
-const same = (a: unknown, b: unknown): boolean => JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
+/** Every place, as the paths of error messages: `.spec.containers[name="c"].image`. */
+export function pathsOf(tree: FieldTree): string[] {
+  const found: string[] = [];
+  const walk = (at: FieldTree, path: string): void => {
+    const branches = branchesOf(at).sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [key, inner] of branches) if (isMember(inner)) found.push(path + stepOf(key));
+    for (const [key, inner] of branches) walk(inner, path + stepOf(key));
+  };
+  walk(tree, '');
+  return found;
+}
 
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (!isObject(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, inner]) => [key, sorted(inner)]),
-  );
+export function stepOf(key: string): string {
+  if (key.startsWith('f:')) return `.${key.slice(2)}`;
+  if (!key.startsWith('k:')) return `[=${key.slice(2)}]`;
+  const names = Object.entries(JSON.parse(key.slice(2)) as Record<string, unknown>);
+  return `[${names.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}]`;
 }

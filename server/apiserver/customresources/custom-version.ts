@@ -10,7 +10,7 @@ import type {
   CustomResourceSubresourceScale,
   CustomResourceSubresources,
 } from '#proto/schema/generated/apiextensions-v1.ts';
-import type { Shape } from '#server/apiserver/apply/typed.ts';
+import type { Shape } from '#server/apiserver/apply/shape.ts';
 import { coerceEmbedded, readMetadata } from '#server/apiserver/customresources/coerce.ts';
 import { customColumns } from '#server/apiserver/customresources/columns.ts';
 import { applyDefaults } from '#server/apiserver/customresources/default.plan.ts';

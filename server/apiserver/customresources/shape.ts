@@ -1,19 +1,11 @@
 import { isObject } from '#proto/meta/own-property.ts';
-import { type Shape, shapeOfMessage } from '#server/apiserver/apply/typed.ts';
-import { fieldSchema, itemSchema, type Structural } from './structural.ts';
-
-const ATOMIC: Shape = { kind: 'atomic' };
-/** Where nothing is specified, objects merge field by field and lists are replaced. */
-const UNTYPED: Shape = { kind: 'fields', of: () => UNTYPED };
+import { schema as builtin } from '#proto/schema/schema.ts';
+import { ATOMIC, DEDUCED, type Shape, shapeOfMessage } from '#server/apiserver/apply/shape.ts';
+import { fieldSchema, isProperty, isTypeOrObjectMeta, itemSchema, type Structural } from './structural.ts';
 
 /** How objects of a custom kind merge under server-side apply. Rule: structured-merge-diff on the kind's OpenAPI. */
 export function shapeOfStructural(schema: Structural | undefined): Shape {
-  const root = schema ? shapeOf(schema) : UNTYPED;
-  const meta = shapeOfMessage('meta/v1.ObjectMeta');
-  return {
-    kind: 'fields',
-    of: (name) => (name === 'metadata' ? meta : root.kind === 'fields' ? root.of(name) : UNTYPED),
-  };
+  return fieldsOf({ 'x-kubernetes-preserve-unknown-fields': !schema, ...schema }, true);
 }
 
 function shapeOf(schema: Structural): Shape {
@@ -22,22 +14,25 @@ function shapeOf(schema: Structural): Shape {
       return shapeOfList(schema);
     case 'object':
       if (schema['x-kubernetes-map-type'] === 'atomic') return ATOMIC;
-      return fieldsOf(schema);
+      return fieldsOf(schema, schema['x-kubernetes-embedded-resource'] === true);
     default:
-      return schema['x-kubernetes-preserve-unknown-fields'] ? UNTYPED : ATOMIC;
+      return schema['x-kubernetes-preserve-unknown-fields'] ? DEDUCED : ATOMIC;
   }
 }
 
-function fieldsOf(schema: Structural): Shape {
+/** `whole`: it is an object with type and metadata of its own. */
+function fieldsOf(schema: Structural, whole: boolean): Shape {
   const known = new Map<string, Shape>();
-  const embedded = schema['x-kubernetes-embedded-resource'] === true;
   const make = (name: string): Shape => {
-    if (embedded && name === 'metadata') return shapeOfMessage('meta/v1.ObjectMeta');
+    if (whole && name === 'metadata') return shapeOfMessage(builtin, builtin.message('meta/v1.ObjectMeta'));
     const inner = fieldSchema(schema, name);
-    return inner ? shapeOf(inner) : UNTYPED;
+    return inner ? shapeOf(inner) : DEDUCED;
   };
+  const { additionalProperties, 'x-kubernetes-preserve-unknown-fields': preserves } = schema;
   return {
     kind: 'fields',
+    open: preserves === true || (additionalProperties !== undefined && additionalProperties !== false),
+    isField: (name) => isProperty(schema, name) || (whole && isTypeOrObjectMeta(name)),
     of: (name) => {
       const shape = known.get(name) ?? make(name);
       known.set(name, shape);
@@ -56,7 +51,7 @@ function shapeOfList(schema: Structural): Shape {
       return {
         kind: 'list-map',
         keys,
-        items: items ? shapeOf(items) : UNTYPED,
+        items: items ? shapeOf(items) : DEDUCED,
         defaults: Object.fromEntries(
           keys.flatMap((key) => {
             const own = items && fieldSchema(items, key);

@@ -47,8 +47,8 @@ export interface Call {
   readonly options?: object;
   /** What is written follows from a body that was admitted already: an Eviction, a Scale. */
   readonly admitted?: boolean;
-  /** Server-side apply settles who owns which field itself. */
-  readonly applies?: boolean;
+  /** False: who owns which field is settled already, or not noted of a write like this one. */
+  readonly tracks?: boolean;
 }
 
 /** The kinds that are served, by the parts of their path: those that are built in, and custom ones that come and go. */

@@ -1,7 +1,7 @@
 import type { FieldValidation } from '#proto/meta/decode/strict.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import type { GroupVersionKind } from '#proto/schema/schema.ts';
-import type { Shape } from '#server/apiserver/apply/typed.ts';
+import type { Shape } from '#server/apiserver/apply/shape.ts';
 
 /**
  * What the handlers need to know about the shape of kinds. All functions answer private copies and reject with a
@@ -28,8 +28,10 @@ export interface Codec {
   }): KubeObject;
   /** Static defaults of the schema, in place. */
   applyDefaults(object: KubeObject, kind: GroupVersionKind): void;
-  /** How objects of the kind merge under server-side apply. */
+  /** How objects of the kind merge under server-side apply, and what of them can be owned. */
   shapeOf(kind: GroupVersionKind): Shape;
+  /** An object of the kind that nobody has set anything of; shared, never mutate. */
+  zeroOf(kind: GroupVersionKind): KubeObject;
   /** The patch body: JSON for all but `apply`, which is YAML or JSON. */
   decodePatch(
     bytes: Uint8Array,

@@ -6,6 +6,7 @@ import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import { presentEntry, storedOf, toStored } from '#server/apiserver/rest/conversion.ts';
 import { exists } from '#server/apiserver/rest/errors.ts';
 import { generateName, settleNamespace, stampNew } from '#server/apiserver/rest/metadata.ts';
+import { noteUpdate } from '#server/apiserver/rest/ownership.ts';
 import { countsGenerations } from '#server/apiserver/rest/traits.ts';
 import { contextOf, refuse, save, validationContext } from '#server/apiserver/rest/write.ts';
 import { validateObjectMeta } from '#server/registry/validation/object-meta.ts';
@@ -48,6 +49,8 @@ async function createOnce(api: Api, call: Call, body: KubeObject): Promise<Entry
   Object.assign(object, { apiVersion: apiVersionOf(stored), kind: stored.kind });
   api.codec.applyDefaults(object, stored);
   strategy.applyDefaults?.(object);
+
+  if (call.tracks !== false) noteUpdate(api, call, object, undefined);
 
   const admission = new Admission(api, call, { operation: 'CREATE', object });
   object = (await admission.mutate()) ?? object;

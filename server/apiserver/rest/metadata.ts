@@ -1,5 +1,6 @@
+import { invalidValue } from '#proto/meta/field-error.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
-import { badRequest } from '#proto/meta/status-error.ts';
+import { badRequest, invalid } from '#proto/meta/status-error.ts';
 import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 
@@ -60,4 +61,13 @@ export function keepIdentity(object: KubeObject, old: KubeObject): void {
     if (value === undefined) delete meta[key as 'generation'];
     else Object.assign(meta, { [key]: value });
   }
+}
+
+/** A patch that names another uid wants to change it; of a PUT it would be a precondition. */
+export function keepUid(call: Call, patched: KubeObject, { metadata }: KubeObject): void {
+  const { uid } = patched.metadata;
+  if (!uid || uid === metadata.uid) return;
+  throw invalid({ group: call.resource.group, kind: call.resource.kind }, call.name, [
+    invalidValue('metadata.uid', uid, 'field is immutable'),
+  ]);
 }

@@ -10,6 +10,7 @@ import type { PatchKind } from '#server/apiserver/rest/codec.ts';
 import { presentEntry, storedOf, toStored } from '#server/apiserver/rest/conversion.ts';
 import { literalEntry, objectOf } from '#server/apiserver/rest/entries.ts';
 import { wrongKind } from '#server/apiserver/rest/errors.ts';
+import { keepUid } from '#server/apiserver/rest/metadata.ts';
 import { changeObject, type Updated } from '#server/apiserver/rest/update.ts';
 
 export interface PatchRequest {
@@ -29,6 +30,7 @@ export async function patchObject(api: Api, call: Call, request: PatchRequest): 
     // In the version that the client asked for: its patch speaks of those fields.
     const shown = objectOf(presentEntry(call.resource, literalEntry(old)));
     const patched = patchedObject(api, call, request, shown);
+    keepUid(call, patched, old);
     const next = toStored(call.resource, patched);
     next.apiVersion = apiVersionOf(stored);
     return next;

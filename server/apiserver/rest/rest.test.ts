@@ -41,6 +41,16 @@ describe('create', () => {
         uid: 'uid-1',
         creationTimestamp: '2026-01-01T00:00:00Z',
         resourceVersion: String(entry.revision),
+        managedFields: [
+          {
+            manager: 'test',
+            operation: 'Update',
+            apiVersion: 'v1',
+            time: '2026-01-01T00:00:00Z',
+            fieldsType: 'FieldsV1',
+            fieldsV1: { 'f:data': { '.': {}, 'f:k': {} } },
+          },
+        ],
       },
       data: { k: 'v' },
     });

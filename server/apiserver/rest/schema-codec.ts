@@ -1,3 +1,4 @@
+import { conform } from '#proto/meta/decode/conform.ts';
 import { type CustomReader, checkObject, decodeObject } from '#proto/meta/decode/decode-object.ts';
 import { applySchemaDefaults } from '#proto/meta/decode/defaults.ts';
 import { parseJson, SyntaxProblem } from '#proto/meta/decode/json.ts';
@@ -10,8 +11,7 @@ import { applyMergePatch } from '#proto/meta/patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '#proto/meta/patch/strategic.ts';
 import { badRequest, StatusError } from '#proto/meta/status-error.ts';
 import { type GroupVersionKind, schema } from '#proto/schema/schema.ts';
-import { shapeOfKind } from '#server/apiserver/apply/apply-object.ts';
-import type { Shape } from '#server/apiserver/apply/typed.ts';
+import { type Shape, shapeOfKind } from '#server/apiserver/apply/shape.ts';
 import type { Codec } from '#server/apiserver/rest/codec.ts';
 
 const decoder = new TextDecoder();
@@ -34,6 +34,8 @@ export function createSchemaCodec(custom: CustomKinds = { ofKind: () => undefine
     const own = custom.ofKind(kind);
     return own && ((object, strict) => own.read(object, strict));
   };
+  const shapes = new Map<string, Shape>();
+  const zeros = new Map<string, KubeObject>();
   return {
     decode: ({ bytes, contentType, fallback, validation, warn }) => {
       const { object, warnings } = decodeObject(bytes, contentType, {
@@ -58,7 +60,8 @@ export function createSchemaCodec(custom: CustomKinds = { ofKind: () => undefine
       if (message) applySchemaDefaults(schema, message, object as unknown as JsonObject);
       else custom.ofKind(kind)?.applyDefaults(object);
     },
-    shapeOf: (kind) => custom.ofKind(kind)?.shape ?? shapeOfKind(kind),
+    shapeOf: (kind) => custom.ofKind(kind)?.shape ?? cached(shapes, kind, () => shapeOfKind(schema, kind)),
+    zeroOf: (kind) => cached(zeros, kind, () => zeroOf(kind)),
     decodePatch: (bytes, type, validation, warn) => {
       const text = decoder.decode(bytes);
       const strict = validation === 'Ignore' ? undefined : new StrictErrors();
@@ -66,12 +69,17 @@ export function createSchemaCodec(custom: CustomKinds = { ofKind: () => undefine
       try {
         patch = type === 'apply' ? parseYaml(text, strict) : parseJson(text, strict);
       } catch (err) {
-        if (err instanceof SyntaxProblem) throw badRequest(`error decoding patch: ${err.message}`, err);
-        throw err;
+        if (!(err instanceof SyntaxProblem)) throw err;
+        const what = type === 'apply' ? 'YAML: error converting YAML to JSON' : 'patch';
+        throw badRequest(`error decoding ${what}: ${err.message}`, err);
       }
       const doubled = strict?.messages ?? [];
       if (doubled.length > 0 && validation === 'Strict') {
-        throw badRequest(`error decoding patch: strict decoding error: ${doubled.join(', ')}`);
+        throw badRequest(
+          type === 'apply'
+            ? `error strict decoding YAML: error converting YAML to JSON: ${doubled.join(', ')}`
+            : `error decoding patch: strict decoding error: ${doubled.join(', ')}`,
+        );
       }
       doubled.forEach(warn);
       return patch;
@@ -97,4 +105,20 @@ export function createSchemaCodec(custom: CustomKinds = { ofKind: () => undefine
       ) as unknown as KubeObject;
     },
   };
+}
+
+/** Kinds are few, and each is asked for with every write. Only built-in ones are kept: others come and go. */
+function cached<T>(known: Map<string, T>, { group, version, kind }: GroupVersionKind, make: () => T): T {
+  const key = `${group}/${version}/${kind}`;
+  let value = known.get(key);
+  if (value === undefined) {
+    value = make();
+    if (schema.kind({ group, version, kind })) known.set(key, value);
+  }
+  return value;
+}
+
+function zeroOf(kind: GroupVersionKind): KubeObject {
+  const message = schema.kind(kind);
+  return { metadata: {}, ...(message ? conform(schema, message, {}, undefined) : {}) } as KubeObject;
 }

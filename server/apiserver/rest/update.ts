@@ -1,8 +1,6 @@
 import { apiVersionOf } from '#proto/api/resource.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { invalid } from '#proto/meta/status-error.ts';
-import { timestamp } from '#proto/meta/timestamp.ts';
-import { trackUpdate } from '#server/apiserver/apply/managed-fields.ts';
 import { Admission } from '#server/apiserver/rest/admit.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import { presentEntry, storedOf, toStored } from '#server/apiserver/rest/conversion.ts';
@@ -11,6 +9,7 @@ import { objectOf } from '#server/apiserver/rest/entries.ts';
 import { isSpecChanged, isUnchanged } from '#server/apiserver/rest/equal.ts';
 import { stale } from '#server/apiserver/rest/errors.ts';
 import { keepIdentity, settleName, settleNamespace } from '#server/apiserver/rest/metadata.ts';
+import { noteUpdate } from '#server/apiserver/rest/ownership.ts';
 import { onlyPart } from '#server/apiserver/rest/parts.ts';
 import {
   countsGenerations,
@@ -100,16 +99,20 @@ async function writeChange(api: Api, call: Call, entry: Entry, changed: KubeObje
   const strategy = api.strategyOf(stored);
   const old = objectOf(entry);
   let next = settle(api, call, changed, old);
+  if (call.tracks !== false) noteUpdate(api, call, next, old);
+  const { managedFields } = next.metadata;
   const admission = new Admission(api, call, { operation: 'UPDATE', object: next, oldObject: old });
   const admitted = (await admission.mutate()) ?? next;
   // A webhook may have touched what this write must leave alone.
-  if (admitted !== next) next = settle(api, call, admitted, old);
+  if (admitted !== next) {
+    next = settle(api, call, admitted, old);
+    if (managedFields) next.metadata.managedFields = managedFields;
+  }
   const context = { ...(await validationContext(api, call, strategy, next)), old };
   strategy.prepareForUpdate?.(next, old, context);
   if (countsGenerations(stored, strategy) && isSpecChanged(next, old)) {
     next.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }
-  if (!call.applies) settleOwnership(api, call, next, old);
   const reservation = api.services.reserve(stored, next, old);
   try {
     refuse(call.resource, call.name, [
@@ -160,15 +163,3 @@ function isGone(call: Call, object: KubeObject): boolean {
 
 const heldBy = (namespace: KubeObject): readonly string[] =>
   (namespace as { spec?: { finalizers?: string[] } }).spec?.finalizers ?? [];
-
-function settleOwnership(api: Api, call: Call, next: KubeObject, old: KubeObject): void {
-  const stored = storedOf(call.resource);
-  if (!old.metadata.managedFields?.length) return;
-  trackUpdate(next, old, api.codec.shapeOf(stored), {
-    name: call.manager || 'unknown',
-    operation: 'Update',
-    apiVersion: apiVersionOf(stored),
-    subresource: call.subresource,
-    time: timestamp(api.clock.now()),
-  });
-}

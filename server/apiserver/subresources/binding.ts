@@ -22,7 +22,7 @@ export async function bindPod(api: Api, call: Call, binding: Binding): Promise<v
   if (kind && kind !== 'Node') throw badRequest(`invalid target kind ${JSON.stringify(kind)}`);
   const podCall: Call = { ...call, resource: pods, name, subresource: 'binding' };
   const { annotations, uid } = (await admitCreate(api, podCall, binding)).metadata;
-  await changeObject(api, { ...podCall, admitted: true }, (old) => {
+  await changeObject(api, { ...podCall, admitted: true, tracks: false }, (old) => {
     const pod = structuredClone(old) as Pod;
     if (uid && uid !== pod.metadata.uid) {
       throw stale(

@@ -133,7 +133,7 @@ async function chargeBudget(api: Api, call: Call, budget: PodDisruptionBudget, p
     name: budget.metadata.name ?? '',
     subresource: 'status',
   };
-  await changeObject(api, budgetCall, (old) =>
+  await changeObject(api, { ...budgetCall, tracks: false }, (old) =>
     charged(structuredClone(old) as PodDisruptionBudget, pod, api.clock.now()),
   );
 }

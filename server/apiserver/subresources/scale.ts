@@ -1,13 +1,17 @@
+import { apiVersionOf } from '#proto/api/resource.ts';
 import { invalidValue } from '#proto/meta/field-error.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { formatSelector, selectorFromLabels, selectorFromObject } from '#proto/meta/selector.ts';
 import { invalid } from '#proto/meta/status-error.ts';
 import type { Scale } from '#proto/schema/generated/autoscaling-v1.ts';
 import type { LabelSelector } from '#proto/schema/generated/meta-v1.ts';
+import { applyIntent, readIntent } from '#server/apiserver/apply/apply-object.ts';
 import { Admission } from '#server/apiserver/rest/admit.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import { objectOf } from '#server/apiserver/rest/entries.ts';
 import { stale } from '#server/apiserver/rest/errors.ts';
+import { applyTarget, managerOfCall } from '#server/apiserver/rest/ownership.ts';
+import type { PatchRequest } from '#server/apiserver/rest/patch.ts';
 import { changeObject } from '#server/apiserver/rest/update.ts';
 import { requireEntry } from '#server/apiserver/rest/write.ts';
 
@@ -24,32 +28,69 @@ export const getScale = (api: Api, call: Call): Scale =>
 export async function changeScale(api: Api, call: Call, change: (old: Scale) => Scale): Promise<Scale> {
   const entry = await changeObject(api, { ...call, admitted: true }, async (stored) => {
     const next = structuredClone(stored) as Scalable;
-    const asked = change(scaleOf(next));
-    const admission = new Admission(api, call, {
-      operation: 'UPDATE',
-      object: asked,
-      oldObject: scaleOf(next),
-    });
-    const wished = ((await admission.mutate()) ?? asked) as Scale;
-    const { resourceVersion, uid } = wished.metadata;
-    if (resourceVersion && resourceVersion !== stored.metadata.resourceVersion) throw stale(call);
-    if (uid && uid !== stored.metadata.uid) {
-      throw stale(
-        call,
-        `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${stored.metadata.uid}`,
-      );
-    }
-    const replicas = wished.spec?.replicas ?? 0;
-    if (replicas < 0) {
-      throw invalid({ group: 'autoscaling', kind: 'Scale' }, call.name, [
-        invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0'),
-      ]);
-    }
-    await admission.validate(wished);
-    next.spec.replicas = replicas;
+    next.spec.replicas = await admittedReplicas(api, call, change(scaleOf(next)), stored as Scalable);
     return next;
   });
   return scaleOf(objectOf(entry) as Scalable);
+}
+
+/** Server-side apply of a Scale: its replicas are those of the object, and so is who owns them. */
+export async function applyScale(api: Api, call: Call, request: PatchRequest): Promise<Scale> {
+  const { validation, force } = request;
+  const config = readIntent(request.patch, call.name, SCALE);
+  const { spec, metadata } = api.codec.recode({
+    object: config,
+    kind: SCALE,
+    validation,
+    warn: call.warn,
+  }) as Scale;
+  const { resource } = call;
+  const intent = {
+    config: {
+      apiVersion: apiVersionOf(resource),
+      kind: resource.kind,
+      metadata,
+      spec: spec?.replicas === undefined ? {} : { replicas: spec.replicas },
+    } as KubeObject,
+    manager: managerOfCall(api, call, 'Apply'),
+    force,
+  };
+  const target = { ...applyTarget(api, call), reset: undefined };
+  const settled: Call = { ...call, admitted: true, tracks: false };
+  const entry = await changeObject(api, settled, async (stored) => {
+    const next = applyIntent(stored, intent, target) as Scalable;
+    next.spec.replicas = await admittedReplicas(api, call, scaleOf(next), stored as Scalable);
+    return next;
+  });
+  return scaleOf(objectOf(entry) as Scalable);
+}
+
+const SCALE = { group: 'autoscaling', version: 'v1', kind: 'Scale' } as const;
+
+/** What admission makes of a wish; rejects where the wish was for another object or for less than none. */
+async function admittedReplicas(api: Api, call: Call, asked: Scale, stored: Scalable): Promise<number> {
+  const admission = new Admission(api, call, {
+    operation: 'UPDATE',
+    object: asked,
+    oldObject: scaleOf(stored),
+  });
+  const wished = ((await admission.mutate()) ?? asked) as Scale;
+  const { resourceVersion, uid } = wished.metadata;
+  if (resourceVersion && resourceVersion !== stored.metadata.resourceVersion) throw stale(call);
+  if (uid && uid !== stored.metadata.uid) {
+    throw stale(
+      call,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${stored.metadata.uid}`,
+    );
+  }
+  const replicas = wished.spec?.replicas ?? 0;
+  if (replicas < 0) {
+    throw invalid({ group: 'autoscaling', kind: 'Scale' }, call.name, [
+      invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0'),
+    ]);
+  }
+  await admission.validate(wished);
+  return replicas;
 }
 
 function scaleOf(object: Scalable): Scale {

@@ -21,7 +21,7 @@ import type { NodeStreams } from '#server/apiserver/streams/node-streams.ts';
 import { bindPod } from '#server/apiserver/subresources/binding.ts';
 import { componentStatuses } from '#server/apiserver/subresources/component-statuses.ts';
 import { evictPod } from '#server/apiserver/subresources/eviction.ts';
-import { changeScale, getScale } from '#server/apiserver/subresources/scale.ts';
+import { applyScale, changeScale, getScale } from '#server/apiserver/subresources/scale.ts';
 import { getVirtual, listVirtual, type VirtualKind } from '#server/apiserver/subresources/virtual-kind.ts';
 import type { Entry } from '#server/store/store.ts';
 
@@ -147,9 +147,11 @@ export class SubresourceHandlers {
         return encode(renderer.form, 200, await changeScale(api, call, () => body));
       }
       case 'PATCH': {
-        const { type, patch, validation } = await readPatch(exchange);
+        const request = await readPatch(exchange);
+        if (request.type === 'apply') return encode(renderer.form, 200, await applyScale(api, call, request));
+        const { type, patch, validation } = request;
         const change = (old: Scale): Scale => {
-          // Strategic and apply have nothing to merge by in a Scale: they are a merge here.
+          // Strategic has nothing to merge by in a Scale: it is a merge here.
           const next = type === 'json' ? api.codec.jsonPatch(old, patch) : api.codec.mergePatch(old, patch);
           return api.codec.recode({ object: next, kind, validation, warn: call.warn }) as Scale;
         };
