@@ -6,6 +6,7 @@ import { defaultTolerationSeconds } from '#server/apiserver/admission/default-to
 import { createLimitRanger } from '#server/apiserver/admission/limit-ranger.ts';
 import { createNamespaceLifecycle } from '#server/apiserver/admission/namespace-lifecycle.ts';
 import { NodeRestriction } from '#server/apiserver/admission/node-restriction.ts';
+import { createPodSecurity } from '#server/apiserver/admission/pod-security.ts';
 import { Priority } from '#server/apiserver/admission/priority.ts';
 import { ResourceQuotaAdmission } from '#server/apiserver/admission/resource-quota.ts';
 import { RuntimeClassAdmission } from '#server/apiserver/admission/runtime-class.ts';
@@ -34,6 +35,7 @@ export function createAdmission(deps: AdmissionDeps): readonly AdmissionPlugin[]
     createServiceAccount(deps),
     new NodeRestriction(reader, deps.authorizer),
     taintNodesByCondition,
+    createPodSecurity(reader),
     new Priority(reader),
     defaultTolerationSeconds,
     new DefaultStorageClass(reader),
