@@ -3,7 +3,7 @@ import { StrictErrors } from '#proto/meta/decode/strict.ts';
 import { isObject, type JsonObject } from '#proto/meta/own-property.ts';
 import { badRequest } from '#proto/meta/status-error.ts';
 import { schema as builtin } from '#proto/schema/schema.ts';
-import { fieldSchema, itemSchema, type Structural } from './structural.ts';
+import { fieldSchema, itemSchema, type Structural } from '#server/structural/schema.ts';
 
 /**
  * Reads the metadata of embedded objects as the API reads metadata, in place: unknown fields go, what has the wrong
@@ -39,9 +39,7 @@ function coerceObject(
   }
   if (!Object.hasOwn(object, 'metadata')) return;
   try {
-    const strict = unknown && new StrictErrors();
-    object['metadata'] = readMetadata(object['metadata'], strict);
-    for (const message of strict?.messages ?? []) unknown?.push(pathOf(path, message));
+    object['metadata'] = readMetadata(object['metadata'], unknown, `${path}.metadata`);
   } catch (err) {
     if (!isInputProblem(err)) throw err;
     if (!drop)
@@ -51,19 +49,11 @@ function coerceObject(
   }
 }
 
-/** Throws what {@link isInputProblem} knows. */
-export function readMetadata(metadata: unknown, strict: StrictErrors | undefined): JsonObject {
-  const { metadata: own } = conform(
-    builtin,
-    builtin.message('meta/v1.PartialObjectMetadata'),
-    { metadata },
-    strict,
-  );
-  return own as JsonObject;
+/** Adds the paths of unknown fields to `unknown`, below `path`. Throws what {@link isInputProblem} knows. */
+export function readMetadata(metadata: unknown, unknown?: string[], path = 'metadata'): JsonObject {
+  const strict = unknown && new StrictErrors();
+  const own = conform(builtin, builtin.message('meta/v1.ObjectMeta'), metadata, strict);
+  for (const message of strict?.messages ?? [])
+    unknown?.push(`${path}.${/^unknown field "(.*)"$/.exec(message)?.[1] ?? message}`);
+  return own;
 }
-
-/** `unknown field "metadata.foo"` names a path below the embedded object. */
-const pathOf = (path: string, message: string): string => {
-  const own = /"(.*)"$/.exec(message)?.[1] ?? message;
-  return path === '' ? own : `${path}.${own}`;
-};
