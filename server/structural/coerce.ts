@@ -1,7 +1,7 @@
 import { conform, isInputProblem } from '#proto/meta/decode/conform.ts';
+import { ValueProblem } from '#proto/meta/decode/scalars.ts';
 import { StrictErrors } from '#proto/meta/decode/strict.ts';
 import { isObject, type JsonObject } from '#proto/meta/own-property.ts';
-import { badRequest } from '#proto/meta/status-error.ts';
 import { schema as builtin } from '#proto/schema/schema.ts';
 import { fieldSchema, itemSchema, type Structural } from '#server/structural/schema.ts';
 
@@ -34,7 +34,9 @@ function coerceObject(
   for (const key of ['apiVersion', 'kind']) {
     if (!Object.hasOwn(object, key) || typeof object[key] === 'string') continue;
     if (!drop)
-      throw badRequest(`${path}.${key}: Invalid value: ${JSON.stringify(object[key])}: must be a string`);
+      throw new ValueProblem(
+        `${path}.${key}: Invalid value: ${JSON.stringify(object[key])}: must be a string`,
+      );
     delete object[key];
   }
   if (!Object.hasOwn(object, 'metadata')) return;
@@ -43,7 +45,7 @@ function coerceObject(
   } catch (err) {
     if (!isInputProblem(err)) throw err;
     if (!drop)
-      throw badRequest(
+      throw new ValueProblem(
         `${path}.metadata: Invalid value: ${JSON.stringify(object['metadata'])}: ${err.message}`,
       );
   }

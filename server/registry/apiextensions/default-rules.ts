@@ -1,5 +1,5 @@
+import { isInputProblem } from '#proto/meta/decode/conform.ts';
 import { type FieldError, invalidValue } from '#proto/meta/field-error.ts';
-import { StatusError } from '#proto/meta/status-error.ts';
 import type { JSONSchemaProps } from '#proto/schema/generated/apiextensions-v1.ts';
 import { itemsOf, someSchema } from '#server/registry/apiextensions/schema-tree.ts';
 import { coerceEmbedded } from '#server/structural/coerce.ts';
@@ -93,7 +93,7 @@ class DefaultsWalk {
     try {
       coerceEmbedded(copy, schema, { drop: false }, path);
     } catch (err) {
-      if (!(err instanceof StatusError)) throw err;
+      if (!isInputProblem(err)) throw err;
       return [...errors, invalidValue(path, schema.default, err.message)];
     }
     const embedded = validateEmbedded(copy, schema, path);
@@ -108,7 +108,7 @@ class DefaultsWalk {
     try {
       coerceEmbedded(object, asRoot(root), { drop: false });
     } catch (err) {
-      if (!(err instanceof StatusError)) throw err;
+      if (!isInputProblem(err)) throw err;
       return refused(err.message);
     }
     const errors = validateEmbedded(object, asRoot(root));

@@ -99,6 +99,7 @@ export function validateSpec(
     ...validateUnknownFields(spec),
     ...versions.flatMap((version, i) => validateVersion(spec, version, `spec.versions[${i}]`, options)),
     ...validateVersionList(versions),
+    ...validateFirst(versions[0]),
     ...requireNames(names, 'spec.names'),
     ...validateNames(names, 'spec.names'),
     ...validateCommon(spec, options),
@@ -160,8 +161,13 @@ function validateVersion(
   if (!isCommon(versions, 'subresources'))
     errors.push(...validateSubresources(version.subresources, `${path}.subresources`));
   if (!isCommon(versions, 'additionalPrinterColumns')) errors.push(...validateColumns(version, path));
-  if (!isCommon(versions, 'selectableFields') && schema)
-    errors.push(...validateFields(version, path, options.tooManyFields.has(version.name)));
+  if (!isCommon(versions, 'selectableFields') && version.selectableFields?.length) {
+    // Upstream has moved the schema to the spec by now, where the fields of a version can't find it.
+    const detail = 'may only be set when `version.schema.openAPIV3Schema` is not included';
+    if (!schema || isCommon(versions, 'schema'))
+      errors.push(invalidValue(`${path}.selectableFields`, '', detail));
+    else errors.push(...validateFields(version, path, options.tooManyFields.has(version.name)));
+  }
   return errors;
 }
 
@@ -217,20 +223,24 @@ function validateVersionList(versions: readonly CustomResourceDefinitionVersion[
 }
 
 /** As the error of upstream shows them, without what they have in common. */
-const goVersions = (versions: readonly CustomResourceDefinitionVersion[]): unknown[] | null =>
-  versions.length === 0
-    ? null
-    : versions.map(({ name, served, storage, deprecated, deprecationWarning }) => ({
-        Name: name,
-        Served: served,
-        Storage: storage,
-        Deprecated: deprecated ?? false,
-        DeprecationWarning: deprecationWarning ?? null,
-        Schema: null,
-        Subresources: null,
-        AdditionalPrinterColumns: null,
-        SelectableFields: null,
-      }));
+const goVersions = (versions: readonly CustomResourceDefinitionVersion[]): unknown[] =>
+  versions.map(({ name, served, storage, deprecated, deprecationWarning }) => ({
+    Name: name,
+    Served: served,
+    Storage: storage,
+    Deprecated: deprecated ?? false,
+    DeprecationWarning: deprecationWarning ?? null,
+    Schema: null,
+    Subresources: null,
+    AdditionalPrinterColumns: null,
+    SelectableFields: null,
+  }));
+
+/** Of the first version, upstream keeps the name in a second place. */
+function validateFirst(first: CustomResourceDefinitionVersion | undefined): FieldError[] {
+  const problems = first?.name ? dns1035LabelProblems(first.name) : [];
+  return problems.length > 0 ? [invalidValue('spec.version', first?.name, problems.join(','))] : [];
+}
 
 const REVIEWS = ['v1', 'v1beta1'];
 const isKnownReview = (version: string): boolean => REVIEWS.includes(version);
