@@ -7,11 +7,14 @@ import { systemClock } from '#proto/meta/clock.ts';
 import { createLogger, type Logger } from '#proto/meta/log.ts';
 import { firstAddress } from '#proto/net/addresses.ts';
 import type { SelfSubjectReview, TokenReview } from '#proto/schema/generated/authentication-v1.ts';
+import type { GroupVersionKind } from '#proto/schema/schema.ts';
 import { KUBERNETES_VERSION, VERSION } from '#proto/version.ts';
 import { createAdmission } from './apiserver/admission/index.ts';
+import { MutatingAdmissionPolicy } from './apiserver/admission/policy/mutating.ts';
+import { ValidatingAdmissionPolicy } from './apiserver/admission/policy/validating.ts';
 import { ensurePriorityClasses } from './apiserver/admission/priority.ts';
 import { RoleEscalation } from './apiserver/admission/role-escalation.ts';
-import { matchesConditions } from './apiserver/admission/webhook/conditions.ts';
+import { createMatchConditions } from './apiserver/admission/webhook/conditions.ts';
 import { MutatingAdmissionWebhook } from './apiserver/admission/webhook/mutating.ts';
 import { ValidatingAdmissionWebhook } from './apiserver/admission/webhook/validating.ts';
 import { BootstrapTokenAuthenticator } from './apiserver/authn/bootstrap-token.ts';
@@ -93,7 +96,19 @@ export async function main(options: ServerOptions): Promise<void> {
   const streams = createNodeStreams(boards);
   const connector = new Connector({ reader, streams, random: Math.random });
   const webhooks = new WebhookClient(connector);
-  const hooks = { reader, client: webhooks, newUid: randomUUID, matchesConditions, log };
+  const hooks = {
+    reader,
+    client: webhooks,
+    newUid: randomUUID,
+    matchesConditions: createMatchConditions(authorizer),
+    log,
+  };
+  const policies = {
+    reader,
+    authorizer,
+    params: { kinds: () => api.api.resources.all, client: () => client },
+    shapeOf: (kind: GroupVersionKind) => api.api.codec.shapeOf(kind),
+  };
   const usage = new UsageStore(clock, options.metricsResolution * 1000);
   const api = createApiServer({
     store,
@@ -104,7 +119,12 @@ export async function main(options: ServerOptions): Promise<void> {
         reader,
         authorizer,
         clock,
-        configured: [new MutatingAdmissionWebhook(hooks), new ValidatingAdmissionWebhook(hooks)],
+        configured: [
+          new MutatingAdmissionPolicy(policies),
+          new MutatingAdmissionWebhook(hooks),
+          new ValidatingAdmissionPolicy(policies),
+          new ValidatingAdmissionWebhook(hooks),
+        ],
       }),
       new RoleEscalation(authorizer, rbac),
     ],

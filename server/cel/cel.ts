@@ -8,7 +8,7 @@ import { authorization, createAuthorizer } from '#server/cel/library/authorizer.
 import { conversions } from '#server/cel/library/conversions.ts';
 import { formats } from '#server/cel/library/formats.ts';
 import { lists } from '#server/cel/library/lists.ts';
-import { mutation, mutationType } from '#server/cel/library/mutation.ts';
+import { mutation, mutationProblem, mutationType } from '#server/cel/library/mutation.ts';
 import { operators } from '#server/cel/library/operators.ts';
 import { quantities } from '#server/cel/library/quantities.ts';
 import { regexes } from '#server/cel/library/regex.ts';
@@ -169,6 +169,7 @@ export const cel: CelEngine = {
       return typeof value === 'object' && value !== null && 'fault' in value ? new Fault(value.fault) : value;
     }),
   typeOfSchema: (schema, options) => typeOfSchema(schema, options?.isResourceRoot),
+  mutationProblem,
   authorizer: createAuthorizer,
   AUTHORIZER: opaque('kubernetes.authorization.Authorizer'),
   RESOURCE_CHECK: opaque('kubernetes.authorization.ResourceCheck'),

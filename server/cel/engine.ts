@@ -29,6 +29,8 @@ export interface CelEngine {
     schema: StructuralSchema,
     options?: { readonly isResourceRoot?: boolean },
   ): CelType | undefined;
+  /** Why a value that a mutation made is not of the types that its field names say: `Object.spec` under `spec`. */
+  mutationProblem(value: CelValue): string | undefined;
   /** `authorizer` for `user`, and `authorizer.requestResource` where `resource` is given. */
   authorizer(
     check: AuthorizationCheck,

@@ -62,9 +62,11 @@ import type { KubeObject } from '#proto/meta/object.ts';
 import {
   mutatingAdmissionPolicy,
   mutatingAdmissionPolicyBinding,
+} from '#server/registry/admissionregistration/mutating-policy.ts';
+import {
   validatingAdmissionPolicy,
   validatingAdmissionPolicyBinding,
-} from '#server/registry/admissionregistration/policy.ts';
+} from '#server/registry/admissionregistration/validating-policy.ts';
 import {
   mutatingWebhookConfiguration,
   validatingWebhookConfiguration,

@@ -158,9 +158,7 @@ describe('validation of the other groups', () => {
           group: 'example.com',
           scope: 'Namespaced',
           names: { plural: 'boats', kind: 'Boat' },
-          versions: [
-            { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } },
-          ],
+          versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: {} } }],
         },
       },
       ['metadata.name: Invalid value: "x": must be spec.names.plural+"."+spec.group'],

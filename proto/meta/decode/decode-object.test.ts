@@ -150,7 +150,7 @@ describe('field validation', () => {
 
   it('names doubled YAML keys', () => {
     expect(decode('metadata:\n  name: a\n  name: b\n', YAML, 'Warn').warnings).toEqual([
-      'line 3: key "name" already set in map',
+      'yaml: unmarshal errors:\n  line 3: key "name" already set in map',
     ]);
   });
 });

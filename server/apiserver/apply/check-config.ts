@@ -9,11 +9,16 @@ import { itemKey, KeyProblem, resolved, type Shape } from '#server/apiserver/app
  * with the code 500, which is a client's sign to try again.
  */
 export function checkConfig(config: unknown, shape: Shape, what: string): void {
+  const problem = configProblem(config, shape);
+  if (problem !== undefined) throw badRequest(`failed to create typed patch object (${what}): ${problem}`);
+}
+
+/** The same as text; undefined where there is none. */
+export function configProblem(config: unknown, shape: Shape): string | undefined {
   const problems: string[] = [];
   check(config, shape, '', problems);
-  if (problems.length === 0) return;
-  const text = problems.length === 1 ? problems[0] : ['errors:', ...problems.map((p) => `  ${p}`)].join('\n');
-  throw badRequest(`failed to create typed patch object (${what}): ${text}`);
+  if (problems.length <= 1) return problems[0];
+  return ['errors:', ...problems.map((p) => `  ${p}`)].join('\n');
 }
 
 function check(value: unknown, shape: Shape, path: string, problems: string[]): void {

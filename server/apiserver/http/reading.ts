@@ -45,12 +45,8 @@ export async function readObject(
 export async function readPatch({ api, request, call }: Exchange): Promise<PatchRequest> {
   const media = (request.header('content-type') ?? '').split(';')[0]?.trim() ?? '';
   const type = PATCH_KINDS[media];
-  // Merge keys are said in Go's types alone.
-  const isCustom = api.custom.of(call.resource) !== undefined;
-  if (!type || (isCustom && type === 'strategic')) {
-    const accepted = Object.keys(PATCH_KINDS)
-      .filter((one) => !isCustom || PATCH_KINDS[one] !== 'strategic')
-      .join(', ');
+  if (!type) {
+    const accepted = Object.keys(PATCH_KINDS).join(', ');
     throw new StatusError(
       'UnsupportedMediaType',
       `the body of the request was in an unknown format - accepted media types include: ${accepted}`,

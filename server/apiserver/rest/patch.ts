@@ -1,10 +1,9 @@
 import { apiVersionOf } from '#proto/api/resource.ts';
 import type { FieldValidation } from '#proto/meta/decode/strict.ts';
-import { invalidValue } from '#proto/meta/field-error.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { isObject } from '#proto/meta/own-property.ts';
 import { unprocessable } from '#proto/meta/patch/patch-error.ts';
-import { badRequest, StatusError } from '#proto/meta/status-error.ts';
+import { badRequest } from '#proto/meta/status-error.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import { applyObject } from '#server/apiserver/rest/apply.ts';
 import type { PatchKind } from '#server/apiserver/rest/codec.ts';
@@ -58,15 +57,5 @@ function patchedObject(api: Api, call: Call, request: PatchRequest, shown: KubeO
   if (next.apiVersion !== shown.apiVersion || next.kind !== shown.kind) throw wrongKind(call, next);
   if (typeof next.metadata !== 'object' || next.metadata === null)
     throw badRequest('metadata must be an object');
-  // What a patch of JSON leaves is the patch's fault.
-  const problem =
-    type === 'strategic' ? {} : { problem: (why: string) => badPatch(JSON.stringify(next), why) };
-  return api.codec.recode({ object: next, kind: call.resource, validation, warn: call.warn, ...problem });
+  return api.codec.recode({ object: next, kind: call.resource, validation, warn: call.warn });
 }
-
-const badPatch = (object: string, why: string): StatusError => {
-  const cause = invalidValue('patch', object, why);
-  return new StatusError('Invalid', ` "" is invalid: patch: ${cause.message}`, {
-    details: { causes: [cause] },
-  });
-};

@@ -29,9 +29,10 @@ import {
 import { validateObjectMeta, validateObjectMetaUpdate } from '#server/registry/validation/object-meta.ts';
 import { type Entry, RevisionMismatch } from '#server/store/store.ts';
 
+/** As Go shows an unsigned zero. */
 const UNCONDITIONAL = {
   reason: 'FieldValueInvalid',
-  message: 'Invalid value: 0: must be specified for an update',
+  message: 'Invalid value: 0x0: must be specified for an update',
   field: 'metadata.resourceVersion',
 };
 
@@ -121,7 +122,7 @@ async function writeChange(api: Api, call: Call, entry: Entry, changed: KubeObje
       ...(strategy.validateUpdate?.(next, old, context) ?? []),
     ]);
     await admission.validate(next);
-    for (const warning of strategy.warnings?.(next, old) ?? []) call.warn(warning);
+    for (const warning of strategy.warnings?.(next) ?? []) call.warn(warning);
     const written = await commit(api, call, entry, next);
     reservation.settle(!call.dryRun);
     return written;

@@ -6,6 +6,8 @@ import type {
   ValidatingWebhookConfiguration,
   WebhookClientConfig,
 } from '#proto/schema/generated/admissionregistration-v1.ts';
+import type { CelEngine } from '#server/cel/engine.ts';
+import { validateMatchConditions } from '#server/registry/admissionregistration/expressions.ts';
 import { validateRule } from '#server/registry/admissionregistration/rule.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
 import { eachAt, oneOfOptional, problemsAt } from '#server/registry/validation/field-checks.ts';
@@ -20,7 +22,8 @@ export const validatingWebhookConfiguration: Strategy<ValidatingWebhookConfigura
   applyDefaults: ({ webhooks }) => {
     for (const webhook of webhooks ?? []) applyWebhookDefaults(webhook);
   },
-  validate: ({ webhooks }) => validateWebhooks(webhooks),
+  needsCel: hasConditions,
+  validate: ({ webhooks }, { cel }) => validateWebhooks(webhooks, cel),
 };
 
 export const mutatingWebhookConfiguration: Strategy<MutatingWebhookConfiguration> = {
@@ -31,7 +34,8 @@ export const mutatingWebhookConfiguration: Strategy<MutatingWebhookConfiguration
       webhook.reinvocationPolicy ??= 'Never';
     }
   },
-  validate: ({ webhooks }) => validateWebhooks(webhooks),
+  needsCel: hasConditions,
+  validate: ({ webhooks }, { cel }) => validateWebhooks(webhooks, cel),
 };
 
 function applyWebhookDefaults(webhook: Webhook): void {
@@ -44,10 +48,17 @@ function applyWebhookDefaults(webhook: Webhook): void {
   for (const rule of webhook.rules ?? []) rule.scope ??= '*';
 }
 
-function validateWebhooks(webhooks: readonly Webhook[] | undefined): FieldError[] {
+function hasConditions({ webhooks }: { readonly webhooks?: readonly Webhook[] | undefined }): boolean {
+  return webhooks?.some(({ matchConditions }) => matchConditions?.length) ?? false;
+}
+
+function validateWebhooks(
+  webhooks: readonly Webhook[] | undefined,
+  cel: CelEngine | undefined,
+): FieldError[] {
   const names = new Set<string>();
   return eachAt(webhooks, 'webhooks', (webhook, at) => {
-    const errors = [...validateName(webhook.name, `${at}.name`), ...validateWebhook(webhook, at)];
+    const errors = [...validateName(webhook.name, `${at}.name`), ...validateWebhook(webhook, at, cel)];
     if (names.has(webhook.name)) errors.push(duplicate(`${at}.name`, webhook.name));
     if (webhook.name) names.add(webhook.name);
     return errors;
@@ -63,7 +74,7 @@ function validateName(name: string, path: string): FieldError[] {
   return [invalidValue(path, name, 'should be a domain with at least three segments separated by dots')];
 }
 
-function validateWebhook(webhook: Webhook, path: string): FieldError[] {
+function validateWebhook(webhook: Webhook, path: string, cel: CelEngine | undefined): FieldError[] {
   const { timeoutSeconds = 10, sideEffects, clientConfig } = webhook;
   const { reinvocationPolicy } = webhook as Partial<MutatingWebhook>;
   const timeout = `${path}.timeoutSeconds`;
@@ -82,6 +93,7 @@ function validateWebhook(webhook: Webhook, path: string): FieldError[] {
     ...oneOfOptional(`${path}.reinvocationPolicy`, reinvocationPolicy, ['IfNeeded', 'Never']),
     ...validateClient(clientConfig ?? {}, `${path}.clientConfig`),
     ...validateReviewVersions(webhook.admissionReviewVersions ?? [], `${path}.admissionReviewVersions`),
+    ...validateMatchConditions(webhook.matchConditions, `${path}.matchConditions`, { cel, hasParams: false }),
   ];
 }
 

@@ -13,12 +13,17 @@ import {
 } from '#server/apiserver/admission/webhook/match.plan.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
 
+/** What a webhook or a policy wants to hear of. */
+export interface Selection extends Pick<Hook, 'namespaceSelector' | 'objectSelector'> {
+  readonly webhook: Pick<Hook['webhook'], 'rules' | 'matchPolicy'>;
+}
+
 /**
  * In which version of the resource a webhook wants to hear of a write; undefined where it does not. Match conditions are
  * another question. Throws a StatusError. Rule: `ShouldCallHook` of k8s.io/apiserver.
  */
 export function resourceFor(
-  { webhook, namespaceSelector, objectSelector }: Hook,
+  { webhook, namespaceSelector, objectSelector }: Selection,
   attributes: AdmissionAttributes,
   reader: ObjectReader,
 ): Resource | undefined {
