@@ -4,7 +4,7 @@ import { apiVersionOf, type Resource } from '#proto/api/resource.ts';
 import { encodeProtobuf } from '#proto/meta/protobuf/envelope.ts';
 import type { GoldenObject } from '../golden-data.ts';
 import { mutateBytes, mutateObject, pick } from './mutate.ts';
-import { SPECIMENS } from './specimens.ts';
+import { CUSTOM, SPECIMENS } from './specimens.ts';
 
 export interface FuzzRequest {
   readonly method: string;
@@ -164,6 +164,8 @@ interface Subject {
 function subject(random: Random, golden: readonly GoldenObject[]): Subject {
   if (random() < 0.8) {
     const specimen = pick(random, SPECIMENS);
+    // Names that say what the object is about stay as they are.
+    if (specimen.metadata['name'] !== 'a') return { object: specimen };
     const name = random() < 0.1 ? { generateName: 'a-' } : { name: pick(random, NAMES) };
     return { object: { ...specimen, metadata: { ...specimen.metadata, name: undefined, ...name } } };
   }
@@ -176,9 +178,13 @@ function typeFor(random: Random, method: string): string {
   return pick(random, method === 'PATCH' ? PATCH_TYPES : BODY_TYPES);
 }
 
-function resourceOf(random: Random, object: Subject['object']): Resource {
-  const own = resources.find((r) => r.kind === object['kind'] && apiVersionOf(r) === object['apiVersion']);
-  return own && random() < 0.95 ? own : pick(random, resources);
+type Target = Pick<Resource, 'group' | 'version' | 'plural' | 'kind' | 'namespaced'>;
+
+const TARGETS: readonly Target[] = [...resources, { ...CUSTOM, namespaced: true }];
+
+function resourceOf(random: Random, object: Subject['object']): Target {
+  const own = TARGETS.find((r) => r.kind === object['kind'] && apiVersionOf(r) === object['apiVersion']);
+  return own && random() < 0.95 ? own : pick(random, TARGETS);
 }
 
 function pathFor(random: Random, object: Subject['object'], method: string): string {

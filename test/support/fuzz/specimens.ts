@@ -35,7 +35,128 @@ const one = (apiVersion: string, kind: string, rest: object = {}): Specimen => (
   ...rest,
 });
 
+/** A custom kind with all that its definition can say; the server learns it from {@link SPECIMENS}. */
+export const CUSTOM = { group: 'fuzz.example.com', version: 'v1', plural: 'boats', kind: 'Boat' } as const;
+
+const boatSchema = {
+  type: 'object',
+  required: ['spec'],
+  properties: {
+    spec: {
+      type: 'object',
+      properties: {
+        seats: { type: 'integer', minimum: 1, maximum: 100, default: 2 },
+        name: { type: 'string', pattern: '^[a-z]+$', maxLength: 20 },
+        crew: {
+          type: 'array',
+          maxItems: 10,
+          items: {
+            type: 'object',
+            required: ['name'],
+            properties: { name: { type: 'string' }, age: { type: 'integer', nullable: true } },
+          },
+          'x-kubernetes-list-type': 'map',
+          'x-kubernetes-list-map-keys': ['name'],
+        },
+        length: { 'x-kubernetes-int-or-string': true },
+        cargo: { type: 'object', additionalProperties: { type: 'string' } },
+        rest: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+      },
+      'x-kubernetes-validations': [
+        {
+          rule: 'self.crew.all(c, c.age < 100) || self.seats > 5',
+          messageExpression: "'too old: ' + self.name",
+        },
+        { rule: 'self.seats >= oldSelf.seats', fieldPath: '.seats', reason: 'FieldValueForbidden' },
+      ],
+    },
+    status: { type: 'object', properties: { seats: { type: 'integer' }, state: { type: 'string' } } },
+  },
+};
+
+const definition = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: `${CUSTOM.plural}.${CUSTOM.group}` },
+  spec: {
+    group: CUSTOM.group,
+    scope: 'Namespaced',
+    names: { kind: CUSTOM.kind, plural: CUSTOM.plural, shortNames: ['bt'], categories: ['all'] },
+    versions: [
+      {
+        name: CUSTOM.version,
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: boatSchema },
+        subresources: {
+          status: {},
+          scale: { specReplicasPath: '.spec.seats', statusReplicasPath: '.status.seats' },
+        },
+        selectableFields: [{ jsonPath: '.spec.name' }],
+        additionalPrinterColumns: [{ name: 'Seats', type: 'integer', jsonPath: '.spec.seats' }],
+      },
+    ],
+  },
+};
+
+const matchConfigMaps = {
+  resourceRules: [
+    { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['configmaps'] },
+  ],
+};
+
 export const SPECIMENS: readonly Specimen[] = [
+  definition,
+  one(`${CUSTOM.group}/${CUSTOM.version}`, CUSTOM.kind, {
+    spec: { seats: 3, name: 'curragh', crew: [{ name: 'x', age: 30 }], length: '3m', rest: { any: [1] } },
+  }),
+  one('admissionregistration.k8s.io/v1', 'ValidatingAdmissionPolicy', {
+    spec: {
+      matchConstraints: matchConfigMaps,
+      variables: [{ name: 'keys', expression: "object.?data.orValue({}).map(k, k + 'x')" }],
+      validations: [
+        {
+          expression: "variables.keys.all(k, k != 'forbidden')",
+          messageExpression: 'string(size(object.data))',
+        },
+      ],
+      matchConditions: [{ name: 'mine', expression: "request.userInfo.username != 'nobody'" }],
+      auditAnnotations: [{ key: 'who', valueExpression: 'request.name' }],
+    },
+  }),
+  one('admissionregistration.k8s.io/v1', 'ValidatingAdmissionPolicyBinding', {
+    spec: { policyName: 'a', validationActions: ['Warn'] },
+  }),
+  one('admissionregistration.k8s.io/v1', 'MutatingAdmissionPolicy', {
+    spec: {
+      matchConstraints: matchConfigMaps,
+      reinvocationPolicy: 'Never',
+      mutations: [
+        {
+          patchType: 'ApplyConfiguration',
+          applyConfiguration: { expression: "Object{metadata: Object.metadata{labels: {'by': 'policy'}}}" },
+        },
+        {
+          patchType: 'JSONPatch',
+          jsonPatch: {
+            expression:
+              "[JSONPatch{op: 'add', path: '/metadata/labels/' + jsonpatch.escapeKey('a/b'), value: 'c'}]",
+          },
+        },
+      ],
+    },
+  }),
+  one('admissionregistration.k8s.io/v1', 'MutatingAdmissionPolicyBinding', { spec: { policyName: 'a' } }),
+  one('apiregistration.k8s.io/v1', 'APIService', {
+    metadata: { name: 'v1.away.example.com' },
+    spec: {
+      group: 'away.example.com',
+      version: 'v1',
+      groupPriorityMinimum: 100,
+      versionPriority: 10,
+      service: { namespace: 'default', name: 'a', port: 80 },
+    },
+  }),
   one('v1', 'ConfigMap', { data: { k: 'v' }, binaryData: { b: 'AAEC' } }),
   one('v1', 'Secret', { type: 'Opaque', data: { k: 'dg==' }, stringData: { s: 'text' } }),
   one('v1', 'Pod', { spec: podSpec }),
