@@ -31,6 +31,9 @@ import { accessReviews } from './apiserver/authz/reviews.ts';
 import { UnionAuthorizer } from './apiserver/authz/union.ts';
 import { keepSystemObjects } from './apiserver/bootstrap/keep-system-objects.ts';
 import { ensureSystemObjects } from './apiserver/bootstrap/system-objects.ts';
+import { FlowControl } from './apiserver/flowcontrol/flow-control.ts';
+import { flowMetricsHandler } from './apiserver/flowcontrol/flow-metrics.ts';
+import { keepFlowObjects } from './apiserver/flowcontrol/keep-flow-objects.ts';
 import { openDescriptions } from './apiserver/openapi/descriptions.ts';
 import { createOpenApi } from './apiserver/openapi/openapi.ts';
 import { openApiHandler } from './apiserver/openapi/openapi-handler.ts';
@@ -110,6 +113,11 @@ export async function main(options: ServerOptions): Promise<void> {
     shapeOf: (kind: GroupVersionKind) => api.api.codec.shapeOf(kind),
   };
   const usage = new UsageStore(clock, options.metricsResolution * 1000);
+  const flowControl = new FlowControl({
+    reader,
+    clock,
+    seats: options.maxRequestsInflight + options.maxMutatingRequestsInflight,
+  });
   const api = createApiServer({
     store,
     resources,
@@ -153,7 +161,9 @@ export async function main(options: ServerOptions): Promise<void> {
         address: `https://${advertiseAddress}:${options.listen.port}`,
         keys: tokens.keySet(),
       }),
+      flowMetricsHandler(flowControl),
     ],
+    flowControl,
     healthChecks: [{ name: 'ping', live: true, check: () => {} }],
     serviceCidr: options.serviceCidr,
     serverAddress: `${advertiseAddress}:${options.listen.port}`,
@@ -165,6 +175,7 @@ export async function main(options: ServerOptions): Promise<void> {
   await ensureSystemObjects(client, systemObjects);
   await ensureDefaultRoles(client);
   await ensurePriorityClasses(client);
+  await keepFlowObjects({ client, reader, clock, log });
   const port = await api.listen({ ...options.listen, ...pki.serving, clientCa: pki.ca.cert });
   log.info('the API is served', { address: `https://${advertiseAddress}:${port}` });
   writeKubeconfig(options.writeKubeconfig, {

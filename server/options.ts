@@ -84,6 +84,18 @@ export const SERVER_OPTIONS = {
     defaultValue: '10.43.0.0/16',
     parse: cidr,
   },
+  'max-requests-inflight': {
+    description: 'requests that run at a time, with those below; the rest waits its turn',
+    placeholder: 'N',
+    defaultValue: 64,
+    parse: count,
+  },
+  'max-mutating-requests-inflight': {
+    description: 'added to those above: flow schemas share the sum among clients',
+    placeholder: 'N',
+    defaultValue: 32,
+    parse: count,
+  },
   'cluster-domain': {
     description: 'DNS domain of the cluster',
     placeholder: 'DOMAIN',
@@ -145,6 +157,11 @@ function mqttBroker(text: string): string {
       `"${text.replace(/\/\/.*@/, '//')}" is neither off nor managed nor mqtt[s]://USER:PASSWORD@HOST:PORT`,
     );
   return text;
+}
+
+function count(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new Error(`"${text}" is not a number`);
+  return Number(text);
 }
 
 function seconds(text: string): number {

@@ -67,7 +67,9 @@ export const apiVersionOf = (r: { group: string; version: string }): string =>
   r.group ? `${r.group}/${r.version}` : r.version;
 
 /** `deployments.apps`: how errors, RBAC and the scheduler's events name a kind. */
-export const groupResourceOf = (r: Resource): { group: string; resource: string } => ({
+export const groupResourceOf = (
+  r: Pick<Resource, 'group' | 'plural'>,
+): { group: string; resource: string } => ({
   group: r.group,
   resource: r.plural,
 });

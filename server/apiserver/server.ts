@@ -8,8 +8,10 @@ import type { Authenticator, UserInfo } from '#server/apiserver/authn/authentica
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
 import { CustomResources } from '#server/apiserver/customresources/custom-resources.ts';
 import { DiscoveryHandler } from '#server/apiserver/discovery/discovery-handler.ts';
+import type { FlowControl } from '#server/apiserver/flowcontrol/flow-control.ts';
 import { ApiApp, type ExtraHandler } from '#server/apiserver/http/app.ts';
 import { createDispatch, type Dispatch } from '#server/apiserver/http/dispatch.ts';
+import { createFlowGate } from '#server/apiserver/http/flow-gate.ts';
 import type { HealthCheck } from '#server/apiserver/http/health.ts';
 import { HttpsServer, type ListenOptions } from '#server/apiserver/http/https-server.ts';
 import { ResourceHandler } from '#server/apiserver/http/resource-handler.ts';
@@ -49,6 +51,8 @@ export interface ApiServerDeps {
   /** `/openapi/…`, `/metrics`, the dashboard: asked in order for every path that is not the API. */
   readonly extras: readonly ExtraHandler[];
   readonly healthChecks: readonly HealthCheck[];
+  /** Shares the server among clients; absent, nobody waits. */
+  readonly flowControl?: FlowControl;
   /** `10.43.0.0/16` */
   readonly serviceCidr: string;
   /** `host:port` that `/api` tells clients. */
@@ -110,6 +114,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
     discovery: new DiscoveryHandler(api.resources, deps.serverAddress),
     healthChecks: deps.healthChecks,
     extras: deps.extras,
+    flow: deps.flowControl && createFlowGate(deps.flowControl, store),
     log,
   });
   const https = new HttpsServer(app, new UpgradeHandler(api, app, resources, streams, log), log);

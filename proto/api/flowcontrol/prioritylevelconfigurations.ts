@@ -1,6 +1,8 @@
-import { AGE, NAME, orUnset, text } from '#proto/api/columns.ts';
+import { AGE, NAME, NONE, text } from '#proto/api/columns.ts';
 import { defineResource, statusOf } from '#proto/api/define.ts';
 import type { PriorityLevelConfiguration } from '#proto/schema/generated/flowcontrol-v1.ts';
+
+const orNothing = (value: number | undefined): string => (value === undefined ? NONE : String(value));
 
 export const prioritylevelconfigurations = defineResource<PriorityLevelConfiguration>({
   group: 'flowcontrol.apiserver.k8s.io',
@@ -12,12 +14,10 @@ export const prioritylevelconfigurations = defineResource<PriorityLevelConfigura
   columns: [
     NAME,
     text('Type', (p) => p.spec.type),
-    text('NominalConcurrencyShares', (p) =>
-      orUnset(p.spec.limited?.nominalConcurrencyShares ?? p.spec.exempt?.nominalConcurrencyShares),
-    ),
-    text('Queues', (p) => orUnset(p.spec.limited?.limitResponse?.queuing?.queues)),
-    text('HandSize', (p) => orUnset(p.spec.limited?.limitResponse?.queuing?.handSize)),
-    text('QueueLengthLimit', (p) => orUnset(p.spec.limited?.limitResponse?.queuing?.queueLengthLimit)),
+    text('NominalConcurrencyShares', (p) => orNothing(p.spec.limited?.nominalConcurrencyShares)),
+    text('Queues', (p) => orNothing(p.spec.limited?.limitResponse?.queuing?.queues)),
+    text('HandSize', (p) => orNothing(p.spec.limited?.limitResponse?.queuing?.handSize)),
+    text('QueueLengthLimit', (p) => orNothing(p.spec.limited?.limitResponse?.queuing?.queueLengthLimit)),
     AGE,
   ],
 });

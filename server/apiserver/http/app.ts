@@ -4,6 +4,7 @@ import { forbidden, internalError, StatusError, unauthorized } from '#proto/meta
 import type { Authenticator, UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
 import type { DiscoveryHandler } from '#server/apiserver/discovery/discovery-handler.ts';
+import type { Ticket } from '#server/apiserver/flowcontrol/flow-control.ts';
 import {
   type Answer,
   type ApiRequest,
@@ -11,6 +12,7 @@ import {
   jsonAnswer,
   textAnswer,
 } from '#server/apiserver/http/exchange.ts';
+import { type FlowGate, tooManyRequests } from '#server/apiserver/http/flow-gate.ts';
 import { type HealthCheck, healthAnswer } from '#server/apiserver/http/health.ts';
 import { impersonate } from '#server/apiserver/http/impersonation.ts';
 import {
@@ -36,6 +38,8 @@ export interface AppDeps {
   readonly healthChecks: readonly HealthCheck[];
   /** Asked in order, after authentication and, for all but `open` paths, authorization. */
   readonly extras: readonly ExtraHandler[];
+  /** Whose turn it is; absent, everybody's. */
+  readonly flow?: FlowGate | undefined;
   readonly log: Logger;
 }
 
@@ -152,14 +156,23 @@ export class ApiApp {
     respond: (request: ApiRequest) => Promise<Answer> | Answer,
   ): Promise<void> {
     let answer: Answer;
+    let ticket: Ticket | undefined;
     try {
       const user = await this.identify(incoming);
-      answer = await this.answer(apiRequestOf(incoming, user), respond);
+      const request = apiRequestOf(incoming, user);
+      ticket = await this.#deps.flow?.(request);
+      answer = ticket && !ticket.isAdmitted ? tooManyRequests() : await this.answer(request, respond);
     } catch (err) {
       answer = this.errorAnswer(err, { method: incoming.method ?? '', path: incoming.url ?? '' });
     }
+    if (ticket) answer = withHeaders(answer, ticket.headers);
+    // What goes on for long holds no seat.
+    if (answer.kind === 'watch' || answer.kind === 'chunks') ticket?.leave();
     const encoding = headerOf(incoming, 'accept-encoding');
     await sendAnswer(out, answer, encoding, this.#watches, incoming.method === 'HEAD');
+    // Nobody reads it yet: it is still in memory.
+    if (ticket && out.writableLength > 0 && !out.destroyed) out.once('close', ticket.leave);
+    else ticket?.leave();
   }
 
   async #api(request: ApiRequest): Promise<Answer> {
@@ -214,12 +227,18 @@ const ROOTS = [
   '/apis',
   '/healthz',
   '/livez',
+  '/metrics',
   '/openapi/v2',
   '/openapi/v3',
   '/openid/v1/jwks',
   '/readyz',
   '/version',
 ];
+
+const withHeaders = <A extends Answer>(answer: A, headers: Readonly<Record<string, string>>): A => ({
+  ...answer,
+  headers: { ...answer.headers, ...headers },
+});
 
 const notFoundAnswer = (): Answer => textAnswer(404, '404 page not found\n');
 
