@@ -30,6 +30,17 @@ export const notSupported = (field: string, value: unknown, supported: readonly 
   field,
 });
 
+/** As {@link notSupported}, for values that upstream lists in an order of its own. */
+export const notSupportedInOrder = (
+  field: string,
+  value: unknown,
+  supported: readonly string[],
+): FieldError => ({
+  reason: 'FieldValueNotSupported',
+  message: `Unsupported value: ${show(value)}: supported values: ${supported.map(show).join(', ')}`,
+  field,
+});
+
 export const duplicate = (field: string, value: unknown): FieldError => ({
   reason: 'FieldValueDuplicate',
   message: `Duplicate value: ${show(value)}`,

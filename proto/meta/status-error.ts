@@ -145,6 +145,16 @@ export const methodNotAllowed = (r: GroupResource, verb: string): StatusError =>
     details: about(r, ''),
   });
 
+/** No such method at this path, whatever the kind: what routes say, not handlers. */
+export const noSuchMethod = (): StatusError =>
+  new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {
+    details: {},
+  });
+
+/** Nothing is served at this path of a group that is. */
+export const noSuchPath = (): StatusError =>
+  new StatusError('NotFound', 'the server could not find the requested resource', { details: {} });
+
 export const internalError = (cause: unknown): StatusError =>
   new StatusError(
     'InternalError',

@@ -122,8 +122,8 @@ describe('field validation', () => {
   const body =
     '{"metadata":{"name":"a"},"spec":{"foo":1,"replicas":1,"replicas":2,"template":{"spec":{"containers":[{"name":"c","nope":{}}]}}}}';
   const wrong = [
-    'duplicate field "spec.replicas"',
     'unknown field "spec.foo"',
+    'duplicate field "spec.replicas"',
     'unknown field "spec.template.spec.containers[0].nope"',
   ];
 
@@ -148,10 +148,13 @@ describe('field validation', () => {
     expect(decode(body, JSON_TYPE, 'Ignore').warnings).toEqual([]);
   });
 
-  it('names doubled YAML keys', () => {
-    expect(decode('metadata:\n  name: a\n  name: b\n', YAML, 'Warn').warnings).toEqual([
-      'yaml: unmarshal errors:\n  line 3: key "name" already set in map',
-    ]);
+  it('names doubled YAML keys, and unknown fields in the order of their names', () => {
+    const body = 'spec:\n  x: 1\n  replicas: 1\nmetadata:\n  name: a\n  name: b\n  name: c\n  z: 1\n';
+    const lines = ['line 6: key "name" already set in map', 'line 7: key "name" already set in map'];
+    const unknown = ['unknown field "metadata.z"', 'unknown field "spec.x"'];
+    expect(decode(body, YAML, 'Warn').warnings).toEqual([...lines, ...unknown]);
+    const strict = [`yaml: unmarshal errors:\n  ${lines.join('\n  ')}`, ...unknown].join(', ');
+    expect(refusal(() => decode(body, YAML)).message).toBe(cannot(`strict decoding error: ${strict}`));
   });
 });
 

@@ -80,7 +80,7 @@ export function checkObject<T = KubeObject>(
   }
   if (strict && strict.messages.length > 0 && fieldValidation === 'Strict')
     throw cannot(`strict decoding error: ${strict.messages.join(', ')}`);
-  return { object: object as T, warnings: strict?.messages ?? [] };
+  return { object: object as T, warnings: strict?.warnings ?? [] };
 }
 
 function parse(
@@ -117,13 +117,14 @@ interface GivenKind extends GroupVersionKind {
 
 /** What the body says of itself, completed with what the request is for. */
 function kindGiven(value: unknown, resource: GroupVersionKind, body: Uint8Array): GivenKind {
-  if (!isObject(value))
+  // Go reads null as an object without fields.
+  if (value !== null && !isObject(value))
     throw unrecognized(
       resource,
-      "couldn't get version/kind; json parse error: json: cannot unmarshal a value that is not an object",
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
       body,
     );
-  const { apiVersion, kind } = value;
+  const { apiVersion, kind } = value ?? {};
   for (const [name, text] of Object.entries({ apiVersion, kind }))
     if (text !== undefined && text !== null && typeof text !== 'string')
       throw unrecognized(
@@ -156,7 +157,7 @@ function checkKind(
     );
   if (given.kind !== resource.kind)
     throw cannot(
-      `converting (${given.version}.${given.kind}) to (${resource.version}.${resource.kind}): unknown conversion`,
+      `converting (${given.version}.${given.kind}) to (${resource.group.split('.')[0] || 'core'}.${resource.kind}): unknown conversion`,
     );
   const want = resource.group ? `${resource.group}/${resource.version}` : resource.version;
   throw badRequest(

@@ -24,7 +24,12 @@ export function parseJson(text: string, strict?: StrictErrors): unknown {
       { cause },
     );
   }
-  if (strict) new DuplicateScan(text, strict).run();
+  if (strict) {
+    new KeyScan(text, (path, at, isDuplicate) => {
+      if (isDuplicate) strict.duplicate(path, at);
+    }).run();
+    strict.locate = (paths) => locate(text, paths);
+  }
   return value;
 }
 
@@ -59,6 +64,14 @@ function endOfString(text: string, start: number): number {
   return i;
 }
 
+function locate(text: string, paths: ReadonlySet<string>): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  new KeyScan(text, (path, at) => {
+    if (paths.has(path) && !found.has(path)) found.set(path, at);
+  }).run();
+  return found;
+}
+
 interface Level {
   /** Undefined in a list. */
   readonly keys: Set<string> | undefined;
@@ -68,14 +81,14 @@ interface Level {
 }
 
 /** One pass over a text that JSON.parse has accepted, which keeps only the keys of open objects. */
-class DuplicateScan {
+class KeyScan {
   readonly #text: string;
-  readonly #strict: StrictErrors;
+  readonly #onKey: (path: string, at: number, isDuplicate: boolean) => void;
   readonly #levels: Level[] = [];
 
-  constructor(text: string, strict: StrictErrors) {
+  constructor(text: string, onKey: (path: string, at: number, isDuplicate: boolean) => void) {
     this.#text = text;
-    this.#strict = strict;
+    this.#onKey = onKey;
   }
 
   run(): void {
@@ -100,7 +113,7 @@ class DuplicateScan {
           break;
         case '"': {
           const end = endOfString(text, i);
-          if (keyNext && level?.keys) this.#key(level, level.keys, text.slice(i, end + 1));
+          if (keyNext && level?.keys) this.#key(level, level.keys, i, end);
           keyNext = false;
           i = end;
         }
@@ -117,9 +130,10 @@ class DuplicateScan {
     this.#levels.push({ keys: object ? new Set() : undefined, path, index: 0, key: '' });
   }
 
-  #key(level: Level, keys: Set<string>, quoted: string): void {
+  #key(level: Level, keys: Set<string>, start: number, end: number): void {
+    const quoted = this.#text.slice(start, end + 1);
     const key = quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1);
-    if (keys.has(key)) this.#strict.duplicate(joinPath(level.path, key));
+    this.#onKey(joinPath(level.path, key), start, keys.has(key));
     keys.add(key);
     level.key = key;
   }

@@ -47,9 +47,7 @@ export function parseYaml(text: string, strict?: StrictErrors): unknown {
       if (error.code !== 'DUPLICATE_KEY' || !strict)
         throw new SyntaxProblem(`yaml: line ${line}: ${error.message}`);
       const key = /^[^:\n]*/.exec(text.slice(error.pos[0], error.pos[0] + 256))?.[0] ?? '';
-      strict.add(
-        `yaml: unmarshal errors:\n  line ${line}: key ${JSON.stringify(key.trim())} already set in map`,
-      );
+      strict.yaml(`line ${line}: key ${JSON.stringify(key.trim())} already set in map`);
     }
     const value: unknown = document.toJS({ maxAliasCount: 100 });
     if (deeper(value, MAX_NESTING)) throw new SyntaxProblem('exceeded max depth');
@@ -106,9 +104,16 @@ function deeper(value: unknown, most: number): boolean {
   return most === 0 || Object.values(value).some((inner) => deeper(inner, most - 1));
 }
 
-/** Only what JSON has: no dates, bigints, bytes or sets, and no object that two places share. */
+/**
+ * Only what JSON has: no dates, bigints, bytes or sets, and no object that two places share. Keys are sorted, as they
+ * are upstream, where YAML becomes JSON by way of Go's maps: that is the order in which problems are told.
+ */
 function plain(value: unknown): unknown {
-  return value === undefined
-    ? null
-    : JSON.parse(JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? Number(v) : v)));
+  return value === undefined ? null : JSON.parse(JSON.stringify(value, (_, v) => sorted(v)));
+}
+
+function sorted(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -229,7 +229,7 @@ describe('JSON patch', () => {
   it.each([
     [[{ op: 'test', path: '/metadata/name', value: 'x' }], 422],
     [[{ op: 'remove', path: '/spec/nope' }], 422],
-    [[{ op: 'replace', path: '/spec/nope', value: 1 }], 422],
+    [[{ op: 'replace', path: `${path}/7`, value: {} }], 422],
     [[{ op: 'add', path: `${path}/7`, value: {} }], 422],
     [[{ op: 'add', path: `${path}/x`, value: {} }], 422],
     [[{ op: 'add', path: '/metadata/constructor/prototype/x', value: {} }], 422],

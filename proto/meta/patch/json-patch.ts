@@ -21,7 +21,9 @@ const MAX_COPIED_BYTES = 3 * 1024 * 1024;
 /** The operations of a parsed body; 400 when it is no patch, 413 when there are too many. */
 export function readJsonPatch(value: unknown): readonly Operation[] {
   if (!Array.isArray(value))
-    throw badRequest('json: cannot unmarshal object into Go value of type jsonpatch.Patch');
+    throw badRequest(
+      `error decoding patch: json: cannot unmarshal ${isObject(value) ? 'object' : typeof value} into Go value of type []handlers.jsonPatchOp`,
+    );
   if (value.length > MAX_OPERATIONS)
     throw new StatusError(
       'RequestEntityTooLarge',
@@ -61,7 +63,7 @@ export function applyJsonPatch(object: unknown, operations: readonly Operation[]
     else if (op === 'test') test(root, target, operation);
     else {
       if (!Object.hasOwn(operation, 'value')) throw unprocessable(`${op} operation has no value: ${path}`);
-      if (op === 'replace') remove(root, target);
+      if (op === 'replace') makeRoom(root, target);
       add(root, target, structuredClone(operation.value));
     }
   }
@@ -121,6 +123,12 @@ function remove(root: Container, tokens: readonly string[]): void {
   if (child(parent, key) === undefined) throw missing(tokens);
   if (Array.isArray(parent)) parent.splice(Number(key), 1);
   else delete parent[key];
+}
+
+/** For what takes an item's place. A field need not have been there: upstream's library does not look. */
+function makeRoom(root: Container, tokens: readonly string[]): void {
+  const { parent } = parentOf(root, tokens);
+  if (Array.isArray(parent)) remove(root, tokens);
 }
 
 function test(root: Container, tokens: readonly string[], { path, value = null }: Operation): void {

@@ -28,6 +28,12 @@ export class DiscoveryHandler {
     resources.onChange(() => this.#documents.clear());
   }
 
+  /** Is the path in a group of which something is served? */
+  hasGroupAt(path: string): boolean {
+    const [, root, group] = path.split('/');
+    return root === 'api' || this.#resources.all.some((resource) => resource.group === group);
+  }
+
   /** Undefined where the path is no discovery document. Rejects with 406 for a form that it does not have. */
   handle(request: ApiRequest): Answer | undefined {
     const parts = request.path.split('/').filter((part) => part !== '');

@@ -22,8 +22,8 @@ const GROUP_ORDER: readonly string[] = [
   'coordination.k8s.io',
   'node.k8s.io',
   'discovery.k8s.io',
-  'flowcontrol.apiserver.k8s.io',
   'resource.k8s.io',
+  'flowcontrol.apiserver.k8s.io',
 ];
 
 interface Group {

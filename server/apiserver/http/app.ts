@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import type { Logger } from '#proto/meta/log.ts';
-import { forbidden, internalError, StatusError, unauthorized } from '#proto/meta/status-error.ts';
+import { forbidden, internalError, noSuchPath, StatusError, unauthorized } from '#proto/meta/status-error.ts';
 import type { Authenticator, UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
 import type { DiscoveryHandler } from '#server/apiserver/discovery/discovery-handler.ts';
@@ -11,6 +11,7 @@ import {
   type BytesAnswer,
   jsonAnswer,
   textAnswer,
+  Warned,
 } from '#server/apiserver/http/exchange.ts';
 import { type FlowGate, tooManyRequests } from '#server/apiserver/http/flow-gate.ts';
 import { type HealthCheck, healthAnswer } from '#server/apiserver/http/health.ts';
@@ -141,6 +142,7 @@ export class ApiApp {
   }
 
   errorAnswer(err: unknown, request: Pick<ApiRequest, 'method' | 'path'>): BytesAnswer {
+    if (err instanceof Warned) return { ...this.errorAnswer(err.cause, request), warnings: err.warnings };
     const status = err instanceof StatusError ? err : internalError(err);
     if (status.code >= 500 && status !== err) {
       this.#deps.log.error('a request failed', { method: request.method, path: request.path, err });
@@ -185,7 +187,10 @@ export class ApiApp {
     }
     const answer = await this.#deps.resources.handle(request);
     if (answer) return answer;
-    return this.#path(request, () => notFoundAnswer());
+    return this.#path(request, () => {
+      if (this.#deps.discovery.hasGroupAt(request.path)) throw noSuchPath();
+      return notFoundAnswer();
+    });
   }
 
   async #path(request: ApiRequest, respond: () => Promise<Answer> | Answer): Promise<Answer> {

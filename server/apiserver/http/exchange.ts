@@ -69,6 +69,17 @@ export interface ChunksAnswer extends Omit<Head, 'headers'> {
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
+/** A request failed after its client was to be warned: of that, too, the answer tells. */
+export class Warned extends Error {
+  readonly warnings: readonly string[];
+
+  constructor(cause: unknown, warnings: readonly string[]) {
+    super('failed with warnings', { cause });
+    this.name = 'Warned';
+    this.warnings = warnings;
+  }
+}
+
 export type Answer = BytesAnswer | PartsAnswer | WatchAnswer | ChunksAnswer;
 
 const encoder = new TextEncoder();

@@ -11,7 +11,8 @@ describe('negotiate', () => {
     ['application/vnd.kubernetes.protobuf, */*', true, { media: 'application/json' }],
     [`${TABLE},application/json`, true, { as: 'table', version: 'v1' }],
     [`${TABLE},application/json`, false, { as: 'object' }],
-    ['application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io', true, { as: 'metadata' }],
+    ['application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io', true, { as: 'metadata' }],
+    ['application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io', true, { as: 'metadata-list' }],
     ['application/yaml', true, { media: 'application/yaml' }],
     ['application/json;q=0.1,application/yaml', true, { media: 'application/yaml' }],
   ])('%s', (accept, transforms, form) => {

@@ -3,7 +3,7 @@ import { StatusError } from '#proto/meta/status-error.ts';
 /** In which form a client wants an answer. */
 export interface Form {
   readonly media: 'application/json' | 'application/yaml';
-  readonly as: 'object' | 'table' | 'metadata';
+  readonly as: 'object' | 'table' | 'metadata' | 'metadata-list';
   /** Version of `meta.k8s.io` for tables and metadata. */
   readonly version: 'v1' | 'v1beta1';
 }
@@ -38,11 +38,12 @@ export function parseAccept(accept: string | undefined): readonly Clause[] {
 
 /**
  * The first clause that names both a serializer and a transform that are there; 406 for none. Protobuf is never
- * written: clients that prefer it name JSON next.
+ * written: clients that prefer it name JSON next. `streams`: the path can be watched.
  */
-export function negotiate(accept: string | undefined, transforms: boolean): Form {
+export function negotiate(accept: string | undefined, transforms: boolean, streams = false): Form {
   const clauses = parseAccept(accept);
   if (clauses.length === 0) return PLAIN;
+  if (!clauses.some(({ media }) => mediaOf(media))) throw notAvailable(streams);
   for (const { media, params } of clauses) {
     const own = mediaOf(media);
     if (!own) continue;
@@ -52,9 +53,8 @@ export function negotiate(accept: string | undefined, transforms: boolean): Form
     if (!transforms || params.get('g') !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1'))
       continue;
     if (as === 'Table') return { media: own, as: 'table', version };
-    if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') {
-      return { media: own, as: 'metadata', version };
-    }
+    if (as === 'PartialObjectMetadata') return { media: own, as: 'metadata', version };
+    if (as === 'PartialObjectMetadataList') return { media: own, as: 'metadata-list', version };
   }
   throw notAcceptable();
 }
@@ -63,6 +63,14 @@ export const notAcceptable = (): StatusError =>
   new StatusError(
     'NotAcceptable',
     'only the following media types are accepted: application/json, application/yaml',
+  );
+
+/** What routes say before a handler is asked. Rule: go-restful's `RouteNotAcceptable`. */
+const notAvailable = (streams: boolean): StatusError =>
+  new StatusError(
+    'NotAcceptable',
+    `406: Not Acceptable\n\nAvailable representations: application/json, application/yaml${streams ? ', application/json;stream=watch' : ''}`,
+    { details: {} },
   );
 
 function mediaOf(media: string): Form['media'] | undefined {

@@ -7,25 +7,30 @@ import type { WatchQuery } from '#server/apiserver/rest/watch.ts';
 
 /** Query parameters as the handlers take them. Rule: `metav1.ListOptions`, `CreateOptions`, `DeleteOptions`. */
 export function listQuery(query: URLSearchParams): ListQuery {
+  integer(query, 'timeoutSeconds');
   return {
     labelSelector: query.get('labelSelector') ?? undefined,
     fieldSelector: query.get('fieldSelector') ?? undefined,
-    limit: integer(query, 'limit'),
+    limit: Math.max(integer(query, 'limit') ?? 0, 0) || undefined,
     continue: query.get('continue') ?? undefined,
     resourceVersion: query.get('resourceVersion') ?? undefined,
     resourceVersionMatch: query.get('resourceVersionMatch') ?? undefined,
+    sendInitialEvents: boolean(query, 'sendInitialEvents'),
   };
+}
+
+function boolean(query: URLSearchParams, name: string): boolean | undefined {
+  const text = query.get(name);
+  return text === null ? undefined : isTrue(text);
 }
 
 export function watchQuery(query: URLSearchParams, name: string): WatchQuery {
   const list = listQuery(query);
   const byName = name ? `metadata.name=${name}` : undefined;
-  const initial = query.get('sendInitialEvents');
   return {
     ...list,
     fieldSelector: [list.fieldSelector, byName].filter(Boolean).join(',') || undefined,
     allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
-    sendInitialEvents: initial === null ? undefined : isTrue(initial),
   };
 }
 

@@ -46,11 +46,7 @@ export async function readPatch({ api, request, call }: Exchange): Promise<Patch
   const media = (request.header('content-type') ?? '').split(';')[0]?.trim() ?? '';
   const type = PATCH_KINDS[media];
   if (!type) {
-    const accepted = Object.keys(PATCH_KINDS).join(', ');
-    throw new StatusError(
-      'UnsupportedMediaType',
-      `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
-    );
+    throw new StatusError('UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
   }
   const validation = fieldValidation(request.query);
   return {

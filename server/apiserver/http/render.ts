@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { apiVersionOf, type Resource } from '#proto/api/resource.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
-import { badRequest } from '#proto/meta/status-error.ts';
+import { badRequest, StatusError } from '#proto/meta/status-error.ts';
 import {
   type BytesAnswer,
   JSON_TYPE,
@@ -47,7 +47,10 @@ export function renderObject(renderer: Renderer, code: number, entry: Entry): By
       return encode(form, code, tableOf(renderer.resource, [object], metadata, tableOptions(renderer)));
     }
     case 'metadata':
+    case 'metadata-list': {
+      if (form.as === 'metadata-list') throw wrongForm(renderer, false);
       return encode(form, code, partialMetadata(objectOf(entry), form.version));
+    }
     case 'object':
       if (form.media === JSON_TYPE) return { kind: 'bytes', code, contentType: JSON_TYPE, body: entry.bytes };
       return encode(form, code, objectOf(entry));
@@ -66,6 +69,8 @@ export function renderList(renderer: Renderer, page: ListPage): BytesAnswer | Pa
     case 'table':
       return encode(form, 200, tableOf(resource, objects(), metadata, tableOptions(renderer)));
     case 'metadata':
+      throw wrongForm(renderer, true);
+    case 'metadata-list':
       return encode(form, 200, {
         kind: 'PartialObjectMetadataList',
         apiVersion: `meta.k8s.io/${form.version}`,
@@ -78,6 +83,18 @@ export function renderList(renderer: Renderer, page: ListPage): BytesAnswer | Pa
       return { kind: 'parts', code: 200, contentType: JSON_TYPE, parts: listParts(head, page.entries) };
     }
   }
+}
+
+/** 406 where one object is asked for as a list, or a list as one. */
+function wrongForm({ resource }: Renderer, isList: boolean): StatusError {
+  const what = isList ? 'PartialObjectMetadata' : 'PartialObjectMetadataList';
+  const group = resource.group === '' ? 'core' : (resource.group.split('.')[0] ?? '');
+  const kind = isList ? resource.listKind : resource.kind;
+  const is = isList ? 'is a list' : 'is not a list';
+  return new StatusError(
+    'NotAcceptable',
+    `you requested ${what}, but the requested object ${is} (*${group}.${kind})`,
+  );
 }
 
 /** Any other value (a Status, a discovery document) in the media type that was asked for. */

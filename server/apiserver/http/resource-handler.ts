@@ -1,7 +1,7 @@
 import { groupResourceOf } from '#proto/api/resource.ts';
-import { forbidden, methodNotAllowed } from '#proto/meta/status-error.ts';
+import { badRequest, forbidden, noSuchMethod } from '#proto/meta/status-error.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
-import type { Answer, ApiRequest } from '#server/apiserver/http/exchange.ts';
+import { type Answer, type ApiRequest, Warned } from '#server/apiserver/http/exchange.ts';
 import { negotiate } from '#server/apiserver/http/negotiate.ts';
 import {
   integer,
@@ -22,6 +22,7 @@ import { createObject } from '#server/apiserver/rest/create.ts';
 import { deleteCollection, deleteObject } from '#server/apiserver/rest/delete.ts';
 import { objectOf } from '#server/apiserver/rest/entries.ts';
 import { listEntries } from '#server/apiserver/rest/list.ts';
+import { requireName } from '#server/apiserver/rest/metadata.ts';
 import { patchObject } from '#server/apiserver/rest/patch.ts';
 import { isReturnedOnDelete } from '#server/apiserver/rest/traits.ts';
 import { replaceObject } from '#server/apiserver/rest/update.ts';
@@ -48,11 +49,15 @@ export class ResourceHandler {
     const { deprecated } = target.resource;
     const warnings = deprecated ? [deprecated] : [];
     const warn = (message: string): void => void warnings.push(message);
-    const answer =
-      target.subresource?.name === 'proxy'
-        ? await this.#proxy(target, request, warn)
-        : await this.#route(this.#exchange(target, request, warn));
-    return warnings.length > 0 ? { ...answer, warnings: [...new Set(warnings)] } : answer;
+    try {
+      const answer =
+        target.subresource?.name === 'proxy'
+          ? await this.#proxy(target, request, warn)
+          : await this.#route(this.#exchange(target, request, warn));
+      return warnings.length > 0 ? { ...answer, warnings: [...new Set(warnings)] } : answer;
+    } catch (err) {
+      throw warnings.length > 0 ? new Warned(err, [...new Set(warnings)]) : err;
+    }
   }
 
   /** 403 with the sentence that upstream's authorizers give. */
@@ -87,15 +92,25 @@ export class ResourceHandler {
 
   #exchange(target: Target, request: ApiRequest, warn: (message: string) => void): Exchange {
     const { query } = request;
+    checkName(target.name);
     checkWriteOptions(request.method, query, request.header('content-type'));
     const transforms =
       target.resource.verbs.includes('get') && (!target.subresource || target.subresource.name === 'status');
-    const form = negotiate(request.header('accept'), transforms);
+    const form = negotiate(
+      request.header('accept'),
+      transforms,
+      request.method === 'GET' && target.name === '' && target.resource.verbs.includes('watch'),
+    );
     return {
       api: this.#api,
       request,
       target,
-      renderer: { form, resource: target.resource, include: includeOf(query), now: this.#api.clock.now() },
+      renderer: {
+        form,
+        resource: target.resource,
+        include: form.as === 'table' ? includeOf(query) : 'Metadata',
+        now: this.#api.clock.now(),
+      },
       call: {
         resource: target.resource,
         namespace: target.namespace,
@@ -120,11 +135,13 @@ export class ResourceHandler {
     if (target.subresource && target.subresource.name !== 'status')
       return this.#subresources.handle(exchange);
     const collection = target.name === '';
+    // All namespaces at once may be read, but not written.
+    if (target.resource.namespaced && target.namespace === undefined && request.method !== 'GET')
+      throw noSuchMethod();
     const allows = (verb: Parameters<typeof target.resource.verbs.includes>[0]): boolean =>
       (target.subresource?.verbs ?? target.resource.verbs).includes(verb);
     switch (request.method) {
       case 'GET':
-      case 'HEAD':
         if (isWatch(target, request.query)) {
           if (allows('watch')) return this.#watch(exchange);
         } else if (collection ? allows('list') : allows('get')) {
@@ -145,10 +162,7 @@ export class ResourceHandler {
         break;
       default:
     }
-    throw methodNotAllowed(
-      groupResourceOf(target.resource),
-      request.method === 'GET' ? 'get' : verbOf(target, request.method, request.query),
-    );
+    throw noSuchMethod();
   }
 
   async #get({ api, call, renderer }: Exchange): Promise<Answer> {
@@ -176,9 +190,6 @@ export class ResourceHandler {
 
   async #create(exchange: Exchange): Promise<Answer> {
     const { api, call, target, renderer } = exchange;
-    if (target.resource.namespaced && target.namespace === undefined) {
-      throw methodNotAllowed(groupResourceOf(target.resource), 'create');
-    }
     const body = await readObject(exchange, target.resource);
     const review = await this.#subresources.review(api, call, body);
     if (review) return encode(renderer.form, 201, review);
@@ -187,6 +198,7 @@ export class ResourceHandler {
 
   async #update(exchange: Exchange): Promise<Answer> {
     const body = await readObject(exchange, exchange.target.resource);
+    requireName(exchange.call, body);
     const { entry, created } = await replaceObject(exchange.api, exchange.call, body);
     return renderObject(exchange.renderer, created ? 201 : 200, entry);
   }
@@ -208,6 +220,15 @@ export class ResourceHandler {
     if (!gone || isReturnedOnDelete(call.resource)) return renderObject(renderer, 200, entry);
     return encode(renderer.form, 200, success(call, objectOf(entry).metadata.uid));
   }
+}
+
+/** 400 for what can be no name: it would be read as another path. */
+function checkName(name: string): void {
+  const why =
+    name === '.' || name === '..'
+      ? `may not be '${name}'`
+      : /[/%]/.exec(name)?.map((c) => `may not contain '${c}'`)[0];
+  if (why) throw badRequest(`Name parameter invalid: ${JSON.stringify(name)}: ${why}`);
 }
 
 const success = (call: Exchange['call'], uid: string | undefined): object => ({

@@ -45,8 +45,7 @@ function start(api: Api, renderer: Renderer, request: WatchRequest, sink: FrameS
   const objectBytes = (entry: Entry): Uint8Array => {
     if (renderer.form.as === 'object') return entry.bytes;
     const object = objectOf(entry);
-    const shown =
-      renderer.form.as === 'metadata' ? partialMetadata(object, renderer.form.version) : row(object);
+    const shown = renderer.form.as === 'table' ? row(object) : partialMetadata(object, renderer.form.version);
     return encoder.encode(JSON.stringify(shown));
   };
   const row = (object: KubeObject): object => {
@@ -108,7 +107,7 @@ function bookmark(renderer: Renderer, resource: Resource, revision: number, init
   const object = { kind: resource.kind, apiVersion: apiVersionOf(resource), metadata };
   if (form.as === 'object') return { type: 'BOOKMARK', object };
   const meta = `meta.k8s.io/${form.version}`;
-  if (form.as === 'metadata') {
+  if (form.as !== 'table') {
     return { type: 'BOOKMARK', object: { kind: 'PartialObjectMetadata', apiVersion: meta, metadata } };
   }
   const row = { cells: [], object: { kind: 'PartialObjectMetadata', apiVersion: meta, metadata } };

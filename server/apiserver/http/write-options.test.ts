@@ -67,7 +67,7 @@ describe('checkDeleteOptions', () => {
     [{ propagationPolicy: 'Orphan', dryRun: ['All'] }, undefined],
     [
       { propagationPolicy: 'Later' },
-      'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "Later": supported values: "Background", "Foreground", "Orphan", "nil"',
+      'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "Later": supported values: "Foreground", "Background", "Orphan", "nil"',
     ],
     [
       { propagationPolicy: 'Orphan', orphanDependents: true },

@@ -3,6 +3,7 @@ import {
   forbiddenField,
   invalidValue,
   notSupported,
+  notSupportedInOrder,
   required,
   tooLong,
 } from '#proto/meta/field-error.ts';
@@ -30,13 +31,14 @@ export function checkWriteOptions(method: string, query: URLSearchParams, conten
   const validation = query.get('fieldValidation') ?? '';
   const errors: FieldError[] = [];
   if (method === 'PATCH') {
-    if (contentType.startsWith('application/apply-patch')) {
+    if (contentType.startsWith('application/apply-patch+yaml')) {
       if (!manager) errors.push(required('fieldManager', 'is required for apply patch'));
     } else if (query.has('force')) {
       errors.push(forbiddenField('force', 'may not be specified for non-apply patch'));
     }
   }
   if (Buffer.byteLength(manager) > MAX_MANAGER_BYTES) errors.push(tooLong('fieldManager', MAX_MANAGER_BYTES));
+  errors.push(...unprintable(manager));
   errors.push(...dryRunErrors(query.getAll('dryRun')));
   if (!VALIDATIONS.includes(validation)) {
     errors.push(notSupported('fieldValidation', validation, VALIDATIONS));
@@ -53,10 +55,19 @@ export function checkDeleteOptions({ propagationPolicy, orphanDependents, dryRun
       errors.push(invalidValue('propagationPolicy', propagationPolicy, both));
     }
     if (!POLICIES.includes(propagationPolicy)) {
-      errors.push(notSupported('propagationPolicy', propagationPolicy, [...POLICIES, 'nil']));
+      errors.push(notSupportedInOrder('propagationPolicy', propagationPolicy, [...POLICIES, 'nil']));
     }
   }
   refuse('DeleteOptions', [...errors, ...dryRunErrors(dryRun ?? [])]);
+}
+
+/** A manager is printed wherever fields are. */
+function unprintable(manager: string): FieldError[] {
+  const at = [...manager].findIndex((char) => !/[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(char));
+  if (at < 0) return [];
+  const code = ([...manager][at] ?? '').codePointAt(0) ?? 0;
+  const name = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`;
+  return [invalidValue('fieldManager', manager, `invalid character ${name} (at position ${at})`)];
 }
 
 const dryRunErrors = (values: readonly string[]): FieldError[] =>

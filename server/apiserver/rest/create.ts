@@ -65,7 +65,11 @@ async function createOnce(api: Api, call: Call, body: KubeObject): Promise<Entry
   const reservation = api.services.reserve(stored, object, undefined);
   try {
     refuse(call.resource, object.metadata.name ?? '', [
-      ...validateObjectMeta(object.metadata, { namespaced: stored.namespaced, nameRule: strategy.nameRule }),
+      ...validateObjectMeta(object.metadata, {
+        namespaced: stored.namespaced,
+        nameRule: strategy.nameRule,
+        builtin: api.custom.of(stored) === undefined,
+      }),
       ...(strategy.validate?.(object, context) ?? []),
     ]);
     await admission.validate(object);

@@ -1,5 +1,6 @@
 import type { Resource } from '#proto/api/resource.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
+import { conflict, type StatusError } from '#proto/meta/status-error.ts';
 import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { DeleteOptions } from '#proto/schema/generated/meta-v1.ts';
@@ -71,15 +72,22 @@ function checkPreconditions(call: Call, entry: Entry, options: DeleteOptions): v
   const { uid, resourceVersion } = options.preconditions ?? {};
   const meta = objectOf(entry).metadata;
   if (uid && uid !== meta.uid) {
-    throw stale(call, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${meta.uid}`);
+    throw changed(
+      call,
+      `the UID in the precondition (${uid}) does not match the UID in record (${meta.uid}). The object might have been deleted and then recreated`,
+    );
   }
   if (resourceVersion && resourceVersion !== String(entry.revision)) {
-    throw stale(
+    throw changed(
       call,
-      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${entry.revision}`,
+      `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${entry.revision}). The object might have been modified`,
     );
   }
 }
+
+/** Of a delete's preconditions; it names the kind, not the resource. Rule: `rest.BeforeDelete`. */
+const changed = ({ resource, name }: Call, why: string): StatusError =>
+  conflict({ group: resource.group, resource: resource.kind }, name, why);
 
 async function deleteOnce(api: Api, call: Call, entry: Entry, options: DeleteOptions): Promise<Deleted> {
   const stored = storedOf(call.resource);
@@ -95,6 +103,9 @@ async function deleteOnce(api: Api, call: Call, entry: Entry, options: DeleteOpt
   else delete metadata.finalizers;
 
   if (!waits) {
+    // What could have had a grace shows that it had none.
+    if (api.strategyOf(stored).defaultGraceSeconds?.(old) !== undefined)
+      stampDeletion(metadata, api.clock.now());
     const last = await remove(api, call, entry, object);
     if (!call.dryRun) api.services.release(stored, old);
     return { entry: last, gone: true };
@@ -115,6 +126,12 @@ async function deleteOnce(api: Api, call: Call, entry: Entry, options: DeleteOpt
   if (isNamespaces(stored)) Object.assign(object, { status: { ...statusOf(object), phase: 'Terminating' } });
   if (JSON.stringify(object) === JSON.stringify(old)) return { entry, gone: false };
   return { entry: await save(api, call, object, entry.revision), gone: false };
+}
+
+function stampDeletion(metadata: KubeObject['metadata'], now: number): void {
+  if (!metadata.deletionTimestamp && metadata.generation) metadata.generation += 1;
+  metadata.deletionTimestamp = timestamp(now);
+  metadata.deletionGracePeriodSeconds = 0;
 }
 
 /** Seconds that the object stays; 0 for kinds and objects without a graceful end. */

@@ -19,6 +19,8 @@ export interface ListQuery {
   readonly continue?: string | undefined;
   readonly resourceVersion?: string | undefined;
   readonly resourceVersionMatch?: string | undefined;
+  /** Of watches alone. */
+  readonly sendInitialEvents?: boolean | undefined;
 }
 
 export interface ListPage {
@@ -53,6 +55,10 @@ function* listSteps(
   const selection = selectionOf(resource, query.labelSelector, query.fieldSelector);
   checkListOptions(query, false);
   const token = query.continue ? decodeToken(query.continue) : undefined;
+  if (token && query.resourceVersion && query.resourceVersion !== '0')
+    throw badRequest('specifying resource version is not allowed when using continue');
+  // What need not be new is answered from memory, all at once.
+  const limit = query.resourceVersion === '0' && !token ? 0 : (query.limit ?? 0);
   const prefix = prefixOf(storedOf(resource), namespace);
   const after = token && prefix + token.after;
   const revision = token ? Math.max(token.revision, 0) : revisionOf(api, query);
@@ -66,12 +72,7 @@ function* listSteps(
         revision,
       );
     }
-    const page = yield* readPage(
-      api,
-      resource,
-      { prefix, after, revision, limit: query.limit || 0 },
-      selection,
-    );
+    const page = yield* readPage(api, resource, { prefix, after, revision, limit }, selection);
     const last = page.entries.at(-1);
     const more = page.cut && last;
     return {
@@ -180,18 +181,24 @@ interface Token {
 const encodeToken = ({ revision, after }: Token): string =>
   Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start: after })).toString('base64url');
 
+/** Rule: apiserver `storage.DecodeContinue`. */
 function decodeToken(text: string): Token {
+  const refuse = (why: string, cause?: unknown): never => {
+    throw badRequest(`invalid continue token: continue key is not valid${why}`, cause);
+  };
   let token: { v?: unknown; rv?: unknown; start?: unknown } | null = null;
   try {
     token = JSON.parse(Buffer.from(text, 'base64url').toString());
-  } catch {
-    // Falls through to the same answer as a token of another shape.
+  } catch (err) {
+    refuse(`: ${(err as Error).message}`, err);
   }
-  if (token?.v !== 'meta.k8s.io/v1' || !Number.isInteger(token.rv) || typeof token.start !== 'string') {
-    throw badRequest(
-      'continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)',
-    );
-  }
+  if (typeof token !== 'object' || token === null) return refuse('');
+  if (token.v !== 'meta.k8s.io/v1')
+    return refuse(`: server does not recognize this encoded version ${String(token.v ?? '')}`);
+  if (!Number.isSafeInteger(token.rv) || token.rv === 0)
+    return refuse(': incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
+  if (typeof token.start !== 'string' || token.start === '')
+    return refuse(': encoded start key empty (version meta.k8s.io/v1)');
   return { revision: token.rv as number, after: token.start };
 }
 

@@ -57,10 +57,12 @@ export function keepIdentity(object: KubeObject, old: KubeObject): void {
   const { deletionTimestamp, deletionGracePeriodSeconds, generation } = old.metadata;
   // The revision that this replaces: it has been compared before, and the write sets the next.
   Object.assign(meta, { uid, creationTimestamp, resourceVersion });
-  for (const [key, value] of Object.entries({ deletionTimestamp, deletionGracePeriodSeconds, generation })) {
-    if (value === undefined) delete meta[key as 'generation'];
-    else Object.assign(meta, { [key]: value });
-  }
+  if (generation === undefined) delete meta.generation;
+  else meta.generation = generation;
+  // Left out is left alone; another value is for validation to refuse.
+  if (meta.deletionTimestamp === undefined && deletionTimestamp) meta.deletionTimestamp = deletionTimestamp;
+  if (meta.deletionGracePeriodSeconds === undefined && deletionGracePeriodSeconds !== undefined)
+    meta.deletionGracePeriodSeconds = deletionGracePeriodSeconds;
 }
 
 /** A patch that names another uid wants to change it; of a PUT it would be a precondition. */
@@ -70,4 +72,13 @@ export function keepUid(call: Call, patched: KubeObject, { metadata }: KubeObjec
   throw invalid({ group: call.resource.group, kind: call.resource.kind }, call.name, [
     invalidValue('metadata.uid', uid, 'field is immutable'),
   ]);
+}
+
+/** 400 for a body that does not say whose it is: its name must be that of the path. */
+export function requireName(call: Call, object: KubeObject): void {
+  if (!object.metadata?.name)
+    throw badRequest(
+      `the name of the object (${call.name} based on URL) was undeterminable: name must be provided`,
+    );
+  settleName(call, object);
 }

@@ -1,16 +1,17 @@
 import { apiVersionOf } from '#proto/api/resource.ts';
 import type { FieldValidation } from '#proto/meta/decode/strict.ts';
+import { invalidValue } from '#proto/meta/field-error.ts';
+import { goFormat } from '#proto/meta/go-format.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { isObject } from '#proto/meta/own-property.ts';
 import { unprocessable } from '#proto/meta/patch/patch-error.ts';
-import { badRequest } from '#proto/meta/status-error.ts';
+import { StatusError } from '#proto/meta/status-error.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import { applyObject } from '#server/apiserver/rest/apply.ts';
 import type { PatchKind } from '#server/apiserver/rest/codec.ts';
 import { presentEntry, storedOf, toStored } from '#server/apiserver/rest/conversion.ts';
 import { literalEntry, objectOf } from '#server/apiserver/rest/entries.ts';
-import { wrongKind } from '#server/apiserver/rest/errors.ts';
-import { keepUid } from '#server/apiserver/rest/metadata.ts';
+import { keepUid, requireName } from '#server/apiserver/rest/metadata.ts';
 import { changeObject, type Updated } from '#server/apiserver/rest/update.ts';
 
 export interface PatchRequest {
@@ -54,8 +55,25 @@ function patchedObject(api: Api, call: Call, request: PatchRequest, shown: KubeO
   }
   // A JSON patch may replace the whole, or remove it.
   if (!isObject(next)) throw unprocessable('the patch leaves no object');
-  if (next.apiVersion !== shown.apiVersion || next.kind !== shown.kind) throw wrongKind(call, next);
-  if (typeof next.metadata !== 'object' || next.metadata === null)
-    throw badRequest('metadata must be an object');
-  return api.codec.recode({ object: next, kind: call.resource, validation, warn: call.warn });
+  const shownPatch = type === 'strategic' ? goFormat(patch) : JSON.stringify(next);
+  next = fitted(shownPatch, () =>
+    api.codec.recode({ object: next, kind: call.resource, validation, warn: call.warn }),
+  );
+  requireName(call, next);
+  return next;
+}
+
+/** 422 with what was patched where the result does not fit the kind. Rule: upstream's `patcher`. */
+function fitted(value: string, recode: () => KubeObject): KubeObject {
+  try {
+    return recode();
+  } catch (err) {
+    if (!(err instanceof StatusError) || err.code !== 400) throw err;
+    const why = /cannot be handled as an? \w+: (.*)$/s.exec(err.message)?.[1] ?? err.message;
+    const cause = invalidValue('patch', value, why);
+    throw new StatusError('Invalid', ` "" is invalid: patch: ${cause.message}`, {
+      details: { causes: [cause] },
+      cause: err,
+    });
+  }
 }

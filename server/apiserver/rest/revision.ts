@@ -1,14 +1,20 @@
-import { forbiddenField, invalidValue, notSupported } from '#proto/meta/field-error.ts';
+import {
+  type FieldError,
+  forbiddenField,
+  notSupported,
+  notSupportedInOrder,
+} from '#proto/meta/field-error.ts';
 import { badRequest, invalid, StatusError } from '#proto/meta/status-error.ts';
-import type { StatusCause } from '#proto/schema/generated/meta-v1.ts';
 import type { Api } from '#server/apiserver/rest/api.ts';
 
 /** `resourceVersion` of a query as a number; 0 for absent and for `0`. 400 for anything else. */
 export function parseRevision(text: string | undefined): number {
   if (!text) return 0;
   if (!/^[0-9]{1,15}$/.test(text)) {
+    const quoted = JSON.stringify(text);
+    const why = /^[0-9]+$/.test(text) ? 'value out of range' : 'invalid syntax';
     throw badRequest(
-      `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+      `invalid resource version: resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: ${why}`,
     );
   }
   return Number(text);
@@ -37,52 +43,51 @@ interface Options {
 
 /** The combinations that the API forbids. Rule: apimachinery `internalversion/validation.ValidateListOptions`. */
 export function checkListOptions(options: Options, isWatch: boolean): void {
+  const problems = isWatch ? watchProblems(options) : listProblems(options);
+  if (problems.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', problems);
+}
+
+const MATCH = 'resourceVersionMatch';
+const WITH_CONTINUE = forbiddenField(MATCH, 'resourceVersionMatch is forbidden when continue is provided');
+
+function listProblems(options: Options): FieldError[] {
   const { resourceVersion, resourceVersionMatch: match, sendInitialEvents } = options;
-  const problems: StatusCause[] = [];
-  if (isWatch && sendInitialEvents !== undefined) {
-    if (match !== 'NotOlderThan') {
+  const problems: FieldError[] = [];
+  if (match) {
+    if (!resourceVersion)
       problems.push(
-        match
-          ? notSupported('resourceVersionMatch', match, ['NotOlderThan'])
-          : forbiddenField(
-              'resourceVersionMatch',
-              'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-            ),
+        forbiddenField(MATCH, 'resourceVersionMatch is forbidden unless resourceVersion is provided'),
       );
-    }
-  } else if (!isWatch && sendInitialEvents !== undefined) {
+    if (options.continue) problems.push(WITH_CONTINUE);
+    if (match !== 'Exact' && match !== 'NotOlderThan')
+      problems.push(notSupportedInOrder(MATCH, match, ['Exact', 'NotOlderThan', '']));
+    if (match === 'Exact' && resourceVersion === '0')
+      problems.push(
+        forbiddenField(MATCH, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'),
+      );
+  }
+  if (sendInitialEvents !== undefined)
     problems.push(forbiddenField('sendInitialEvents', 'sendInitialEvents is forbidden for list'));
-  } else if (match) {
-    const field = 'resourceVersionMatch';
-    if (isWatch)
+  return problems;
+}
+
+function watchProblems(options: Options): FieldError[] {
+  const { resourceVersionMatch: match, sendInitialEvents } = options;
+  const problems: FieldError[] = [];
+  if (sendInitialEvents !== undefined && match !== 'NotOlderThan')
+    problems.push(
+      forbiddenField(MATCH, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'),
+    );
+  if (match) {
+    if (sendInitialEvents === undefined)
       problems.push(
         forbiddenField(
-          field,
+          MATCH,
           'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
         ),
       );
-    else if (!resourceVersion)
-      problems.push(
-        forbiddenField(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided'),
-      );
-    if (options.continue)
-      problems.push(forbiddenField(field, 'resourceVersionMatch is forbidden when continue is provided'));
-    if (match !== 'Exact' && match !== 'NotOlderThan')
-      problems.push(notSupported(field, match, ['Exact', 'NotOlderThan']));
-    if (match === 'Exact' && resourceVersion === '0') {
-      problems.push(
-        forbiddenField(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'),
-      );
-    }
+    if (match !== 'NotOlderThan') problems.push(notSupported(MATCH, match, ['NotOlderThan']));
+    if (options.continue) problems.push(WITH_CONTINUE);
   }
-  if (options.continue && resourceVersion && resourceVersion !== '0') {
-    problems.push(
-      invalidValue(
-        'resourceVersion',
-        resourceVersion,
-        'specifying resource version is not allowed when using continue',
-      ),
-    );
-  }
-  if (problems.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', problems);
+  return problems;
 }

@@ -73,7 +73,7 @@ export function createSchemaCodec(custom: CustomKinds = { ofKind: () => undefine
         const what = type === 'apply' ? 'YAML: error converting YAML to JSON' : 'patch';
         throw badRequest(`error decoding ${what}: ${err.message}`, err);
       }
-      const doubled = strict?.messages ?? [];
+      const doubled = (validation === 'Strict' ? strict?.messages : strict?.warnings) ?? [];
       if (doubled.length > 0 && validation === 'Strict') {
         throw badRequest(
           type === 'apply'
@@ -86,7 +86,7 @@ export function createSchemaCodec(custom: CustomKinds = { ofKind: () => undefine
     },
     jsonPatch: (object, patch) => applyJsonPatch(object, readJsonPatch(patch)) as KubeObject,
     mergePatch: (object, patch) => {
-      if (!isObject(patch)) throw badRequest('Invalid JSON Patch');
+      if (!isObject(patch)) throw badRequest(`error decoding patch: ${notAMap(patch)}`);
       return applyMergePatch(object, patch) as KubeObject;
     },
     strategicMergePatch: (object, patch, kind) => {
@@ -96,7 +96,7 @@ export function createSchemaCodec(custom: CustomKinds = { ofKind: () => undefine
           'UnsupportedMediaType',
           `the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml`,
         );
-      if (!isObject(patch)) throw badRequest('invalid JSON document');
+      if (!isObject(patch)) throw badRequest(notAMap(patch));
       return applyStrategicMergePatch(
         schema,
         message,
@@ -106,6 +106,9 @@ export function createSchemaCodec(custom: CustomKinds = { ofKind: () => undefine
     },
   };
 }
+
+const notAMap = (value: unknown): string =>
+  `json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type map[string]interface {}`;
 
 /** Kinds are few, and each is asked for with every write. Only built-in ones are kept: others come and go. */
 function cached<T>(known: Map<string, T>, { group, version, kind }: GroupVersionKind, make: () => T): T {

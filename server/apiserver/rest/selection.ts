@@ -9,6 +9,7 @@ import type { KubeObject } from '#proto/meta/object.ts';
 import { matchesLabels, type Selector, SelectorError } from '#proto/meta/selector.ts';
 import { parseLabelSelector } from '#proto/meta/selector-parser.ts';
 import { badRequest } from '#proto/meta/status-error.ts';
+import { schema } from '#proto/schema/schema.ts';
 
 /** What a list or watch is narrowed to, beside its namespace. */
 export interface Selection {
@@ -32,7 +33,7 @@ export function selectionOf(
   const fields = fieldSelector ? parse(() => parseFieldSelector(fieldSelector)) : [];
   for (const { field } of fields) {
     if (!isSelectable(resource, field)) {
-      throw badRequest(`field label not supported: ${field}`);
+      throw badRequest(notSelectable(resource, field));
     }
   }
   return {
@@ -50,6 +51,14 @@ function matchesBoth(
 ): boolean {
   if (labels && !matchesLabels(labels, object.metadata.labels)) return false;
   return fields.length === 0 || matchesFields(fields, (field) => fieldOf(resource, object, field));
+}
+
+/** Rule: the field label conversions of each kind, and `DefaultMetaV1FieldSelectorConversion`. */
+function notSelectable(resource: Resource, field: string): string {
+  if (resource.kind === 'Job') return `field label ${JSON.stringify(field)} not supported for Job`;
+  return resource.selectableFields || !schema.kind(resource)
+    ? `field label not supported: ${field}`
+    : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`;
 }
 
 const isSelectable = (resource: Resource, field: string): boolean =>

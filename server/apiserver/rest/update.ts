@@ -32,7 +32,7 @@ import { type Entry, RevisionMismatch } from '#server/store/store.ts';
 /** As Go shows an unsigned zero. */
 const UNCONDITIONAL = {
   reason: 'FieldValueInvalid',
-  message: 'Invalid value: 0x0: must be specified for an update',
+  message: 'Invalid value: 0: must be specified for an update',
   field: 'metadata.resourceVersion',
 };
 
@@ -75,7 +75,8 @@ export async function changeObject(
     const old = objectOf(entry);
     const next = await change(old);
     const named = next.metadata.resourceVersion;
-    if (named && named !== String(entry.revision)) throw stale(call);
+    // Zero asks for nothing, as in Go.
+    if (named && named !== '0' && named !== String(entry.revision)) throw stale(call);
     const { uid } = next.metadata;
     if (uid && uid !== old.metadata.uid) {
       throw stale(
@@ -116,7 +117,11 @@ async function writeChange(api: Api, call: Call, entry: Entry, changed: KubeObje
   const reservation = api.services.reserve(stored, next, old);
   try {
     refuse(call.resource, call.name, [
-      ...validateObjectMeta(next.metadata, { namespaced: stored.namespaced, nameRule: strategy.nameRule }),
+      ...validateObjectMeta(next.metadata, {
+        namespaced: stored.namespaced,
+        nameRule: strategy.nameRule,
+        builtin: api.custom.of(stored) === undefined,
+      }),
       ...validateObjectMetaUpdate(next.metadata, old.metadata),
       ...(strategy.validate?.(next, context) ?? []),
       ...(strategy.validateUpdate?.(next, old, context) ?? []),

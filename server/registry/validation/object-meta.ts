@@ -35,7 +35,12 @@ export function nameProblems(rule: NameRule, name: string, prefix = false): stri
  */
 export function validateObjectMeta(
   meta: ObjectMeta,
-  options: { readonly namespaced: boolean; readonly nameRule?: NameRule | undefined },
+  options: {
+    readonly namespaced: boolean;
+    readonly nameRule?: NameRule | undefined;
+    /** Built-in kinds take finalizers of a domain alone, and the few that upstream knows. */
+    readonly builtin?: boolean;
+  },
   path = 'metadata',
 ): FieldError[] {
   const rule = options.nameRule ?? 'dns-subdomain';
@@ -56,8 +61,25 @@ export function validateObjectMeta(
     ...validateAnnotations(meta.annotations, `${path}.annotations`),
     ...validateOwnerReferences(meta.ownerReferences, `${path}.ownerReferences`),
     ...validateFinalizers(meta.finalizers, `${path}.finalizers`),
+    ...(options.builtin ? validateFinalizerNames(meta.finalizers, `${path}.finalizers`) : []),
   ];
 }
+
+const STANDARD_FINALIZERS = new Set(['kubernetes', ORPHAN, FOREGROUND]);
+
+/** Rule: `ValidateObjectMeta` of pkg/apis/core/validation. */
+const validateFinalizerNames = (finalizers: readonly string[] | undefined, path: string): FieldError[] =>
+  (finalizers ?? []).flatMap((finalizer, i) =>
+    finalizer.includes('/') || STANDARD_FINALIZERS.has(finalizer)
+      ? []
+      : [
+          invalidValue(
+            `${path}[${i}]`,
+            finalizer,
+            'name is neither a standard finalizer name nor is it fully qualified',
+          ),
+        ],
+  );
 
 /** What may not change. Rule: apimachinery `ValidateObjectMetaUpdate`. */
 export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta, path = 'metadata'): FieldError[] {
