@@ -171,7 +171,12 @@ export async function main(options: ServerOptions): Promise<void> {
     clock,
   });
   const client = api.client({ name: 'system:apiserver', groups: ['system:masters'] });
-  const systemObjects = { serviceIp: api.serviceIp, advertiseAddress, port: options.listen.port };
+  const systemObjects = {
+    serviceIp: api.serviceIp,
+    serviceCidr: options.serviceCidr,
+    advertiseAddress,
+    port: options.listen.port,
+  };
   await ensureSystemObjects(client, systemObjects);
   await ensureDefaultRoles(client);
   await ensurePriorityClasses(client);

@@ -69,7 +69,12 @@ test('posts go to subresources', async () => {
 
 test('the system objects are made once and follow the address', async () => {
   const { api, client } = aClient();
-  const options = { serviceIp: '10.43.0.1', advertiseAddress: '192.168.1.2', port: 6443 };
+  const options = {
+    serviceIp: '10.43.0.1',
+    serviceCidr: '10.43.0.0/16',
+    advertiseAddress: '192.168.1.2',
+    port: 6443,
+  };
   await ensureSystemObjects(client, options);
   const { revision } = api.store;
   await ensureSystemObjects(client, options);

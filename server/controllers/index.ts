@@ -13,6 +13,7 @@ import { createCustomResourceDefinitionController } from '#server/controllers/cu
 import { createDaemonSetController } from '#server/controllers/daemonset/daemonset.controller.ts';
 import { createDeploymentController } from '#server/controllers/deployment/deployment.controller.ts';
 import { createDisruptionController } from '#server/controllers/disruption/disruption.controller.ts';
+import { createEndpointSliceMirroringController } from '#server/controllers/endpointslicemirroring/endpointslicemirroring.controller.ts';
 import { createGarbageCollector } from '#server/controllers/garbagecollector/garbagecollector.controller.ts';
 import { createHorizontalPodAutoscalerController } from '#server/controllers/horizontalpodautoscaler/horizontalpodautoscaler.controller.ts';
 import { createJobController } from '#server/controllers/job/job.controller.ts';
@@ -90,6 +91,7 @@ export async function startControllers(options: ControllersOptions): Promise<voi
 
     createEndpointsController(context),
     createEndpointSliceController(context),
+    createEndpointSliceMirroringController(context),
 
     createPodGcController(context),
   ];

@@ -9,7 +9,12 @@ import { ensureSystemObjects } from './system-objects.ts';
 
 it('makes the kubernetes Service again when it is deleted', async () => {
   const client = new MemoryClient();
-  const objects = { serviceIp: '10.43.0.1', advertiseAddress: '192.168.1.2', port: 6443 };
+  const objects = {
+    serviceIp: '10.43.0.1',
+    serviceCidr: '10.43.0.0/16',
+    advertiseAddress: '192.168.1.2',
+    port: 6443,
+  };
   await ensureSystemObjects(client, objects);
   const stop = new AbortController();
   const informers = new InformerFactory({ client, clock: systemClock, log: silent });

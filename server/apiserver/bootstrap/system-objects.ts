@@ -2,11 +2,13 @@ import { endpoints } from '#proto/api/core/endpoints.ts';
 import { namespaces } from '#proto/api/core/namespaces.ts';
 import { services } from '#proto/api/core/services.ts';
 import { endpointslices } from '#proto/api/discovery/endpointslices.ts';
+import { servicecidrs } from '#proto/api/networking/servicecidrs.ts';
 import type { Resource } from '#proto/api/resource.ts';
 import type { KubeObject, ObjectKey } from '#proto/meta/object.ts';
 import { isNotFound } from '#proto/meta/status-error.ts';
 import type { Endpoints, Namespace, Service } from '#proto/schema/generated/core-v1.ts';
 import type { EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
+import type { ServiceCIDR } from '#proto/schema/generated/networking-v1.ts';
 import type { ApiClient } from '#server/client/client.ts';
 
 const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
@@ -17,6 +19,8 @@ const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
 export interface SystemObjects {
   /** The address of the `kubernetes` Service: the first of the service range. */
   readonly serviceIp: string;
+  /** The range that Services get their addresses from: `10.43.0.0/16`. */
+  readonly serviceCidr: string;
   /** Where Pods reach this server. */
   readonly advertiseAddress: string;
   readonly port: number;
@@ -27,6 +31,7 @@ export async function ensureSystemObjects(client: ApiClient, options: SystemObje
   for (const name of NAMESPACES) {
     await ensure<Namespace>(client, namespaces, { metadata: { name }, spec: {} });
   }
+  await ensureServiceCidr(client, options.serviceCidr);
   await ensure<Service>(client, services, {
     metadata: { name: 'kubernetes', namespace: 'default', labels: COMMON },
     spec: {
@@ -47,6 +52,29 @@ export async function ensureSystemObjects(client: ApiClient, options: SystemObje
     old.endpoints = wished.endpoints;
     old.ports = wished.ports;
   });
+}
+
+/** Tells the range that the server was started with. Rule: upstream's `defaultservicecidr` controller. */
+async function ensureServiceCidr(client: ApiClient, cidr: string): Promise<void> {
+  const key = { name: 'kubernetes' };
+  await ensure<ServiceCIDR>(client, servicecidrs, { metadata: key, spec: { cidrs: [cidr] } });
+  const { metadata, spec, status } = await client.get(servicecidrs, key);
+  const told = status?.conditions?.some(({ type }) => type === 'Ready');
+  if (told || metadata.deletionTimestamp || spec.cidrs?.[0] !== cidr) return;
+  const ready = {
+    type: 'Ready',
+    status: 'True',
+    reason: '',
+    message: 'Kubernetes default Service CIDR is ready',
+    lastTransitionTime: metadata.creationTimestamp,
+  };
+  await client.patch(
+    servicecidrs,
+    key,
+    'merge',
+    { status: { conditions: [ready] } },
+    { subresource: 'status' },
+  );
 }
 
 const endpointsOf = ({ advertiseAddress, port }: SystemObjects): Endpoints => ({
