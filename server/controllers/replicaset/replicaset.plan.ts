@@ -16,11 +16,11 @@ export type ReplicaAction =
 /** At most this many pods are made or deleted in one go. */
 const BURST = 500;
 
-/** What brings the number of active pods to what is wanted. */
+/** What brings the number of active pods to what is wanted. `siblings` are asked for where some must go. */
 export function planReplicas(
   workload: Workload,
   pods: readonly Pod[],
-  siblings: readonly Pod[],
+  siblings: () => readonly Pod[],
   now: number,
 ): ReplicaAction {
   if (workload.metadata.deletionTimestamp) return { type: 'none' };
@@ -28,7 +28,7 @@ export function planReplicas(
   const surplus = active.length - workload.replicas;
   if (surplus === 0) return { type: 'none' };
   if (surplus < 0) return { type: 'create', count: Math.min(-surplus, BURST) };
-  const ranked = rankForDeletion(active, siblings, now);
+  const ranked = rankForDeletion(active, siblings(), now);
   return { type: 'delete', pods: ranked.slice(0, Math.min(surplus, BURST)) };
 }
 

@@ -1,5 +1,6 @@
 import type { KubeObject } from '#proto/meta/object.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import { indexByController } from '#server/client/object-cache.ts';
 import type { Outcome } from '#server/client/work-queue.ts';
 import type { Controller, ControllerContext } from '#server/controllers/context.ts';
 import { matchesSelector } from '#server/controllers/label-selector.ts';
@@ -25,6 +26,7 @@ export class WorkloadController<O extends KubeObject> implements Controller {
       reconcile: (key) => this.#reconcile(key),
       workers: 4,
     });
+    this.#owned.owners.addIndex('controller', indexByController);
   }
 
   start(signal: AbortSignal): void {
@@ -42,7 +44,8 @@ export class WorkloadController<O extends KubeObject> implements Controller {
     let failure: unknown;
     let condition: ReplicaFailure | undefined;
     if (counted) {
-      const action = planReplicas(workload, mine, this.#siblings(owner, mine), this.#context.clock.now());
+      const siblings = (): Pod[] => this.#siblings(owner, mine);
+      const action = planReplicas(workload, mine, siblings, this.#context.clock.now());
       try {
         if (action.type === 'create') await this.#create(key, owner, workload, action.count);
         else if (action.type === 'delete') await this.#delete(key, owner, action.pods);
@@ -66,8 +69,7 @@ export class WorkloadController<O extends KubeObject> implements Controller {
     if (!parent) return mine.filter(isPodActive);
     const { owners, pods } = this.#owned;
     return owners
-      .byIndex('namespace', owner.metadata.namespace ?? '')
-      .filter((other) => controllerOf(other)?.uid === parent.uid)
+      .byIndex('controller', parent.uid)
       .flatMap((other) => pods.byIndex('controller', other.metadata.uid ?? ''))
       .filter(isPodActive);
   }
