@@ -117,6 +117,13 @@ async function cached(
   log(`image ${spec.name} for ${spec.architecture}: ${bytes.length} bytes`);
 }
 
+/** The program of the pause image, for this machine; for tests that carry it in an image of their own. */
+export async function compilePause(): Promise<Uint8Array> {
+  const compiler = await findCompiler(hostArchitecture());
+  if (!compiler) throw new Error('no gcc: install it to build the pause image');
+  return compile({ source: 'pause.c', defines: {} }, compiler);
+}
+
 async function compile(program: Program, compiler: string): Promise<Uint8Array> {
   const directory = await mkdtemp(join(tmpdir(), 'coracle-image-'));
   try {

@@ -125,7 +125,7 @@ export function invalid(
   causes: StatusCause[],
 ): StatusError {
   const what = kind.group ? `${kind.kind}.${kind.group}` : kind.kind;
-  const lines = causes.map((c) => (c.field ? `${c.field}: ${c.message}` : `${c.message}`));
+  const lines = [...new Set(causes.map((c) => (c.field ? `${c.field}: ${c.message}` : `${c.message}`)))];
   const text = lines.length === 1 ? lines[0] : `[${lines.join(', ')}]`;
   return new StatusError('Invalid', `${what} "${name}" is invalid: ${text}`, {
     details: {

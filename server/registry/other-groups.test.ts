@@ -158,7 +158,9 @@ describe('validation of the other groups', () => {
           group: 'example.com',
           scope: 'Namespaced',
           names: { plural: 'boats', kind: 'Boat' },
-          versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: {} } }],
+          versions: [
+            { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } },
+          ],
         },
       },
       ['metadata.name: Invalid value: "x": must be spec.names.plural+"."+spec.group'],

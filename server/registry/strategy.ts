@@ -41,7 +41,7 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   /** Beside `validate`, which runs too: what may not change. */
   readonly validateUpdate?: (object: T, old: T, context: StrategyContext) => FieldError[];
   /** Warning headers for a valid but questionable object. */
-  readonly warnings?: (object: T) => string[];
+  readonly warnings?: (object: T, old?: T) => string[];
   /** How `metadata.name` is checked; DNS subdomain unless said otherwise. */
   readonly nameRule?: 'dns-subdomain' | 'dns-label' | 'dns1035-label' | 'path-segment';
   /** `status` is a subresource: a main update never touches it. Derived from the descriptor where absent. */

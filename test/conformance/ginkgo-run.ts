@@ -52,8 +52,8 @@ export async function runGinkgo(run: GinkgoRun): Promise<GinkgoReport | undefine
       env: { ...process.env, KUBECONFIG: run.kubeconfig },
     },
   );
-  // Its first interrupt ends the running tests, cleans up after them and still writes the report.
-  const interrupt = () => child.kill('SIGINT');
+  // A first interrupt, of all its processes, ends the running tests, cleans up after them and still writes the report.
+  const interrupt = () => child.pid !== undefined && process.kill(-child.pid, 'SIGINT');
   run.signal.addEventListener('abort', interrupt, { once: true });
   const log = createWriteStream(join(run.directory, `${run.label}.log`));
   child.stderr.pipe(log, { end: false });

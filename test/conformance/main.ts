@@ -11,6 +11,8 @@ import { startCluster } from '../support/cluster/cluster.ts';
 import { buildSuite, CACHE, type Suite } from './build-suite.ts';
 import { startControlPlane } from './control-plane.ts';
 import { runGinkgo } from './ginkgo-run.ts';
+import { buildTestImages } from './images/build-images.ts';
+import { type Registry, startRegistry } from './images/registry.ts';
 import { formatTable, type GinkgoReport, readReports, totalsOf } from './report.plan.ts';
 import { needsNoNode, parseTiers, planTests, TIERS, type Tier, type TierList } from './tiers.plan.ts';
 
@@ -134,7 +136,17 @@ async function startTarget(options: Options, boards: number, directory: string):
   await buildIfStale(() => {});
   if (boards === 0)
     return { ...(await startControlPlane(join(directory, 'server'), options.serverFlag)), nodes: 0 };
-  const cluster = await startCluster({ boards, serverFlags: options.serverFlag });
+  const images = await buildTestImages(join(CACHE, 'images'), progress);
+  let registry: Registry | undefined;
+  const cluster = await startCluster({
+    boards,
+    serverFlags: options.serverFlag,
+    mirrors: async (lan) => {
+      registry = await startRegistry(images, lan.hostIp);
+      const { url } = registry;
+      return Object.fromEntries(images.registries.map((name) => [name, url]));
+    },
+  });
   // The server writes how it is reached from its own machine; here it listens on the boards' network alone.
   const kubeconfig = join(directory, 'kubeconfig.yaml');
   const written = readFileSync(cluster.kubeconfig, 'utf8').replace(/server: .*/, `server: ${cluster.url}`);
@@ -143,6 +155,7 @@ async function startTarget(options: Options, boards: number, directory: string):
     kubeconfig,
     nodes: boards,
     stop: async () => {
+      await registry?.close();
       writeFileSync(join(directory, 'server.log'), cluster.server.log());
       for (const board of cluster.boards)
         writeFileSync(join(directory, `${board.name}.log`), board.log('agent'));

@@ -2,11 +2,12 @@ import { conform, isInputProblem } from '#proto/meta/decode/conform.ts';
 import { parseJson, SyntaxProblem } from '#proto/meta/decode/json.ts';
 import { type FieldValidation, StrictErrors } from '#proto/meta/decode/strict.ts';
 import { parseYaml } from '#proto/meta/decode/yaml.ts';
+import { invalidValue } from '#proto/meta/field-error.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { isObject, type JsonObject } from '#proto/meta/own-property.ts';
 import { decodeProtobuf, isProtobuf } from '#proto/meta/protobuf/envelope.ts';
 import { ProtobufError } from '#proto/meta/protobuf/wire.ts';
-import { badRequest, StatusError } from '#proto/meta/status-error.ts';
+import { badRequest, invalid, StatusError } from '#proto/meta/status-error.ts';
 import { type GroupVersionKind, type Message, schema } from '#proto/schema/schema.ts';
 
 /** What upstream's API server reads of a body at most. */
@@ -24,6 +25,8 @@ export interface DecodeOptions {
   readonly fieldValidation?: FieldValidation | undefined;
   /** Without it, such a kind is read as it is, but for its metadata. */
   readonly custom?: CustomReader | undefined;
+  /** Words for an object that does not fit its type; undefined for the usual ones. */
+  readonly problem?: ((why: string, cause?: unknown) => StatusError) | undefined;
 }
 
 export interface Decoded<T> {
@@ -54,25 +57,27 @@ export function decodeObject<T = KubeObject>(
 /** The rest of {@link decodeObject} for a value that is parsed: what a patch made of an object, say. */
 export function checkObject<T = KubeObject>(
   value: unknown,
-  { resource, fieldValidation, custom = readMetadataOnly }: DecodeOptions,
+  { resource, fieldValidation, custom, problem }: DecodeOptions,
   strict: StrictErrors | undefined = fieldValidation === 'Ignore' ? undefined : new StrictErrors(),
   body: Uint8Array = new Uint8Array(0),
 ): Decoded<T> {
   const given = kindGiven(value, resource, body);
   const message = schema.kind(resource);
   const cannot = (why: string, cause?: unknown): StatusError =>
+    problem?.(why, cause) ??
     badRequest(
       `${given.kind} in version ${JSON.stringify(given.version)} cannot be handled as a ${resource.kind}: ${why}`,
       cause,
     );
-  checkKind(given, resource, message, cannot);
+  if (custom) checkCustomKind(value as JsonObject, resource, body);
+  else checkKind(given, resource, message, cannot);
   let object: JsonObject;
   try {
     const whole = { ...(value as JsonObject), apiVersion: given.apiVersion, kind: given.kind };
     if (message) object = conform(schema, message, whole, strict);
     else {
       object = structuredClone(whole);
-      custom(object, strict);
+      (custom ?? readMetadataOnly)(object, strict);
     }
   } catch (err) {
     if (isInputProblem(err)) throw cannot(err.message, err);
@@ -163,6 +168,25 @@ function checkKind(
   throw badRequest(
     `the API version in the data (${given.apiVersion}) does not match the expected API version (${want})`,
   );
+}
+
+/** A custom kind has to be named, and its version as well. */
+function checkCustomKind(value: JsonObject, resource: GroupVersionKind, body: Uint8Array): void {
+  const { apiVersion, kind } = value;
+  if (!kind) {
+    const text = new TextDecoder().decode(body).trim() || JSON.stringify(value);
+    throw unrecognized(resource, `Object 'Kind' is missing in '${text}'`, body);
+  }
+  const want = resource.group ? `${resource.group}/${resource.version}` : resource.version;
+  if ((apiVersion ?? '') !== want)
+    throw badRequest(
+      `the API version in the data (${String(apiVersion ?? '')}) does not match the expected API version (${want})`,
+    );
+  if (kind === resource.kind) return;
+  const { name } = (value['metadata'] ?? {}) as { name?: unknown };
+  throw invalid({ group: resource.group, kind: String(kind) }, typeof name === 'string' ? name : '', [
+    invalidValue('kind', kind, `must be ${resource.kind}`),
+  ]);
 }
 
 function readMetadataOnly(object: JsonObject, strict: StrictErrors | undefined): void {

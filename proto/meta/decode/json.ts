@@ -18,11 +18,9 @@ export function parseJson(text: string, strict?: StrictErrors): unknown {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    const empty = text.trim() === '';
-    throw new SyntaxProblem(
-      empty ? 'unexpected end of JSON input' : cause instanceof Error ? cause.message : 'not JSON',
-      { cause },
-    );
+    throw new SyntaxProblem(syntaxProblem(text, cause instanceof Error ? cause.message : 'not JSON'), {
+      cause,
+    });
   }
   if (strict) {
     new KeyScan(text, (path, at, isDuplicate) => {
@@ -31,6 +29,13 @@ export function parseJson(text: string, strict?: StrictErrors): unknown {
     strict.locate = (paths) => locate(text, paths);
   }
   return value;
+}
+
+/** A text that just ends is what people see most. */
+function syntaxProblem(text: string, message: string): string {
+  const at = /at position ([0-9]+)/.exec(message)?.[1];
+  const ended = /^Unexpected end/.test(message) || (at !== undefined && Number(at) >= text.trimEnd().length);
+  return ended || text.trim() === '' ? 'unexpected end of JSON input' : message;
 }
 
 /** Whether brackets outside of strings nest deeper than `most`; the text need not be JSON. */

@@ -7,7 +7,7 @@ import {
   type JsonPath,
   JsonPathError,
   parseJsonPath,
-} from '#server/apiserver/customresources/json-path.ts';
+} from '#server/structural/json-path.ts';
 
 const AGE: CustomResourceColumnDefinition = {
   name: 'Age',

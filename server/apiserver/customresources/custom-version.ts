@@ -11,20 +11,21 @@ import type {
   CustomResourceSubresources,
 } from '#proto/schema/generated/apiextensions-v1.ts';
 import type { Shape } from '#server/apiserver/apply/shape.ts';
-import { coerceEmbedded, readMetadata } from '#server/apiserver/customresources/coerce.ts';
 import { customColumns } from '#server/apiserver/customresources/columns.ts';
-import { applyDefaults } from '#server/apiserver/customresources/default.plan.ts';
 import { describeVersion } from '#server/apiserver/customresources/definition.plan.ts';
 import type { Definition } from '#server/apiserver/customresources/definition.ts';
-import { prune, pruneNulls } from '#server/apiserver/customresources/prune.plan.ts';
 import { selectableFields } from '#server/apiserver/customresources/selectable.ts';
 import { shapeOfStructural } from '#server/apiserver/customresources/shape.ts';
 import { customStrategy } from '#server/apiserver/customresources/strategy.ts';
-import type { Structural } from '#server/apiserver/customresources/structural.ts';
 import { literalEntry, objectOf } from '#server/apiserver/rest/entries.ts';
 import type { Maybe } from '#server/apiserver/rest/maybe.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
 import type { Entry } from '#server/store/store.ts';
+import { coerceEmbedded, readMetadata } from '#server/structural/coerce.ts';
+import { applyDefaults } from '#server/structural/default.plan.ts';
+import { Patterns } from '#server/structural/patterns.ts';
+import { prune, pruneNulls } from '#server/structural/prune.plan.ts';
+import type { Structural } from '#server/structural/schema.ts';
 
 /**
  * One version of a custom kind, at one state of its definition. Its schema is parsed when first needed; handlers work
@@ -40,6 +41,7 @@ export class CustomVersion {
   #subresources: CustomResourceSubresources | undefined;
   #strategy: Strategy | undefined;
   #shape: Shape | undefined;
+  readonly patterns = new Patterns();
   /** Stored entries that are what a reader of this version should see. */
   readonly #plain = new WeakSet<Entry>();
 
@@ -116,7 +118,7 @@ export class CustomVersion {
    */
   read(object: JsonObject, strict: StrictErrors | undefined): void {
     const unknown: string[] | undefined = strict && [];
-    if (Object.hasOwn(object, 'metadata')) object['metadata'] = readMetadata(object['metadata'], strict);
+    object['metadata'] = readMetadata(object['metadata'] ?? {}, unknown);
     this.#prune(object, unknown);
     coerceEmbedded(object, this.schema, { drop: false, unknown });
     for (const path of unknown ?? []) strict?.unknown(path);
@@ -128,7 +130,7 @@ export class CustomVersion {
 
   #prune(object: object, unknown?: string[]): void {
     if (this.definition.preservesUnknown) return;
-    prune(object, this.schema, unknown);
+    prune(object, this.schema, { unknown });
     pruneNulls(object, this.schema);
   }
 
@@ -167,7 +169,7 @@ export class CustomVersion {
   /** What an older schema, or none, let into the store. */
   #repair(object: KubeObject): void {
     try {
-      object.metadata = readMetadata(object.metadata, undefined) as KubeObject['metadata'];
+      object.metadata = readMetadata(object.metadata) as KubeObject['metadata'];
     } catch (err) {
       if (!isInputProblem(err)) throw err;
     }

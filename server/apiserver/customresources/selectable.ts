@@ -1,7 +1,7 @@
 import type { FieldReader } from '#proto/api/resource.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import type { SelectableField } from '#proto/schema/generated/apiextensions-v1.ts';
-import { evaluateJsonPath, JsonPathError, parseJsonPath } from './json-path.ts';
+import { evaluateJsonPath, JsonPathError, parseJsonPath } from '#server/structural/json-path.ts';
 
 /** The fields of a custom kind that lists and watches can be narrowed by; absent fields are empty. */
 export function selectableFields(

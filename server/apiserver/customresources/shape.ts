@@ -1,7 +1,13 @@
 import { isObject } from '#proto/meta/own-property.ts';
 import { schema as builtin } from '#proto/schema/schema.ts';
 import { ATOMIC, DEDUCED, type Shape, shapeOfMessage } from '#server/apiserver/apply/shape.ts';
-import { fieldSchema, isProperty, isTypeOrObjectMeta, itemSchema, type Structural } from './structural.ts';
+import {
+  fieldSchema,
+  isProperty,
+  isTypeOrObjectMeta,
+  itemSchema,
+  type Structural,
+} from '#server/structural/schema.ts';
 
 /** How objects of a custom kind merge under server-side apply. Rule: structured-merge-diff on the kind's OpenAPI. */
 export function shapeOfStructural(schema: Structural | undefined): Shape {

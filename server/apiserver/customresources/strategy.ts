@@ -1,7 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
+import { type FieldError, invalidValue } from '#proto/meta/field-error.ts';
+import { labelKeyProblems } from '#proto/meta/label-syntax.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import type { CustomVersion } from '#server/apiserver/customresources/custom-version.ts';
-import type { Strategy } from '#server/registry/strategy.ts';
+import { validateScale } from '#server/apiserver/customresources/scale.ts';
+import type { Strategy, StrategyContext } from '#server/registry/strategy.ts';
+import { Correlation } from '#server/structural/correlation.plan.ts';
+import { causesOf } from '#server/structural/findings.plan.ts';
+import { validateListTypes } from '#server/structural/list-types.plan.ts';
+import { fieldSchema } from '#server/structural/schema.ts';
+import { validateEmbedded } from '#server/structural/validate-embedded.ts';
+import { validateValue } from '#server/structural/validate-value.ts';
 
 type WithStatus = KubeObject & { status?: unknown };
 
@@ -25,7 +34,71 @@ export function customStrategy(version: CustomVersion): Strategy {
         object.metadata.generation = (old.metadata.generation ?? 0) + 1;
       }
     },
+    validate: (object, context) => validateObject(version, object, context),
+    warnings: ({ metadata }, old) =>
+      (metadata.finalizers ?? [])
+        .filter((name) => !old?.metadata.finalizers?.includes(name))
+        .sort()
+        .flatMap(finalizerWarnings),
   };
 }
 
 const contentOf = ({ metadata: _, ...content }: KubeObject): object => content;
+
+function validateObject(
+  version: CustomVersion,
+  object: WithStatus,
+  { subresource, old }: StrategyContext,
+): FieldError[] {
+  const { schema, scale } = version;
+  const isStatus = subresource === 'status';
+  const before = old && new Correlation(object, old, schema);
+  const errors = isStatus ? validateStatus(version, object, before) : validateWhole(version, object, before);
+  if (scale) errors.push(...validateScale(scale, object, isStatus));
+  if (!isStatus) errors.push(...validateEmbedded(object, schema));
+  const lists = validateListTypes(object, schema);
+  // Lists that had something twice before may keep it.
+  if (lists.length > 0 && (!old || validateListTypes(old, schema).length === 0)) errors.push(...lists);
+  return errors;
+}
+
+function validateWhole(
+  version: CustomVersion,
+  object: KubeObject,
+  before: Correlation | undefined,
+): FieldError[] {
+  const { schema } = version;
+  return schema ? causesOf(validateValue(object, schema, version.patterns, before), '') : [];
+}
+
+/** A status is looked at by its own part of the schema. */
+function validateStatus(
+  version: CustomVersion,
+  object: WithStatus,
+  before: Correlation | undefined,
+): FieldError[] {
+  const schema = version.schema && fieldSchema(version.schema, 'status');
+  if (!schema || object.status === undefined) return [];
+  const own = before?.field('status');
+  const found = validateValue(object.status, schema, version.patterns, own);
+  return own?.unchanged ? [] : causesOf(found, 'status');
+}
+
+const STANDARD_FINALIZERS = ['orphan', 'foregroundDeletion', 'kubernetes'];
+
+function finalizerWarnings(name: string): string[] {
+  const at = `metadata.finalizers: ${JSON.stringify(name)}`;
+  const warnings = labelKeyProblems(name).map((problem) => `${at}: ${problem}`);
+  if (name.includes('/') || STANDARD_FINALIZERS.includes(name)) return warnings;
+  const how = name.includes('.') ? ' including a path (/)' : '';
+  return [
+    ...warnings,
+    `${at}: prefer a domain-qualified finalizer name${how} to avoid accidental conflicts with other finalizer writers`,
+  ];
+}
+
+export const INCOMPLETE = invalidValue(
+  '',
+  null,
+  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+);

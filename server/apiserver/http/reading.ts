@@ -48,6 +48,16 @@ export async function readPatch({ api, request, call }: Exchange): Promise<Patch
   if (!type) {
     throw new StatusError('UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
   }
+  // Merge keys are said in Go's types alone.
+  if (type === 'strategic' && api.custom.of(call.resource)) {
+    const accepted = Object.keys(PATCH_KINDS)
+      .filter((one) => PATCH_KINDS[one] !== 'strategic')
+      .join(', ');
+    throw new StatusError(
+      'UnsupportedMediaType',
+      `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
+    );
+  }
   const validation = fieldValidation(request.query);
   return {
     type,

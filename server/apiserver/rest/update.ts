@@ -29,7 +29,6 @@ import {
 import { validateObjectMeta, validateObjectMetaUpdate } from '#server/registry/validation/object-meta.ts';
 import { type Entry, RevisionMismatch } from '#server/store/store.ts';
 
-/** As Go shows an unsigned zero. */
 const UNCONDITIONAL = {
   reason: 'FieldValueInvalid',
   message: 'Invalid value: 0: must be specified for an update',
@@ -127,7 +126,7 @@ async function writeChange(api: Api, call: Call, entry: Entry, changed: KubeObje
       ...(strategy.validateUpdate?.(next, old, context) ?? []),
     ]);
     await admission.validate(next);
-    for (const warning of strategy.warnings?.(next) ?? []) call.warn(warning);
+    for (const warning of strategy.warnings?.(next, old) ?? []) call.warn(warning);
     const written = await commit(api, call, entry, next);
     reservation.settle(!call.dryRun);
     return written;

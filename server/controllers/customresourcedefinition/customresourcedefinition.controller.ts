@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto';
 import { customresourcedefinitions } from '#proto/api/apiextensions/customresourcedefinitions.ts';
 import type { Resource } from '#proto/api/resource.ts';
 import { isConflict, isNotFound } from '#proto/meta/status-error.ts';
@@ -19,6 +18,7 @@ import {
   withConditions,
 } from '#server/controllers/customresourcedefinition/naming.plan.ts';
 import { equalJson } from '#server/controllers/json.ts';
+import { bundleProblem } from '#server/registry/validation/webhook-client.ts';
 
 /** Between two looks at objects that something still holds. */
 const RETRY_MS = 1000;
@@ -171,10 +171,5 @@ function storedResource({ spec, status }: CustomResourceDefinition): Resource {
 
 function isTrusted({ spec }: CustomResourceDefinition): boolean {
   const bundle = spec.conversion?.webhook?.clientConfig?.caBundle;
-  if (!bundle) return true;
-  try {
-    return new X509Certificate(Buffer.from(bundle, 'base64')).subject !== '';
-  } catch {
-    return false;
-  }
+  return !bundle || bundleProblem(bundle) === undefined;
 }

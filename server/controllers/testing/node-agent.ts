@@ -29,7 +29,7 @@ export async function nodeStep(harness: Harness, rng: () => number): Promise<boo
 }
 
 /** The node that a Pod of a DaemonSet asks for. */
-const targetOf = (pod: Pod): string | undefined =>
+export const targetOf = (pod: Pod): string | undefined =>
   pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms[0]
     ?.matchFields?.[0]?.values?.[0];
 

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { type FieldError, invalidValue, required } from '#proto/meta/field-error.ts';
 import { between, dnsSubdomainProblems } from '#server/registry/validation/names.ts';
 
@@ -52,4 +53,19 @@ function pathProblems(path: string): string[] {
         : dnsSubdomainProblems(segment).map((problem) => `segment[${i}]: ${problem}`),
     ),
   ];
+}
+
+/** Why a bundle of certificates can't be trusted; undefined where it can. */
+export function bundleProblem(base64: string): string | undefined {
+  const blocks = Buffer.from(base64, 'base64')
+    .toString()
+    .match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g);
+  const problem = 'unable to load root certificates: unable to parse bytes as PEM block';
+  if (!blocks) return problem;
+  try {
+    for (const block of blocks) new X509Certificate(block);
+    return undefined;
+  } catch (err) {
+    return `unable to load root certificates: ${err instanceof Error ? err.message : problem}`;
+  }
 }

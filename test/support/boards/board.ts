@@ -176,6 +176,18 @@ export class Board {
     return must(['ctr', '-a', this.containerdSocket, '-n', 'k8s.io', ...args]);
   }
 
+  /** Its containerd pulls images of these registries from these addresses instead. */
+  mirror(registries: Readonly<Record<string, string>>): void {
+    for (const [registry, url] of Object.entries(registries)) {
+      const directory = join(this.directory, 'disk/etc/containerd/certs.d', registry);
+      mkdirSync(directory, { recursive: true });
+      writeFileSync(
+        join(directory, 'hosts.toml'),
+        `server = "${url}"\n[host."${url}"]\n  capabilities = ["pull", "resolve"]\n`,
+      );
+    }
+  }
+
   /** Stops a service and keeps it down until {@link startService}. */
   async stopService(name: string, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     writeFileSync(join(this.directory, 'services', `${name}.stopped`), '');

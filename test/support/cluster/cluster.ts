@@ -31,6 +31,8 @@ export interface ClusterOptions {
   /** More flags of `coracle server`. */
   readonly serverFlags?: readonly string[];
   readonly agentFlags?: readonly string[];
+  /** Registries that boards reach under another address: `registry.k8s.io` at `http://10.77.0.254:5000`. */
+  readonly mirrors?: (lan: Lan) => Promise<Readonly<Record<string, string>>>;
   /** The agent runs a containerd of its own, as it does by default, instead of using the board's. */
   readonly ownContainerd?: boolean;
 }
@@ -73,6 +75,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const lan = await startLan();
   const cluster = assemble(lan, options);
   try {
+    const mirrors = (await options.mirrors?.(lan)) ?? {};
+    for (const board of cluster.boards) board.mirror(mirrors);
     const up = [...cluster.boards, ...(cluster.serverBoard ? [cluster.serverBoard] : [])];
     await Promise.all(up.map((board) => board.boot()));
     await cluster.server.start();

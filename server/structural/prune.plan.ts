@@ -1,16 +1,26 @@
 import { isObject } from '#proto/meta/own-property.ts';
-import { asRoot, fieldSchema, isTypeOrObjectMeta, itemSchema, type Structural } from './structural.ts';
+import {
+  asRoot,
+  fieldSchema,
+  isTypeOrObjectMeta,
+  itemSchema,
+  type Structural,
+} from '#server/structural/schema.ts';
 
 /** Collects the paths of what is pruned: `spec.list[0].unknown`. */
 export type UnknownFields = string[] | undefined;
 
 /**
- * Removes the fields that the schema does not specify, in place; type and metadata of the object stay. Paths of what
- * went are added to `unknown`, in order. Rule: apiextensions-apiserver `schema/pruning`.
+ * Removes the fields that the schema does not specify, in place; at the root of an object its type and metadata stay.
+ * Paths of what went are added to `unknown`, in order. Rule: apiextensions-apiserver `schema/pruning`.
  */
-export function prune(object: unknown, schema: Structural | undefined, unknown?: UnknownFields): void {
+export function prune(
+  object: unknown,
+  schema: Structural | undefined,
+  { unknown, isRoot = true }: { readonly unknown?: UnknownFields; readonly isRoot?: boolean } = {},
+): void {
   const found: UnknownFields = unknown && [];
-  pruneValue(object, asRoot(schema), '', found);
+  pruneValue(object, isRoot ? asRoot(schema) : (schema ?? NOTHING), '', found);
   if (found) unknown?.push(...found.sort());
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { evaluateJsonPath, parseJsonPath } from '#server/apiserver/customresources/json-path.ts';
+import { evaluateJsonPath, parseJsonPath } from '#server/structural/json-path.ts';
 
 const OBJECT = {
   spec: { replicas: 2, 'a.b': 'dotted', list: [1, 2, 3, 4], map: { x: 1, y: 2 } },

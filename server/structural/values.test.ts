@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { applyDefaults } from '#server/apiserver/customresources/default.plan.ts';
-import { prune, pruneNulls } from '#server/apiserver/customresources/prune.plan.ts';
-import type { Structural } from '#server/apiserver/customresources/structural.ts';
+import { applyDefaults } from '#server/structural/default.plan.ts';
+import { prune, pruneNulls } from '#server/structural/prune.plan.ts';
+import type { Structural } from '#server/structural/schema.ts';
 
 const KEEP = { 'x-kubernetes-preserve-unknown-fields': true };
 
@@ -47,7 +47,7 @@ describe('pruning', () => {
     ['names of prototypes', { properties: {} }, { constructor: 1 }, {}, ['constructor']],
   ])('%s', (_, schema, object, expected, paths) => {
     const unknown: string[] = [];
-    prune(object, schema, unknown);
+    prune(object, schema, { unknown });
     expect(object).toEqual(expected);
     expect(unknown).toEqual(paths);
   });

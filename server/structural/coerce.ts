@@ -1,9 +1,9 @@
 import { conform, isInputProblem } from '#proto/meta/decode/conform.ts';
+import { ValueProblem } from '#proto/meta/decode/scalars.ts';
 import { StrictErrors } from '#proto/meta/decode/strict.ts';
 import { isObject, type JsonObject } from '#proto/meta/own-property.ts';
-import { badRequest } from '#proto/meta/status-error.ts';
 import { schema as builtin } from '#proto/schema/schema.ts';
-import { fieldSchema, itemSchema, type Structural } from './structural.ts';
+import { fieldSchema, itemSchema, type Structural } from '#server/structural/schema.ts';
 
 /**
  * Reads the metadata of embedded objects as the API reads metadata, in place: unknown fields go, what has the wrong
@@ -34,36 +34,28 @@ function coerceObject(
   for (const key of ['apiVersion', 'kind']) {
     if (!Object.hasOwn(object, key) || typeof object[key] === 'string') continue;
     if (!drop)
-      throw badRequest(`${path}.${key}: Invalid value: ${JSON.stringify(object[key])}: must be a string`);
+      throw new ValueProblem(
+        `${path}.${key}: Invalid value: ${JSON.stringify(object[key])}: must be a string`,
+      );
     delete object[key];
   }
   if (!Object.hasOwn(object, 'metadata')) return;
   try {
-    const strict = unknown && new StrictErrors();
-    object['metadata'] = readMetadata(object['metadata'], strict);
-    for (const message of strict?.messages ?? []) unknown?.push(pathOf(path, message));
+    object['metadata'] = readMetadata(object['metadata'], unknown, `${path}.metadata`);
   } catch (err) {
     if (!isInputProblem(err)) throw err;
     if (!drop)
-      throw badRequest(
+      throw new ValueProblem(
         `${path}.metadata: Invalid value: ${JSON.stringify(object['metadata'])}: ${err.message}`,
       );
   }
 }
 
-/** Throws what {@link isInputProblem} knows. */
-export function readMetadata(metadata: unknown, strict: StrictErrors | undefined): JsonObject {
-  const { metadata: own } = conform(
-    builtin,
-    builtin.message('meta/v1.PartialObjectMetadata'),
-    { metadata },
-    strict,
-  );
-  return own as JsonObject;
+/** Adds the paths of unknown fields to `unknown`, below `path`. Throws what {@link isInputProblem} knows. */
+export function readMetadata(metadata: unknown, unknown?: string[], path = 'metadata'): JsonObject {
+  const strict = unknown && new StrictErrors();
+  const own = conform(builtin, builtin.message('meta/v1.ObjectMeta'), metadata, strict);
+  for (const message of strict?.messages ?? [])
+    unknown?.push(`${path}.${/^unknown field "(.*)"$/.exec(message)?.[1] ?? message}`);
+  return own;
 }
-
-/** `unknown field "metadata.foo"` names a path below the embedded object. */
-const pathOf = (path: string, message: string): string => {
-  const own = /"(.*)"$/.exec(message)?.[1] ?? message;
-  return path === '' ? own : `${path}.${own}`;
-};

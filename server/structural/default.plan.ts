@@ -1,5 +1,5 @@
 import { isObject, setOwn } from '#proto/meta/own-property.ts';
-import { fieldSchema, isProperty, itemSchema, type Structural } from './structural.ts';
+import { fieldSchema, isProperty, itemSchema, type Structural } from '#server/structural/schema.ts';
 
 /**
  * Sets, in place, what the schema says that absent fields are, and that nulls are where null is no value. Rule:
