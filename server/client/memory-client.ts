@@ -216,6 +216,8 @@ export class MemoryClient implements ApiClient {
     await this.#call('post', resource, keyFor(key), subresource);
     const old = this.#find(resource, key);
     if (subresource === 'binding') {
+      const { uid } = (body as { metadata?: { uid?: string } }).metadata ?? {};
+      if (uid && uid !== old.metadata.uid) throw conflict(rc(resource), key.name, STALE);
       if (old.spec?.['nodeName']) {
         throw conflict(
           rc(resource),

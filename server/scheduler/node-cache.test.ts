@@ -1,17 +1,18 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
-import { aContainer, aNode, aPod } from './fixtures.ts';
-import { NodeCache } from './node-cache.ts';
+import { aCluster, aContainer, aNode, aPod } from './fixtures.ts';
+import type { NodeCache } from './node-cache.ts';
+import { podInfoOf } from './pod-info.plan.ts';
 
 const pod = (uid: string, nodeName?: string, cpu = '1'): Pod =>
   aPod(uid, { nodeName, containers: [aContainer({ cpu })] }, { uid });
 
 let cache: NodeCache;
 const used = (): Record<string, number> =>
-  Object.fromEntries(cache.infos().map(({ node, requested }) => [node.metadata.name, requested['cpu'] ?? 0]));
+  Object.fromEntries(cache.nodes.map(({ name, requested }) => [name, requested.cpu]));
 
 beforeEach(() => {
-  cache = new NodeCache();
+  cache = aCluster([]);
   cache.setNode(aNode('a'));
   cache.setNode(aNode('b'));
 });
@@ -27,24 +28,24 @@ describe('NodeCache', () => {
   });
 
   it('counts a Pod once', () => {
-    cache.assumePod(pod('1'), 'a');
+    cache.assumePod(podInfoOf(pod('1')), 'a');
     cache.setPod(pod('1', 'a'));
     cache.setPod(pod('1', 'a', '2'));
     expect(used()).toEqual({ a: 2000, b: 0 });
   });
 
   it('moves one that was assumed elsewhere', () => {
-    cache.assumePod(pod('1'), 'a');
+    cache.assumePod(podInfoOf(pod('1')), 'a');
     cache.setPod(pod('1', 'b'));
     expect(used()).toEqual({ a: 0, b: 1000 });
   });
 
   it('forgets what was assumed, never what was seen', () => {
-    cache.assumePod(pod('1'), 'a');
+    cache.assumePod(podInfoOf(pod('1')), 'a');
     expect(cache.isAssumed('1')).toBe(true);
     expect(cache.forgetPod('1')).toBe(true);
     expect(used()).toEqual({ a: 0, b: 0 });
-    cache.assumePod(pod('1'), 'a');
+    cache.assumePod(podInfoOf(pod('1')), 'a');
     cache.setPod(pod('1', 'a'));
     expect(cache.isAssumed('1')).toBe(false);
     expect(cache.forgetPod('1')).toBe(false);
@@ -53,7 +54,11 @@ describe('NodeCache', () => {
 
   it('says whether a removed Pod held anything', () => {
     cache.setPod(pod('1', 'a'));
-    expect([cache.removePod('1'), cache.removePod('1'), cache.removePod('2')]).toEqual([true, false, false]);
+    expect([cache.removePod('1')?.nodeName, cache.removePod('1'), cache.removePod('2')]).toEqual([
+      'a',
+      undefined,
+      undefined,
+    ]);
     expect(used()).toEqual({ a: 0, b: 0 });
   });
 
@@ -63,7 +68,7 @@ describe('NodeCache', () => {
     expect(used()).toEqual({ b: 0 });
     cache.setNode(aNode('a', { allocatable: { cpu: '8' } }));
     expect(used()).toEqual({ a: 1000, b: 0 });
-    expect(cache.infos()[0]?.allocatable['cpu']).toBe(8000);
+    expect(cache.node('a')?.allocatable.cpu).toBe(8000);
   });
 
   it('holds nothing of a node that went empty', () => {
@@ -75,14 +80,34 @@ describe('NodeCache', () => {
     expect(used()).toEqual({ b: 0, a: 0 });
   });
 
-  it('keeps the figures of nodes where nothing changed', () => {
-    const [a, b] = cache.infos();
-    expect(cache.infos()).toBe(cache.infos());
-    cache.setPod(pod('1', 'b'));
-    const [sameA, otherB] = cache.infos();
-    expect(sameA).toBe(a);
-    expect(otherB).not.toBe(b);
-    expect(otherB?.allocatable).toBe(b?.allocatable);
+  it('remembers who waits for room where', () => {
+    const [one, two] = ['1', '2'].map((uid) => podInfoOf(pod(uid)));
+    if (!one || !two) throw new Error('no Pods');
+    cache.nominate(one, 'a');
+    cache.nominate(two, 'a');
+    cache.nominate(one, 'b');
+    expect(cache.nominated('a')).toEqual([two]);
+    expect([cache.nominationOf('1'), cache.nominationOf('2')]).toEqual(['b', 'a']);
+    cache.nominate(two, undefined);
+    expect(cache.nominated('a')).toEqual([]);
+  });
+
+  it('puts back what was taken away', () => {
+    cache.setPod(pod('1', 'a'));
+    const placed = cache.removePod('1');
+    if (placed) cache.restorePod(placed);
+    expect(used()).toEqual({ a: 1000, b: 0 });
+    expect(cache.isAssumed('1')).toBe(false);
+  });
+
+  it('takes zones in turns', () => {
+    for (const [name, zone] of [
+      ['e1', 'east'],
+      ['e2', 'east'],
+      ['w1', 'west'],
+    ] as const)
+      cache.setNode(aNode(name, { labels: { 'topology.kubernetes.io/zone': zone } }));
+    expect(cache.nodes.map(({ name }) => name)).toEqual(['a', 'e1', 'w1', 'b', 'e2']);
   });
 
   it('reads a Pod once', () => {

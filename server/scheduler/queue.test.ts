@@ -1,20 +1,34 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import { DEADLINE } from './annotations.plan.ts';
+import type { Hint } from './changes.plan.ts';
 import { aPod } from './fixtures.ts';
+import { type PodInfo, podInfoOf } from './pod-info.plan.ts';
 import { compareTurns, SchedulingQueue } from './queue.ts';
 
-const pod = (uid: string, priority?: number, second = 0, generation = 1): Pod =>
-  aPod(uid, { priority }, { uid, generation, creationTimestamp: `2026-01-01T00:00:0${second}Z` });
+const pod = (uid: string, priority?: number, second = 0, more: Parameters<typeof aPod>[2] = {}): PodInfo =>
+  podInfoOf(
+    aPod(
+      uid,
+      { priority },
+      { uid, generation: 1, creationTimestamp: `2026-01-01T00:00:0${second}Z`, ...more },
+    ),
+  );
+const due = (deadline: string) => ({ annotations: { [DEADLINE]: deadline } });
+const BY = new Set(['NodeResourcesFit']);
 
 let queue: SchedulingQueue;
-const add = (...pods: Pod[]): void => {
-  for (const p of pods) queue.add(p.metadata.uid ?? '', p);
+const add = (...pods: PodInfo[]): void => {
+  for (const p of pods) queue.add(p);
 };
-const drain = (): string[] => {
+const next = (stillFits = true) => queue.next(() => stillFits);
+const drain = (stillFits = true): string[] => {
   const uids: string[] = [];
-  for (let next = queue.next(); next; next = queue.next()) uids.push(next.uid);
+  for (let one = next(stillFits); one; one = next(stillFits)) uids.push(one.uid);
   return uids;
 };
+const wake = (it: Hint): void => queue.wake(() => it);
+const MAYBE: Hint = { type: 'maybe' };
+const FITS: Hint = { type: 'fits', nodeName: 'board-1' };
 
 beforeEach(() => {
   queue = new SchedulingQueue();
@@ -32,21 +46,47 @@ describe('order', () => {
     expect(drain()).toEqual(['high', 'first', 'second', 'late', 'low']);
   });
 
+  it('takes the earliest deadline first within a priority, and what has none after that', () => {
+    add(
+      pod('whenever', 0, 0),
+      pod('tomorrow', 0, 1, due('2026-01-02T00:00:00Z')),
+      pod('elsewhere', 0, 2, due('2026-01-02T00:30:00+01:00')),
+      pod('nonsense', 0, 1, due('soon')),
+      pod('urgent', 1, 3),
+    );
+    expect(drain()).toEqual(['urgent', 'elsewhere', 'tomorrow', 'whenever', 'nonsense']);
+  });
+
+  it('follows a deadline that is moved while the Pod waits', () => {
+    add(pod('a', 0, 0), pod('b', 0, 1), pod('c', 0, 2));
+    add(pod('c', 0, 2, due('2026-01-02T00:00:00Z')));
+    expect(queue.active).toBe(3);
+    expect(drain()).toEqual(['c', 'a', 'b']);
+    expect(queue.active).toBe(0);
+  });
+
   it('sees those that come while it is drained', () => {
     add(pod('a'), pod('b'));
-    expect(queue.next()?.uid).toBe('a');
+    expect(next()?.uid).toBe('a');
     add(pod('urgent', 10));
     expect(drain()).toEqual(['urgent', 'b']);
   });
 
   it('leaves out what was removed, and takes the newest of what was changed', () => {
     add(pod('a'), pod('b'), pod('c'));
-    expect(queue.next()?.uid).toBe('a');
+    expect(next()?.uid).toBe('a');
     queue.remove('b');
-    const changed = pod('c', 0, 0, 2);
+    const changed = pod('c', 0, 0, { generation: 2 });
     add(changed);
-    expect(queue.next()?.pod).toBe(changed);
-    expect(queue.next()).toBeUndefined();
+    expect(next()?.pod).toBe(changed);
+    expect(next()).toBeUndefined();
+  });
+
+  it('gives one that is taken with its group to nobody else', () => {
+    add(pod('a'), pod('b'));
+    expect(queue.take('b')?.uid).toBe('b');
+    expect(queue.take('b')).toBeUndefined();
+    expect(drain()).toEqual(['a']);
   });
 
   it('finds two equals equal', () => {
@@ -57,38 +97,80 @@ describe('order', () => {
 });
 
 describe('parking', () => {
-  it('wakes on a change only, and not before the back-off is over', () => {
-    queue.park('a', pod('a'), 0);
+  const park = (...uids: string[]): void => {
+    for (const uid of uids) {
+      add(pod(uid));
+      drain();
+      queue.park(uid, BY, 0);
+    }
+  };
+
+  it('stays until a change may help, and then until the back-off is over', () => {
+    park('a');
     expect(queue.release(60_000)).toBeUndefined();
-    expect(drain()).toEqual([]);
-    queue.wake();
+    wake({ type: 'no' });
+    expect(queue.release(60_000)).toBeUndefined();
+    wake(MAYBE);
     expect(queue.release(500)).toBe(1_000);
     expect(drain()).toEqual([]);
     expect(queue.release(1_000)).toBeUndefined();
     expect(drain()).toEqual(['a']);
   });
 
+  it('tries one at once that fits now, in its turn and if it fits still', () => {
+    park('a');
+    wake(FITS);
+    add(pod('b'), pod('high', 1));
+    expect(queue.active).toBe(3);
+    expect(drain()).toEqual(['high', 'a', 'b']);
+    park('c');
+    wake(FITS);
+    expect(drain(false)).toEqual([]);
+    expect([queue.active, queue.parked]).toEqual([0, 1]);
+  });
+
+  it('looks at all nodes on which it was told to fit', () => {
+    park('a');
+    wake({ type: 'fits', nodeName: 'board-1' });
+    wake({ type: 'fits', nodeName: 'board-2' });
+    expect(queue.next((_, nodeName) => nodeName === 'board-2')?.uid).toBe('a');
+  });
+
+  it('tells by what it was refused', () => {
+    park('a');
+    const seen: ReadonlySet<string>[] = [];
+    queue.wake(({ by }) => {
+      seen.push(by);
+      return { type: 'no' };
+    });
+    expect(seen).toEqual([BY]);
+  });
+
   it('leaves those parked after the change', () => {
-    queue.park('a', pod('a'), 0);
-    queue.wake();
-    queue.park('b', pod('b'), 0);
-    expect(queue.release(60_000)).toBeUndefined();
+    park('a');
+    wake(MAYBE);
+    park('b');
+    queue.release(60_000);
     expect(drain()).toEqual(['a']);
     expect(queue.parked).toBe(1);
   });
 
   it('gives the time of the first whose back-off ends', () => {
-    queue.park('a', pod('a'), 3_000);
-    queue.park('b', pod('b'), 1_000);
-    queue.wake();
+    add(pod('a'), pod('b'));
+    drain();
+    queue.park('a', BY, 3_000);
+    queue.park('b', BY, 1_000);
+    wake(MAYBE);
     expect(queue.release(0)).toBe(2_000);
   });
 
   it('backs off 1 s, 2 s, 4 s, 8 s and then 10 s, until it is removed', () => {
     const waits: (number | undefined)[] = [];
     const once = (): void => {
-      queue.park('a', pod('a'), 0);
-      queue.wake();
+      add(pod('a'));
+      drain();
+      queue.park('a', BY, 0);
+      wake(MAYBE);
       waits.push(queue.release(0));
       queue.release(60_000);
       drain();
@@ -100,35 +182,41 @@ describe('parking', () => {
   });
 
   it('is not woken by a new status', () => {
-    queue.park('a', pod('a'), 0);
+    park('a');
     const told = pod('a');
     add(told);
     expect(queue.release(60_000)).toBeUndefined();
-    queue.wake();
+    wake(MAYBE);
     queue.release(60_000);
-    expect(queue.next()?.pod).toBe(told);
+    expect(next()?.pod).toBe(told);
   });
 
-  it('is woken by a new spec, after its back-off', () => {
-    queue.park('a', pod('a'), 0);
-    add(pod('a', 0, 0, 2));
-    add(pod('a', 0, 0, 2));
+  it.each([
+    ['spec', { generation: 2 }],
+    ['label', { labels: { a: 'b' } }],
+  ])('is woken by a new %s, after its back-off', (_, more) => {
+    park('a');
+    add(pod('a', 0, 0, more));
+    add(pod('a', 0, 0, more));
     expect(queue.release(0)).toBe(1_000);
     queue.release(1_000);
     expect(drain()).toEqual(['a']);
   });
 
   it('tries one that fitted again without a change', () => {
-    queue.retry('a', pod('a'), 0);
+    add(pod('a'));
+    drain();
+    queue.retry('a', 0);
     expect(queue.release(0)).toBe(1_000);
     queue.release(1_000);
     expect(drain()).toEqual(['a']);
   });
 
   it('forgets one that is removed', () => {
-    queue.park('a', pod('a'), 0);
+    park('a');
     queue.remove('a');
-    queue.wake();
+    queue.park('a', BY, 0);
+    wake(MAYBE);
     expect(queue.release(60_000)).toBeUndefined();
     expect([queue.active, queue.parked]).toEqual([0, 0]);
   });

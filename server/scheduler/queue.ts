@@ -1,121 +1,229 @@
 /**
- * Pods that want a node. Those that did not fit are parked until something in the cluster changes in their favour, and
- * at least for their back-off; nothing is tried over and over for its own sake.
+ * Pods that want a node. Those that did not fit are parked until something in the cluster changes in their favour; nothing is
+ * tried over and over for its own sake, and nothing is polled.
+ * - A change that makes room on a node for a Pod lets it try at once, if there is room still when its turn comes.
+ * - After changes of which that is not sure, and after a binding that failed, it waits for its back-off.
  */
-import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import type { Hint } from './changes.plan.ts';
+import { Heap } from './heap.ts';
+import type { PodInfo } from './pod-info.plan.ts';
 
-/** Highest priority first, then oldest first. Rule: upstream's PrioritySort. */
-export function compareTurns(a: Pod, b: Pod): number {
-  const byPriority = (b.spec.priority ?? 0) - (a.spec.priority ?? 0);
-  if (byPriority !== 0) return byPriority;
-  const [ofA, ofB] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''];
+/** Highest priority first, then the earliest deadline, then the oldest. Rule: upstream's PrioritySort, but for deadlines. */
+export function compareTurns(a: PodInfo, b: PodInfo): number {
+  if (a.priority !== b.priority) return b.priority - a.priority;
+  if (a.deadline !== b.deadline) return a.deadline < b.deadline ? -1 : 1;
+  const ofA = a.pod.metadata.creationTimestamp ?? '';
+  const ofB = b.pod.metadata.creationTimestamp ?? '';
   return ofA === ofB ? 0 : ofA < ofB ? -1 : 1;
 }
 
-interface Parked {
-  readonly pod: Pod;
+export interface QueuedPod {
+  readonly uid: string;
+  pod: PodInfo;
+  /** The filters that refused it last. */
+  by: ReadonlySet<string>;
+}
+
+interface Entry extends QueuedPod {
+  readonly serial: number;
+  attempts: number;
   /** Epoch milliseconds. */
-  readonly notBefore: number;
-  /** Something has changed since: only the back-off holds it. */
-  readonly woken: boolean;
+  notBefore: number;
+  state: 'active' | 'parked' | 'fits' | 'backing off' | 'taken';
+  /** Of its turn in a heap: turns with other tickets are void. */
+  ticket: number;
+  /** Nodes on which it fitted when it was told so. */
+  nodes: Set<string> | undefined;
+}
+
+interface Turn {
+  readonly entry: Entry;
+  /** As it was when it got in line. */
+  readonly pod: PodInfo;
+  readonly ticket: number;
 }
 
 const FIRST_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 10_000;
+const NOBODY: ReadonlySet<string> = new Set();
 
 export class SchedulingQueue {
-  /** In order of arrival. */
-  readonly #active = new Map<string, Pod>();
-  /** The uids of the active ones, last first; undefined after one more has come. */
-  #order: string[] | undefined;
-  readonly #parked = new Map<string, Parked>();
-  readonly #attempts = new Map<string, number>();
+  readonly #entries = new Map<string, Entry>();
+  readonly #turns = new Heap<Turn>(isEarlier);
+  readonly #fits = new Set<Entry>();
+  readonly #parked = new Set<Entry>();
+  readonly #backingOff = new Set<Entry>();
+  #activeCount = 0;
+  #serial = 0;
 
-  /** A Pod that is new or has changed. One that is parked is woken by a new spec, not by a new status. */
-  add(uid: string, pod: Pod): void {
-    const parked = this.#parked.get(uid);
-    if (parked) {
-      const woken = parked.woken || parked.pod.metadata.generation !== pod.metadata.generation;
-      this.#parked.set(uid, { ...parked, pod, woken });
-    } else {
-      this.#activate(uid, pod);
+  /** A Pod that is new or has changed. One that is parked is woken by a new spec or metadata, not by a new status. */
+  add(pod: PodInfo): void {
+    const known = this.#entries.get(pod.uid);
+    if (!known) {
+      this.#serial++;
+      const { uid } = pod;
+      const entry: Entry = {
+        ...{ uid, pod, serial: this.#serial, by: NOBODY, attempts: 0, notBefore: 0 },
+        ...{ state: 'parked', nodes: undefined, ticket: 0 },
+      };
+      this.#entries.set(uid, entry);
+      this.#activate(entry);
+      return;
     }
+    const before = known.pod;
+    known.pod = pod;
+    if (!asksAnew(before, pod)) return;
+    if (known.state === 'parked') this.#setState(known, 'backing off');
+    else if (known.state === 'active' || known.state === 'fits') this.#lineUp(known);
   }
 
   /** Bound, deleted, or not ours any more. */
   remove(uid: string): void {
-    this.#active.delete(uid);
-    this.#parked.delete(uid);
-    this.#attempts.delete(uid);
+    const entry = this.#entries.get(uid);
+    if (!entry) return;
+    this.#leave(entry);
+    entry.state = 'taken';
+    this.#entries.delete(uid);
   }
 
-  next(): { readonly uid: string; readonly pod: Pod } | undefined {
-    // A stable sort: of equals, the one that came first is first.
-    this.#order ??= [...this.#active]
-      .sort(([, a], [, b]) => compareTurns(a, b))
-      .map(([uid]) => uid)
-      .reverse();
-    for (let uid = this.#order.pop(); uid !== undefined; uid = this.#order.pop()) {
-      const pod = this.#active.get(uid);
-      // One that was removed since the sort.
-      if (!pod) continue;
-      this.#active.delete(uid);
-      return { uid, pod };
+  get(uid: string): QueuedPod | undefined {
+    return this.#entries.get(uid);
+  }
+
+  /**
+   * Whose turn it is; it is out of all lists until it is parked, retried or removed. `stillFits` is asked of Pods that were
+   * told of room.
+   */
+  next(stillFits: (pod: PodInfo, nodeName: string) => boolean): QueuedPod | undefined {
+    for (let turn = this.#turns.pop(); turn; turn = this.#turns.pop()) {
+      const { entry, ticket } = turn;
+      // One that was removed since, or has another place in the order now.
+      if (entry.ticket !== ticket || (entry.state !== 'active' && entry.state !== 'fits')) continue;
+      const { state, pod, nodes = NOBODY } = entry;
+      if (state === 'active' || [...nodes].some((nodeName) => stillFits(pod, nodeName)))
+        return this.take(entry.uid);
+      // Others who are as important were faster.
+      this.#setState(entry, 'parked');
     }
     return undefined;
   }
 
+  /** Takes this one as well, whatever it waits for: it goes with another of its group. */
+  take(uid: string): QueuedPod | undefined {
+    const entry = this.#entries.get(uid);
+    if (!entry || entry.state === 'taken') return undefined;
+    this.#leave(entry);
+    entry.state = 'taken';
+    return entry;
+  }
+
   /** It did not fit: it waits for a change. */
-  park(uid: string, pod: Pod, now: number): void {
-    this.#backOff(uid, pod, now, false);
+  park(uid: string, by: ReadonlySet<string>, now: number): void {
+    const entry = this.#entries.get(uid);
+    if (!entry) return;
+    entry.by = by;
+    this.#countAttempt(entry, now);
+    this.#setState(entry, 'parked');
   }
 
   /** It fitted, but did not get there: it waits for its back-off alone. */
-  retry(uid: string, pod: Pod, now: number): void {
-    this.#backOff(uid, pod, now, true);
+  retry(uid: string, now: number): void {
+    const entry = this.#entries.get(uid);
+    if (!entry) return;
+    this.#countAttempt(entry, now);
+    this.#setState(entry, 'backing off');
   }
 
-  /** Something has changed that may help those that are parked by now. */
-  wake(): void {
-    for (const [uid, parked] of this.#parked)
-      if (!parked.woken) this.#parked.set(uid, { ...parked, woken: true });
+  /** What it waited for is not to be had any more: it tries again after its back-off. */
+  reconsider(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (entry?.state === 'parked') this.#setState(entry, 'backing off');
   }
 
-  /**
-   * Those that were woken and whose back-off is over are active again. Gives the time at which the next one's is over, or
-   * undefined where none waits for its back-off alone.
-   */
+  /** Something has changed: `hint` says whom it may help of those that are parked by now. */
+  wake(hint: (pod: QueuedPod) => Hint): void {
+    for (const entry of this.#parked) {
+      const it = hint(entry);
+      if (it.type === 'maybe') this.#setState(entry, 'backing off');
+      else if (it.type === 'fits') {
+        entry.nodes = new Set([it.nodeName]);
+        this.#setState(entry, 'fits');
+      }
+    }
+    for (const entry of this.#fits) {
+      const it = hint(entry);
+      if (it.type === 'fits') entry.nodes?.add(it.nodeName);
+    }
+  }
+
+  /** Whose back-off is over is active again. Gives when the next one's is, or undefined where nobody backs off. */
   release(now: number): number | undefined {
     let next: number | undefined;
-    for (const [uid, { pod, notBefore, woken }] of this.#parked) {
-      if (!woken) continue;
-      if (notBefore <= now) {
-        this.#parked.delete(uid);
-        this.#activate(uid, pod);
+    for (const entry of this.#backingOff) {
+      if (entry.notBefore <= now) {
+        this.#backingOff.delete(entry);
+        this.#activate(entry);
       } else {
-        next = Math.min(next ?? notBefore, notBefore);
+        next = Math.min(next ?? entry.notBefore, entry.notBefore);
       }
     }
     return next;
   }
 
+  /** Pods that would be tried now. */
   get active(): number {
-    return this.#active.size;
+    return this.#activeCount + this.#fits.size;
   }
 
+  /** Pods that wait for a change. */
   get parked(): number {
-    return this.#parked.size;
+    return this.#parked.size + this.#fits.size;
   }
 
-  #activate(uid: string, pod: Pod): void {
-    this.#active.set(uid, pod);
-    this.#order = undefined;
+  #activate(entry: Entry): void {
+    entry.state = 'active';
+    this.#activeCount++;
+    this.#lineUp(entry);
   }
 
-  #backOff(uid: string, pod: Pod, now: number, woken: boolean): void {
-    const attempts = (this.#attempts.get(uid) ?? 0) + 1;
-    this.#attempts.set(uid, attempts);
-    const backoffMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(attempts - 1, 10));
-    this.#parked.set(uid, { pod, notBefore: now + backoffMs, woken });
+  #lineUp(entry: Entry): void {
+    entry.ticket++;
+    this.#turns.push({ entry, pod: entry.pod, ticket: entry.ticket });
+  }
+
+  #setState(entry: Entry, state: 'parked' | 'fits' | 'backing off'): void {
+    this.#leave(entry);
+    entry.state = state;
+    if (state !== 'fits') entry.nodes = undefined;
+    if (state === 'parked') this.#parked.add(entry);
+    else if (state === 'fits') {
+      this.#fits.add(entry);
+      this.#lineUp(entry);
+    } else this.#backingOff.add(entry);
+  }
+
+  #leave(entry: Entry): void {
+    if (entry.state === 'active') this.#activeCount--;
+    this.#parked.delete(entry);
+    this.#fits.delete(entry);
+    this.#backingOff.delete(entry);
+  }
+
+  #countAttempt(entry: Entry, now: number): void {
+    entry.attempts++;
+    const backoffMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(entry.attempts - 1, 10));
+    entry.notBefore = now + backoffMs;
   }
 }
+
+/** Of equals, the one that came first. */
+function isEarlier(a: Turn, b: Turn): boolean {
+  const order = compareTurns(a.pod, b.pod);
+  return order === 0 ? a.entry.serial < b.entry.serial : order < 0;
+}
+
+/** Does the Pod ask for something else than before? */
+const asksAnew = (before: PodInfo, now: PodInfo): boolean =>
+  before.pod.metadata.generation !== now.pod.metadata.generation ||
+  JSON.stringify([before.labels, before.pod.metadata.annotations]) !==
+    JSON.stringify([now.labels, now.pod.metadata.annotations]);

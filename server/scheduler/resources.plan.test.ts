@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Pod, PodSpec } from '#proto/schema/generated/core-v1.ts';
-import { aContainer, aPod } from './fixtures.ts';
+import { aContainer, aPod, nonZero } from './fixtures.ts';
 import { podRequests, podWeight } from './resources.plan.ts';
 
 const MI = 2 ** 20;
@@ -68,7 +68,7 @@ const CASES: [string, Partial<PodSpec>, Record<string, number>][] = [
 
 describe('podRequests', () => {
   it.each(CASES)('%s', (_, spec, want) => {
-    expect(podRequests(aPod('web', spec))).toEqual(want);
+    expect(nonZero(podRequests(aPod('web', spec)))).toEqual(want);
   });
 
   const resized = (status: Pod['status']): Pod => ({
@@ -90,14 +90,14 @@ describe('podRequests', () => {
       500,
     ],
   ])('a container that %s', (_, status, cpu) => {
-    expect(podRequests(resized(status))).toEqual({ cpu });
+    expect(nonZero(podRequests(resized(status)))).toEqual({ cpu });
   });
 });
 
 describe('podWeight', () => {
   it('gives a weight to what was not asked for, in each container', () => {
     const spec = { containers: [aContainer(), aContainer({ cpu: '1' }), aContainer({ memory: '0' })] };
-    expect(podWeight(aPod('web', spec))).toEqual({ cpu: 1200, memory: 400 * MI });
+    expect(nonZero(podWeight(aPod('web', spec)))).toEqual({ cpu: 1200, memory: 400 * MI });
   });
 });
 

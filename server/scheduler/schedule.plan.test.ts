@@ -1,15 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { PodSpec } from '#proto/schema/generated/core-v1.ts';
 import { FILTERS } from './filter/index.ts';
-import { aContainer, aNode, aNodeInfo, aPod, aPodInfo, ownedBy } from './fixtures.ts';
+import { nodeResourcesFit } from './filter/node-resources.ts';
+import { aCluster, aContainer, aNode, aNodeInfo, aPod, aPodInfo } from './fixtures.ts';
 import type { NodeInfo } from './node-info.plan.ts';
-import { type Decision, schedule } from './schedule.plan.ts';
+import { type Decision, nodesToFind, schedule } from './schedule.plan.ts';
 import { SCORES } from './score/index.ts';
 
-const decide = (nodes: NodeInfo[], spec: Partial<PodSpec> = {}, random = 0, metadata = {}): Decision =>
+const decide = (nodes: NodeInfo[], spec: Partial<PodSpec> = {}, random = 0): Decision =>
   schedule({
-    pod: aPodInfo(spec, metadata),
-    nodes,
+    pod: aPodInfo(spec),
+    cluster: aCluster(nodes),
     filters: FILTERS,
     scores: SCORES,
     random: () => random,
@@ -40,19 +41,93 @@ describe('a Pod that does not fit', () => {
 });
 
 describe('a Pod that is pinned to a node', () => {
+  const pinned = (...values: string[][]) => ({
+    affinity: {
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: {
+          nodeSelectorTerms: [
+            { matchFields: values.map((names) => ({ key: 'metadata.name', operator: 'In', values: names })) },
+          ],
+        },
+      },
+    },
+  });
+  const nodes = [aNode('a'), aNode('b', { spec: { unschedulable: true } }), aNode('c')];
+
   it('is told what that node lacks', () => {
-    const matchFields = [{ key: 'metadata.name', operator: 'In', values: ['a'] }];
-    const required = { nodeSelectorTerms: [{ matchFields }] };
-    const affinity = { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required } };
-    const nodes = [aNode('a'), aNode('b', { spec: { unschedulable: true } }), aNode('c')];
+    const infos = nodes.map((node) => aNodeInfo(node));
+    expect(message(decide(infos, { ...pinned(['a']), ...asking('8') }))).toBe(
+      "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) didn't satisfy plugin(s) [NodeAffinity].",
+    );
+  });
+
+  it('is told where its terms contradict each other', () => {
+    const infos = nodes.map((node) => aNodeInfo(node));
+    expect(message(decide(infos, pinned(['a'], ['b'])))).toBe(
+      '0/3 nodes are available: pod affinity terms conflict.',
+    );
+  });
+
+  it('goes there', () => {
     expect(
-      message(
+      target(
         decide(
           nodes.map((node) => aNodeInfo(node)),
-          { affinity, ...asking('8') },
+          pinned(['c', 'nowhere']),
         ),
       ),
-    ).toBe("0/3 nodes are available: 1 Insufficient cpu, 2 node(s) didn't satisfy plugin(s) [NodeAffinity].");
+    ).toBe('c');
+  });
+});
+
+describe('a large cluster', () => {
+  it.each([
+    [0, 0],
+    [5, 5],
+    [99, 99],
+    [100, 100],
+    [250, 120],
+    [1_000, 420],
+    [5_000, 500],
+    [10_000, 500],
+  ])('of %i nodes is looked at until %i fit', (count, want) => {
+    expect(nodesToFind(count)).toBe(want);
+  });
+
+  it('is sampled from where the last Pod left off', () => {
+    const infos = Array.from({ length: 250 }, (_, i) => aNodeInfo(aNode(`n${i}`)));
+    const cluster = aCluster(infos);
+    const pod = aPodInfo();
+    const input = { pod, cluster, filters: FILTERS, scores: SCORES, random: () => 0 };
+    expect(schedule({ ...input, start: 200 })).toEqual({ type: 'bind', nodeName: 'n200', looked: 120 });
+    expect(schedule({ ...input, start: 0 })).toMatchObject({ nodeName: 'n0' });
+  });
+});
+
+describe('a nominated node', () => {
+  const full = aNodeInfo(aNode('a', { allocatable: { cpu: '1' } }));
+  const empty = aNodeInfo(aNode('b'));
+  const other = (priority: number) => aPodInfo({ priority, ...asking('1') }, { uid: 'other', name: 'other' });
+  const where = (priority: number, nominatedNode?: string): string => {
+    const cluster = aCluster([full, empty]);
+    cluster.nominate(other(5), 'a');
+    cluster.nominate(other(5), 'a');
+    const pod = aPodInfo({ priority, ...asking('1', '1') }, { uid: 'me' });
+    const decision = schedule({
+      ...{ pod, cluster, filters: [nodeResourcesFit], scores: [], random: () => 0, nominatedNode },
+    });
+    return target(decision);
+  };
+
+  it('comes first, whatever is better elsewhere', () => {
+    expect(where(9, 'a')).toBe('a');
+    expect(where(9, 'b')).toBe('b');
+  });
+
+  it('is left to others who are as important', () => {
+    expect(where(5)).toBe('b');
+    expect(where(5, 'a')).toBe('b');
+    expect(where(6)).toBe('a');
   });
 });
 
@@ -69,13 +144,6 @@ describe('a Pod that fits', () => {
     const busy = aNodeInfo(aNode('busy'), [aPod('x', asking('3', '3Gi'))]);
     for (const random of [0, 0.99])
       expect(target(decide([busy, aNodeInfo(aNode('idle'))], asking('500m', '512Mi'), random))).toBe('idle');
-  });
-
-  it('goes where fewer of its siblings are', () => {
-    const sibling = aPod('s', asking('100m', '100Mi'), ownedBy('mine'));
-    const other = aPod('o', asking('100m', '100Mi'), ownedBy('other'));
-    const nodes = [aNodeInfo(aNode('a'), [sibling]), aNodeInfo(aNode('b'), [other])];
-    expect(target(decide(nodes, asking('100m', '100Mi'), 0, ownedBy('mine')))).toBe('b');
   });
 
   it('breaks ties by the random figure', () => {

@@ -52,7 +52,12 @@ const onNextBinding = (act: () => void | Promise<void>): void => {
   };
 };
 
-const NO_FIT = '0/1 nodes are available: 1 Insufficient cpu.';
+const NO_FIT =
+  '0/1 nodes are available: 1 Insufficient cpu. ' +
+  'preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.';
+const TOO_LARGE =
+  '0/1 nodes are available: 1 Insufficient cpu. ' +
+  'preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.';
 
 beforeEach(() => {
   clock = new FakeClock();
@@ -157,20 +162,18 @@ describe('a Pod that does not fit', () => {
   });
 
   it('writes the condition again where it says something new only', async () => {
+    await client.create(nodes, aNode('board-1'));
     await start();
     await create('web', asking('8'));
-    await pass(60_000);
-    await client.create(nodes, aNode('board-1'));
-    await settle();
-    expect(await conditionOf('web')).toMatchObject({
-      message: NO_FIT,
-      lastTransitionTime: '2026-01-01T00:00:00Z',
-    });
-    await pass(60_000);
-    await client.update(nodes, aNode('board-1', { labels: { disk: 'ssd' } }));
-    await settle();
-    expect(events.told.slice(1)).toEqual(Array(2).fill(`Warning FailedScheduling ${NO_FIT}`));
-    expect(callsTo('status')).toHaveLength(2);
+    expect(await conditionOf('web')).toMatchObject({ message: TOO_LARGE });
+    for (const label of ['a', 'b']) {
+      await pass(60_000);
+      await client.patch(pods, key('web'), 'merge', { metadata: { labels: { label } } });
+      await pass(60_000);
+    }
+    expect(await conditionOf('web')).toMatchObject({ lastTransitionTime: '2026-01-01T00:00:00Z' });
+    expect(events.told).toEqual(Array(3).fill(`Warning FailedScheduling ${TOO_LARGE}`));
+    expect(callsTo('status')).toHaveLength(1);
   });
 
   it('is not tried again while nothing changes', async () => {
@@ -187,11 +190,30 @@ describe('a Pod that does not fit', () => {
     expect(events.told).toHaveLength(2);
   });
 
-  it('is tried when a node comes, not before its back-off', async () => {
+  it('is tried at once when a node comes that has room', async () => {
     await start();
-    await create('web');
+    await create('web', asking('4'));
+    await client.create(nodes, aNode('small', { allocatable: { cpu: '1' } }));
+    await settle();
+    await pass(60_000);
+    expect(events.told).toHaveLength(1);
     await client.create(nodes, aNode('board-1'));
     await settle();
+    expect(await nodeOf('web')).toBe('board-1');
+  });
+
+  it('is tried after its back-off where it is not sure that it fits', async () => {
+    const company = {
+      topologyKey: 'kubernetes.io/hostname',
+      labelSelector: { matchLabels: { app: 'db' } },
+    };
+    await client.create(nodes, aNode('board-1'));
+    await start();
+    await create('web', {
+      affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [company] } },
+    });
+    await create('other', {}, { labels: { app: 'other' } });
+    await create('db', {}, { labels: { app: 'db' } });
     await pass(999);
     expect(await nodeOf('web')).toBeUndefined();
     await pass(1);
@@ -388,9 +410,9 @@ describe('a scheduler that was stopped', () => {
   it('binds nothing and waits for nothing', async () => {
     await start();
     await create('web');
+    stop.abort();
     await client.create(nodes, aNode('board-1'));
     await settle();
-    stop.abort();
     await create('late');
     await pass(60_000);
     expect(callsTo('binding')).toEqual([]);

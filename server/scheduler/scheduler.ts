@@ -1,29 +1,39 @@
 /**
- * The shell of the scheduler: takes Pods from the queue, lets the plan decide, binds.
+ * The shell of the scheduler: takes Pods from the queue, lets the plans decide, binds and evicts.
  * - A decision counts at once ("assumed"), so that the next Pod sees it before the API does, and until the informer
  *   shows what became of it. A Pod that is assumed is never placed a second time.
- * - A Pod that did not fit is tried again after a change that may help it, and after its back-off.
+ * - A Pod that did not fit is tried again after a change that may help it. One for which others were sent away keeps its claim
+ *   on that node ("nominated") against Pods that are no more important.
  * - Another scheduler's Pods are left alone; what they hold on their nodes counts.
  */
-
 import { nodes } from '#proto/api/core/nodes.ts';
 import { pods } from '#proto/api/core/pods.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
-import { keyOf, parseKey } from '#proto/meta/object.ts';
+import { keyOf } from '#proto/meta/object.ts';
 import { isConflict, isNotFound } from '#proto/meta/status-error.ts';
-import { timestamp } from '#proto/meta/timestamp.ts';
-import type { Binding, Node, Pod, PodCondition } from '#proto/schema/generated/core-v1.ts';
+import type { Node, Pod } from '#proto/schema/generated/core-v1.ts';
 import type { ApiClient } from '#server/client/client.ts';
 import type { EventRecorder } from '#server/client/events.ts';
 import type { ChangeType } from '#server/client/informer.ts';
 import type { InformerFactory } from '#server/client/informer-factory.ts';
+import { type Assignment, Binder } from './binder.ts';
+import type { ClusterChange } from './changes.plan.ts';
+import { Evictor } from './evictor.ts';
 import { FILTERS } from './filter/index.ts';
+import { planGroup, type Refusals } from './group.plan.ts';
+import { PodGroups } from './groups.ts';
+import { fitsOn, hint } from './hints.plan.ts';
 import { NodeCache, uidOf } from './node-cache.ts';
-import { holdsLess, isFinished } from './pod-info.plan.ts';
-import { SchedulingQueue } from './queue.ts';
-import { schedule } from './schedule.plan.ts';
+import { isFinished, isTerminating, type PodInfo } from './pod-info.plan.ts';
+import { clearNomination, tellNoNode } from './pod-status.ts';
+import type { Candidate } from './preempt.plan.ts';
+import { type QueuedPod, SchedulingQueue } from './queue.ts';
+import { holdsLess } from './resources.plan.ts';
 import { SCORES } from './score/index.ts';
+import { CacheTrial } from './trial.ts';
+import { createViews, type Views } from './views.ts';
+import { VolumeBinder } from './volume-binder.ts';
 
 export interface SchedulerOptions {
   readonly client: ApiClient;
@@ -43,15 +53,39 @@ const MAX_AT_ONCE = 32;
 
 export class Scheduler {
   readonly #options: SchedulerOptions;
-  readonly #cache = new NodeCache();
+  readonly #views: Views;
+  readonly #cache: NodeCache;
   readonly #queue = new SchedulingQueue();
-  #binding = 0;
+  readonly #groups = new PodGroups();
+  readonly #trial: CacheTrial;
+  readonly #evictor: Evictor;
+  readonly #volumes: VolumeBinder;
+  readonly #binder: Binder;
   #due = false;
   #stopped = false;
   #releaseTimer: { readonly at: number; readonly cancel: AbortController } | undefined;
 
   constructor(options: SchedulerOptions) {
+    const { client, clock, random, schedulerName } = options;
     this.#options = options;
+    this.#views = createViews(options.informers);
+    this.#cache = new NodeCache(this.#views);
+    this.#evictor = new Evictor(options, schedulerName);
+    this.#volumes = new VolumeBinder({ client, clock, cluster: this.#cache });
+    this.#trial = new CacheTrial({
+      cache: this.#cache,
+      filters: FILTERS,
+      scores: SCORES,
+      random,
+      leaving: () => this.#evictor.leaving,
+    });
+    this.#binder = new Binder({
+      ...options,
+      volumes: this.#volumes,
+      cluster: this.#cache,
+      onFailed: (assignment, err) => this.#onBindFailed(assignment, err),
+      onDone: () => this.#run(),
+    });
   }
 
   /** Resolves once the caches are filled and the first Pods are being placed. */
@@ -59,10 +93,15 @@ export class Scheduler {
     const { informers } = this.#options;
     const podInformer = informers.for(pods);
     const nodeInformer = informers.for(nodes);
-    await Promise.all([podInformer.whenSynced(signal), nodeInformer.whenSynced(signal)]);
+    await Promise.all([
+      podInformer.whenSynced(signal),
+      nodeInformer.whenSynced(signal),
+      this.#views.whenSynced(signal),
+    ]);
     const stops = [
       nodeInformer.onChange((type, node, old) => this.#onNode(type, node, old)),
       podInformer.onChange((type, pod, old) => this.#onPod(type, pod, old)),
+      this.#views.onChange((type) => this.#onView(type)),
     ];
     const stop = (): void => {
       this.#stopped = true;
@@ -73,14 +112,32 @@ export class Scheduler {
     else signal.addEventListener('abort', stop, { once: true });
   }
 
+  #onView(type: 'volume' | 'namespace'): void {
+    if (type === 'volume') this.#volumes.changed();
+    else this.#cache.namespacesChanged();
+    this.#wake({ type });
+  }
+
   #onNode(type: ChangeType, node: Node, old: Node | undefined): void {
     if (type === 'DELETED') {
       this.#cache.removeNode(keyOf(node));
+      for (const pod of this.#cache.nominated(keyOf(node))) {
+        this.#cache.nominate(pod, undefined);
+        this.#queue.reconsider(pod.uid);
+      }
+      this.#release();
       return;
     }
-    this.#cache.setNode(node);
+    const relabelled =
+      !old || !equal([old.metadata.labels, old.spec.taints], [node.metadata.labels, node.spec.taints]);
+    const info = this.#cache.setNode(node);
     // A heartbeat alone makes no room.
-    if (!old || roomChanged(old, node)) this.#wake();
+    if (
+      relabelled ||
+      old.spec.unschedulable !== node.spec.unschedulable ||
+      !equal(old.status?.allocatable, node.status?.allocatable)
+    )
+      this.#wake({ type: 'node', node: info, relabelled });
   }
 
   #onPod(type: ChangeType, pod: Pod, old: Pod | undefined): void {
@@ -88,29 +145,56 @@ export class Scheduler {
     if (old && uidOf(old) !== uidOf(pod)) this.#onGone(old);
     if (type === 'DELETED' || isFinished(pod)) this.#onGone(pod);
     else if (pod.spec.nodeName) this.#onBound(pod, old);
-    else this.#onPending(pod);
+    else this.#onPending(pod, old);
   }
 
   #onGone(pod: Pod): void {
-    this.#queue.remove(uidOf(pod));
-    if (this.#cache.removePod(uidOf(pod))) this.#wake();
+    const uid = uidOf(pod);
+    this.#queue.remove(uid);
+    this.#groups.remove(uid);
+    this.#evictor.gone(uid);
+    const nominated = this.#cache.nominationOf(uid);
+    if (nominated !== undefined) this.#releaseNomination(this.#cache.podInfo(pod), nominated);
+    const placed = this.#cache.removePod(uid);
+    const node = placed && this.#cache.node(placed.nodeName);
+    if (node) this.#wake({ type: 'pod gone', pod: placed.info, node });
   }
 
   #onBound(pod: Pod, old: Pod | undefined): void {
-    this.#queue.remove(uidOf(pod));
+    const info = this.#cache.podInfo(pod);
+    this.#queue.remove(info.uid);
+    this.#cache.nominate(info, undefined);
+    this.#groups.set(info, true);
+    const known = this.#cache.placeOf(info.uid) !== undefined;
     this.#cache.setPod(pod);
-    if (this.#queue.parked === 0 || !old?.spec.nodeName) return;
-    if (holdsLess(this.#cache.podInfo(old), this.#cache.podInfo(pod))) this.#wake();
+    if (this.#queue.parked === 0) return;
+    const node = this.#cache.node(pod.spec.nodeName ?? '');
+    if (!node) return;
+    const before = old && this.#cache.podInfo(old);
+    if (!known || (before && !equal(before.labels, info.labels)))
+      this.#wake({ type: 'pod placed', pod: info, node });
+    if (!before?.pod.spec.nodeName) return;
+    if (holdsLess(before.requests, info.requests) || (isTerminating(info) && !isTerminating(before)))
+      this.#wake({ type: 'pod gone', pod: before, node });
   }
 
-  #onPending(pod: Pod): void {
-    const uid = uidOf(pod);
+  #onPending(pod: Pod, old: Pod | undefined): void {
+    const info = this.#cache.podInfo(pod);
+    const { uid } = info;
     if (this.#cache.isAssumed(uid)) return;
+    const nominated = pod.status?.nominatedNodeName;
+    if (nominated !== old?.status?.nominatedNodeName) this.#cache.nominate(info, nominated || undefined);
     if (!this.#isOurs(pod)) {
       this.#queue.remove(uid);
+      this.#groups.remove(uid);
       return;
     }
-    this.#queue.add(uid, pod);
+    const isNew = this.#queue.get(uid) === undefined;
+    this.#groups.set(info, false);
+    this.#queue.add(info);
+    // One more may make the group whole.
+    if (info.group && isNew)
+      for (const other of this.#groups.waiting(info.group.key)) this.#queue.reconsider(other.uid);
     this.#release();
   }
 
@@ -123,8 +207,16 @@ export class Scheduler {
   }
 
   /** Something may fit now that did not. */
-  #wake(): void {
-    this.#queue.wake();
+  #wake(change: ClusterChange): void {
+    if (this.#queue.parked > 0) {
+      const cluster = this.#cache;
+      this.#queue.wake(({ pod, by, uid }) => {
+        const nominatedNode = cluster.nominationOf(uid);
+        const it = hint({ pod, by, nominatedNode, change, cluster, filters: FILTERS });
+        // Room for one Pod is not room for its group.
+        return pod.group && it.type === 'fits' ? { type: 'maybe' } : it;
+      });
+    }
     this.#release();
   }
 
@@ -155,97 +247,144 @@ export class Scheduler {
     this.#due = true;
     setImmediate(() => {
       this.#due = false;
-      for (let placed = 0; placed < MAX_AT_ONCE && this.#binding < MAX_BINDING; placed++) {
-        const next = this.#stopped ? undefined : this.#queue.next();
-        if (!next) return;
-        this.#place(next.uid, next.pod);
+      for (let placed = 0; placed < MAX_AT_ONCE && this.#binder.busy < MAX_BINDING; placed++) {
+        const next = this.#stopped ? undefined : this.#next();
+        if (!next) break;
+        if (next.pod.group) this.#placeGroup(next, next.pod.group.key);
+        else this.#place(next.pod);
       }
       // Where bindings hold it up, the first one that ends goes on.
-      if (this.#binding < MAX_BINDING) this.#run();
+      if (this.#binder.busy < MAX_BINDING) this.#release();
     });
   }
 
-  #place(uid: string, pod: Pod): void {
-    const { random, clock } = this.#options;
-    const input = { pod: this.#cache.podInfo(pod), nodes: this.#cache.infos() };
-    const decision = schedule({ ...input, filters: FILTERS, scores: SCORES, random });
-    if (decision.type === 'unschedulable') {
-      this.#queue.park(uid, pod, clock.now());
-      void this.#tell(pod, 'Unschedulable', decision.message);
+  #next(): QueuedPod | undefined {
+    const cluster = this.#cache;
+    return this.#queue.next((pod, nodeName) => {
+      const node = cluster.node(nodeName);
+      return node !== undefined && fitsOn({ pod, cluster, filters: FILTERS }, node);
+    });
+  }
+
+  #place(pod: PodInfo): void {
+    const decision = this.#trial.schedule(pod);
+    if (decision.type === 'bind') {
+      this.#trial.place(pod, decision.nodeName);
+      this.#trial.keep();
+      this.#bind([{ pod, nodeName: decision.nodeName }]);
       return;
     }
-    this.#cache.assumePod(pod, decision.nodeName);
-    this.#binding++;
-    this.#bind(pod, decision.nodeName)
-      .catch((err: unknown) => this.#onBindFailed(uid, pod, err))
-      .finally(() => {
-        this.#binding--;
-        this.#run();
-      });
+    const { message, by } = decision;
+    // Without nodes there is nobody to send away.
+    const preemption = by.has('') ? undefined : this.#trial.preempt(pod, decision);
+    if (preemption?.type === 'preempt') {
+      this.#nominate(pod, preemption.nodeName);
+      this.#evict(pod, preemption);
+      this.#park({ pod, message, by }, preemption.nodeName);
+      return;
+    }
+    const nominated = this.#cache.nominationOf(pod.uid);
+    if (preemption?.clear && nominated !== undefined) this.#releaseNomination(pod, nominated);
+    const whole = preemption ? `${message} ${preemption.message}` : message;
+    this.#park({ pod, message: whole, by }, preemption?.clear ? '' : undefined);
   }
 
-  async #bind(pod: Pod, nodeName: string): Promise<void> {
-    const { client, events } = this.#options;
-    const { name, namespace, uid } = pod.metadata;
-    const binding: Binding = {
-      apiVersion: 'v1',
-      kind: 'Binding',
-      metadata: { name, namespace, uid },
-      target: { apiVersion: 'v1', kind: 'Node', name: nodeName },
-    };
-    await client.post(pods, parseKey(keyOf(pod)), 'binding', binding);
-    events.event(pod, {
-      type: 'Normal',
-      reason: 'Scheduled',
-      message: `Successfully assigned ${keyOf(pod)} to ${nodeName}`,
+  /** All that wait of the group, at once. */
+  #placeGroup(next: QueuedPod, key: string): void {
+    const waiting = [next.pod];
+    for (const other of this.#groups.waiting(key)) {
+      const taken = other.uid === next.uid ? undefined : this.#queue.take(other.uid);
+      if (taken) waiting.push(taken.pod);
+    }
+    const decision = planGroup({ waiting, placed: this.#groups.placed(key), trial: this.#trial });
+    for (const refused of decision.refused) this.#park(refused, undefined);
+    if (decision.type === 'bind') {
+      this.#trial.keep();
+      this.#bind(decision.assignments);
+    } else if (decision.type === 'preempt') {
+      for (const { pod, nodeName } of decision.nominations) {
+        this.#nominate(pod, nodeName);
+        const by = new Set(['NodeResourcesFit']);
+        this.#park({ pod, message: 'pod group waits for room that is being made', by }, nodeName);
+      }
+      for (const { preemptor, candidate } of decision.evictions) this.#evict(preemptor, candidate);
+      this.#limitNominations(decision.nominations);
+    }
+  }
+
+  #bind(together: readonly Assignment[]): void {
+    if (this.#queue.parked > 0)
+      for (const { pod, nodeName } of together) {
+        const node = this.#cache.node(nodeName);
+        if (node) this.#wake({ type: 'pod placed', pod, node });
+      }
+    this.#binder.bind(together);
+  }
+
+  #park({ pod, message, by }: Refusals, nominatedNode: string | undefined): void {
+    this.#queue.park(pod.uid, by, this.#options.clock.now());
+    void tellNoNode(this.#options, pod.pod, { reason: 'Unschedulable', message, nominatedNode });
+  }
+
+  /** Those who waited for the same room and are less important look for another place. */
+  #nominate(pod: PodInfo, nodeName: string): void {
+    for (const other of this.#cache.nominated(nodeName)) {
+      if (other.priority >= pod.priority) continue;
+      this.#cache.nominate(other, undefined);
+      this.#queue.reconsider(other.uid);
+      void clearNomination(this.#options, other.pod);
+    }
+    this.#cache.nominate(pod, nodeName);
+  }
+
+  #evict(preemptor: PodInfo, { victims, nodeName }: Candidate): void {
+    void this.#evictor.evict(victims, preemptor, nodeName).then((done) => {
+      if (done || this.#stopped) return;
+      this.#queue.reconsider(preemptor.uid);
+      this.#release();
     });
   }
 
-  #onBindFailed(uid: string, pod: Pod, err: unknown): void {
+  /** A group does not hold its claims for ever. */
+  #limitNominations(nominations: readonly Assignment[]): void {
+    const { clock } = this.#options;
+    const timeoutMs = Math.min(...nominations.map(({ pod }) => pod.group?.timeoutMs ?? 0));
+    void clock.sleep(timeoutMs).then(() => {
+      for (const { pod, nodeName } of this.#stopped ? [] : nominations) {
+        if (this.#cache.nominationOf(pod.uid) !== nodeName) continue;
+        this.#releaseNomination(pod, nodeName);
+        void clearNomination(this.#options, pod.pod);
+      }
+    });
+  }
+
+  /** Nobody waits for that room any more: others may. */
+  #releaseNomination(pod: PodInfo, nodeName: string): void {
+    this.#cache.nominate(pod, undefined);
+    const node = this.#cache.node(nodeName);
+    if (node) this.#wake({ type: 'node', node, relabelled: false });
+  }
+
+  #onBindFailed({ pod: { pod, uid } }: Assignment, err: unknown): void {
     const { informers, clock, log } = this.#options;
     // It got there after all, or it is gone: the informer has told the rest.
-    if (!this.#cache.forgetPod(uid)) return;
+    if (!this.#cache.isAssumed(uid)) return;
+    const placed = this.#cache.removePod(uid);
     const now = informers.for(pods).get(keyOf(pod));
     if (now && uidOf(now) === uid && !now.spec.nodeName && this.#isOurs(now)) {
-      this.#queue.retry(uid, now, clock.now());
+      this.#queue.add(this.#cache.podInfo(now));
+      this.#queue.retry(uid, clock.now());
       // Deleted, or bound by somebody else, a moment before the informer shows it.
       if (!isNotFound(err) && !isConflict(err)) {
         log.warn('binding failed', { pod: keyOf(pod), err });
-        void this.#tell(now, 'SchedulerError', err instanceof Error ? err.message : String(err));
+        const message = err instanceof Error ? err.message : String(err);
+        void tellNoNode(this.#options, now, { reason: 'SchedulerError', message });
       }
-    }
-    this.#wake();
-  }
-
-  /** Why the Pod has no node: an event each time, the condition where it says something new. */
-  async #tell(pod: Pod, reason: 'Unschedulable' | 'SchedulerError', message: string): Promise<void> {
-    const { client, events, clock, log } = this.#options;
-    events.event(pod, { type: 'Warning', reason: 'FailedScheduling', message });
-    const known = pod.status?.conditions?.find((c) => c.type === 'PodScheduled');
-    const still = known?.status === 'False';
-    if (still && known.reason === reason && known.message === message) return;
-    const now = timestamp(clock.now());
-    const condition: PodCondition = {
-      type: 'PodScheduled',
-      observedGeneration: pod.metadata.generation,
-      status: 'False',
-      reason,
-      message,
-      lastTransitionTime: still ? (known.lastTransitionTime ?? now) : now,
-    };
-    // With the uid: a later Pod of the same name is another one.
-    const patch = { metadata: { uid: pod.metadata.uid }, status: { conditions: [condition] } };
-    try {
-      await client.patch(pods, parseKey(keyOf(pod)), 'strategic', patch, { subresource: 'status' });
-    } catch (err) {
-      if (isNotFound(err) || isConflict(err)) return;
-      log.warn('the reason could not be written to the Pod', { pod: keyOf(pod), err });
-    }
+    } else this.#queue.remove(uid);
+    const node = placed && this.#cache.node(placed.nodeName);
+    if (node) this.#wake({ type: 'pod gone', pod: placed.info, node });
+    else this.#release();
   }
 }
 
-function roomChanged(old: Node, node: Node): boolean {
-  const room = (n: Node): string =>
-    JSON.stringify([n.spec.unschedulable, n.spec.taints, n.metadata.labels, n.status?.allocatable]);
-  return room(old) !== room(node);
-}
+const equal = (a: unknown, b: unknown): boolean => a === b || JSON.stringify(a) === JSON.stringify(b);

@@ -55,7 +55,9 @@ it('parks, tells, wakes and binds', async () => {
   await expect.poll(() => scheduled('web'), PATIENT).toEqual(['board-1', 'True', undefined, undefined]);
 
   await client.create(pods, hostNetwork('second'));
-  const message = "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.";
+  const message =
+    "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports. " +
+    'preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.';
   await expect
     .poll(() => scheduled('second'), PATIENT)
     .toEqual([undefined, 'False', 'Unschedulable', message]);

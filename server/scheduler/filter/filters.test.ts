@@ -8,25 +8,28 @@ import type {
   Taint,
   Toleration,
 } from '#proto/schema/generated/core-v1.ts';
-import { aContainer, aNode, aNodeInfo, aPod, aPodInfo } from '../fixtures.ts';
+import { aContainer, aNode, aNodeInfo, aPod, aPodInfo, reasonsOf } from '../fixtures.ts';
 import { FILTERS } from './index.ts';
 import { nodeAffinity } from './node-affinity.ts';
 import { nodeName } from './node-name.ts';
 import { nodePorts } from './node-ports.ts';
 import { nodeResourcesFit } from './node-resources.ts';
 import { nodeUnschedulable } from './node-unschedulable.ts';
-import { pinnedNode } from './pinned-node.ts';
+import { pinnedNodes } from './pinned-node.ts';
 import { taintToleration } from './taint-toleration.ts';
 
 it('asks in the order of upstream', () => {
   expect(FILTERS.map(({ name }) => name)).toEqual([
-    'NodeAffinity',
     'NodeUnschedulable',
     'NodeName',
     'TaintToleration',
     'NodeAffinity',
     'NodePorts',
     'NodeResourcesFit',
+    'VolumeRestrictions',
+    'VolumeBinding',
+    'PodTopologySpread',
+    'InterPodAffinity',
   ]);
 });
 
@@ -41,13 +44,13 @@ describe('NodeUnschedulable', () => {
     ['another effect of it', [{ key, operator: 'Exists', effect: 'NoExecute' }], false],
     ['another taint', [{ key: 'dedicated', operator: 'Exists' }], false],
   ])('a Pod that tolerates %s', (_, tolerations, fits) => {
-    expect(nodeUnschedulable.reasons(aPodInfo({ tolerations }), cordoned)).toEqual(
+    expect(reasonsOf(nodeUnschedulable, aPodInfo({ tolerations }), cordoned)).toEqual(
       fits ? [] : ['node(s) were unschedulable'],
     );
   });
 
   it('lets a Pod on a node that is not cordoned', () => {
-    expect(nodeUnschedulable.reasons(aPodInfo(), aNodeInfo())).toEqual([]);
+    expect(reasonsOf(nodeUnschedulable, aPodInfo(), aNodeInfo())).toEqual([]);
   });
 });
 
@@ -58,7 +61,7 @@ describe('NodeName', () => {
     ['board-1', true],
     ['board-2', false],
   ])('%j', (name, fits) => {
-    expect(nodeName.reasons(aPodInfo({ nodeName: name }), aNodeInfo(aNode('board-1')))).toEqual(
+    expect(reasonsOf(nodeName, aPodInfo({ nodeName: name }), aNodeInfo(aNode('board-1')))).toEqual(
       fits ? [] : ["node(s) didn't match the requested node name"],
     );
   });
@@ -93,7 +96,7 @@ describe('TaintToleration', () => {
     ],
   ])('%s', (_, taints, tolerations, fits) => {
     const info = aNodeInfo(aNode('a', { spec: { taints } }));
-    expect(taintToleration.reasons(aPodInfo({ tolerations }), info)).toEqual(
+    expect(reasonsOf(taintToleration, aPodInfo({ tolerations }), info)).toEqual(
       fits ? [] : ['node(s) had untolerated taint(s)'],
     );
   });
@@ -156,32 +159,28 @@ describe('NodeAffinity', () => {
     ],
     ['selector and affinity', { nodeSelector: { disk: 'hdd' }, ...expression('disk', 'Exists') }, false],
   ])('%s', (_, spec, fits) => {
-    expect(nodeAffinity.reasons(aPodInfo(spec), info)).toEqual(fits ? [] : refused);
+    expect(reasonsOf(nodeAffinity, aPodInfo(spec), info)).toEqual(fits ? [] : refused);
   });
 
   it('knows a node without labels', () => {
     const bare = { ...aNode(), metadata: { name: 'bare' } };
-    expect(nodeAffinity.reasons(aPodInfo({ nodeSelector: { a: 'b' } }), aNodeInfo(bare))).toEqual(refused);
+    expect(reasonsOf(nodeAffinity, aPodInfo({ nodeSelector: { a: 'b' } }), aNodeInfo(bare))).toEqual(refused);
   });
 });
 
 describe('NodeAffinity before all others', () => {
   const to = (...matchFields: NodeSelectorRequirement[]) => ({ matchFields });
 
-  it.each<[string, NodeSelectorTerm[], boolean]>([
-    ['no term', [], true],
-    ['its name', [to(byName('In', 'board-1'))], true],
-    ['another name', [to(byName('In', 'board-2'))], false],
-    ['two names at once', [to(byName('In', 'board-1'), byName('In', 'board-2'))], false],
-    ['either name', [to(byName('In', 'board-2')), to(byName('In', 'board-1'))], true],
-    ['another name, or labels', [to(byName('In', 'board-2')), { matchExpressions: [exists('gpu')] }], true],
-    ['not its name, for the rule on all of a node to say', [to(byName('NotIn', 'board-1'))], true],
-  ])('%s', (_, nodeSelectorTerms, fits) => {
+  it.each<[string, NodeSelectorTerm[], string[] | undefined]>([
+    ['no term', [], undefined],
+    ['a name', [to(byName('In', 'board-1'))], ['board-1']],
+    ['two names at once', [to(byName('In', 'board-1'), byName('In', 'board-2'))], []],
+    ['either name', [to(byName('In', 'board-2')), to(byName('In', 'board-1'))], ['board-2', 'board-1']],
+    ['a name, or labels', [to(byName('In', 'board-2')), { matchExpressions: [exists('gpu')] }], undefined],
+    ['not a name, for the rule on all of a node to say', [to(byName('NotIn', 'board-1'))], undefined],
+  ])('%s', (_, nodeSelectorTerms, want) => {
     const nodeAffinity = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } };
-    const pod = aPodInfo({ affinity: { nodeAffinity } });
-    expect(pinnedNode.reasons(pod, aNodeInfo(aNode('board-1')))).toEqual(
-      fits ? [] : ["node(s) didn't satisfy plugin(s) [NodeAffinity]"],
-    );
+    expect(pinnedNodes(aPodInfo({ affinity: { nodeAffinity } }))).toEqual(want);
   });
 });
 
@@ -227,7 +226,7 @@ describe('NodePorts', () => {
     ['an init container', asInit(), listening({ hostPort: 80 }), true],
   ])('%s', (_, there, wanted, fits) => {
     const info = aNodeInfo(aNode(), [aPod('there', there)]);
-    expect(nodePorts.reasons(aPodInfo(wanted), info)).toEqual(
+    expect(reasonsOf(nodePorts, aPodInfo(wanted), info)).toEqual(
       fits ? [] : ["node(s) didn't have free ports for the requested pod ports"],
     );
   });
@@ -269,21 +268,23 @@ describe('NodeResourcesFit', () => {
       ['Too many pods', 'Insufficient cpu'],
     ],
   ])('%s', (_, there, requests, want) => {
-    expect(nodeResourcesFit.reasons(aPodInfo(asking(requests).spec), aNodeInfo(node, there))).toEqual(want);
+    expect(reasonsOf(nodeResourcesFit, aPodInfo(asking(requests).spec), aNodeInfo(node, there))).toEqual(
+      want,
+    );
   });
 
   it('puts nothing on a node that has not told what it has', () => {
     const silent = { ...aNode(), status: {} };
-    expect(nodeResourcesFit.reasons(aPodInfo(), aNodeInfo(silent))).toEqual(['Too many pods']);
+    expect(reasonsOf(nodeResourcesFit, aPodInfo(), aNodeInfo(silent))).toEqual(['Too many pods']);
   });
 
   it('fits nothing on a node that shrank below what is there', () => {
     const small = aNode('a', { allocatable: { cpu: '1' } });
     const info = aNodeInfo(small, [asking({ cpu: '2' })]);
-    expect(nodeResourcesFit.reasons(aPodInfo(asking({ cpu: '1m' }).spec), info)).toEqual([
+    expect(reasonsOf(nodeResourcesFit, aPodInfo(asking({ cpu: '1m' }).spec), info)).toEqual([
       'Insufficient cpu',
     ]);
-    expect(nodeResourcesFit.reasons(aPodInfo(), info)).toEqual([]);
+    expect(reasonsOf(nodeResourcesFit, aPodInfo(), info)).toEqual([]);
   });
 });
 

@@ -5,7 +5,7 @@ import type {
   NodeSelectorTerm,
   Pod,
 } from '#proto/schema/generated/core-v1.ts';
-import type { Filter } from './filter.ts';
+import { type Filter, refusal } from './filter.ts';
 
 /** Rule: component-helpers `scheduling/corev1/nodeaffinity`. Terms are alternatives; an empty term matches nothing. */
 export function matchesNodeSelector(selector: NodeSelector, node: Node): boolean {
@@ -49,6 +49,11 @@ function satisfies({ operator, values = [] }: NodeSelectorRequirement, actual: s
   }
 }
 
+/** Has the Pod a `nodeSelector` or a required affinity to nodes? */
+export const choosesNodes = ({ spec }: Pod): boolean =>
+  spec.nodeSelector !== undefined ||
+  spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined;
+
 /** Do the Pod's `nodeSelector` and its required affinity both allow the node? */
 export function allows(pod: Pod, node: Node): boolean {
   const required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
@@ -58,8 +63,10 @@ export function allows(pod: Pod, node: Node): boolean {
   );
 }
 
+const OTHER = refusal("node(s) didn't match Pod's node affinity/selector");
+
 export const nodeAffinity: Filter = {
   name: 'NodeAffinity',
-  reasons: ({ pod }, { node }) =>
-    allows(pod, node) ? [] : ["node(s) didn't match Pod's node affinity/selector"],
+  prepare: ({ pod }) =>
+    choosesNodes(pod) ? ({ node }) => (allows(pod, node) ? undefined : OTHER) : undefined,
 };

@@ -1,9 +1,11 @@
-import type { Filter } from './filter.ts';
+import { type Filter, refusal } from './filter.ts';
+
+const OTHER = refusal("node(s) didn't match the requested node name");
 
 export const nodeName: Filter = {
   name: 'NodeName',
-  reasons: ({ pod }, { node }) =>
-    !pod.spec.nodeName || pod.spec.nodeName === node.metadata.name
-      ? []
-      : ["node(s) didn't match the requested node name"],
+  prepare: ({ pod }) => {
+    const wanted = pod.spec.nodeName;
+    return wanted ? ({ name }) => (name === wanted ? undefined : OTHER) : undefined;
+  },
 };

@@ -1,5 +1,5 @@
 import type { Taint, Toleration } from '#proto/schema/generated/core-v1.ts';
-import type { Filter } from './filter.ts';
+import { type Filter, refusal } from './filter.ts';
 
 /** Rule: core/v1 Toleration.ToleratesTaint. An empty key with Exists tolerates everything. */
 export function tolerates(toleration: Toleration, taint: Taint): boolean {
@@ -12,12 +12,15 @@ export function tolerates(toleration: Toleration, taint: Taint): boolean {
 export const toleratesTaint = (tolerations: readonly Toleration[] | undefined, taint: Taint): boolean =>
   (tolerations ?? []).some((toleration) => tolerates(toleration, taint));
 
+const UNTOLERATED = refusal('node(s) had untolerated taint(s)');
+
 export const taintToleration: Filter = {
   name: 'TaintToleration',
-  reasons: ({ pod }, { node }) => {
-    const untolerated = (node.spec.taints ?? []).some(
-      (t) => t.effect !== 'PreferNoSchedule' && !toleratesTaint(pod.spec.tolerations, t),
-    );
-    return untolerated ? ['node(s) had untolerated taint(s)'] : [];
+  prepare: ({ pod }) => {
+    const { tolerations } = pod.spec;
+    return ({ taints }) => {
+      for (const taint of taints) if (!toleratesTaint(tolerations, taint)) return UNTOLERATED;
+      return undefined;
+    };
   },
 };

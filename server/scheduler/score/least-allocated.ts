@@ -6,14 +6,15 @@ export const leastAllocated: Score = {
   weight: 1,
   scores: (pod, fitting) =>
     fitting.map(({ allocatable, weight }) => {
-      const cpu = free(allocatable['cpu'], weight['cpu'], pod.weight['cpu']);
-      const memory = free(allocatable['memory'], weight['memory'], pod.weight['memory']);
-      if (cpu === undefined || memory === undefined) return cpu ?? memory ?? 0;
+      const cpu = free(allocatable.cpu, weight.cpu + pod.weight.cpu);
+      const memory = free(allocatable.memory, weight.memory + pod.weight.memory);
+      if (cpu < 0 || memory < 0) return Math.max(0, cpu, memory);
       return Math.trunc((cpu + memory) / 2);
     }),
 };
 
-function free(total = 0, used = 0, more = 0): number | undefined {
-  if (total === 0) return undefined;
-  return Math.trunc((Math.max(0, total - used - more) * MAX_SCORE) / total);
+/** -1 for what the node does not have. */
+function free(total: number, used: number): number {
+  if (total === 0) return -1;
+  return Math.trunc((Math.max(0, total - used) * MAX_SCORE) / total);
 }

@@ -5,14 +5,13 @@ import { normalize, type Score } from './score.ts';
 export const preferUntainted: Score = {
   name: 'TaintToleration',
   weight: 3,
-  scores: ({ pod }, fitting) =>
-    normalize(
+  scores: ({ pod }, fitting) => {
+    if (fitting.every(({ softTaints }) => softTaints.length === 0)) return undefined;
+    return normalize(
       fitting.map(
-        ({ node }) =>
-          (node.spec.taints ?? []).filter(
-            (taint) => taint.effect === 'PreferNoSchedule' && !toleratesTaint(pod.spec.tolerations, taint),
-          ).length,
+        ({ softTaints }) => softTaints.filter((taint) => !toleratesTaint(pod.spec.tolerations, taint)).length,
       ),
       true,
-    ),
+    );
+  },
 };

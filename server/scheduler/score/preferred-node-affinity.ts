@@ -6,6 +6,7 @@ export const preferredNodeAffinity: Score = {
   weight: 2,
   scores: ({ pod }, fitting) => {
     const preferred = pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+    if (preferred.length === 0) return undefined;
     return normalize(
       fitting.map(({ node }) =>
         preferred.reduce(
