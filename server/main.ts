@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { formatJoinToken } from '#proto/agent/join-token.ts';
 import { resources } from '#proto/api/index.ts';
-import { systemClock } from '#proto/meta/clock.ts';
+import { type Clock, systemClock } from '#proto/meta/clock.ts';
 import { createLogger, type Logger } from '#proto/meta/log.ts';
 import { firstAddress } from '#proto/net/addresses.ts';
 import type { SelfSubjectReview, TokenReview } from '#proto/schema/generated/authentication-v1.ts';
@@ -113,6 +113,7 @@ export async function main(options: ServerOptions): Promise<void> {
     shapeOf: (kind: GroupVersionKind) => api.api.codec.shapeOf(kind),
   };
   const usage = new UsageStore(clock, options.metricsResolution * 1000);
+  const audit = await openAudit(options, clock, log);
   const flowControl = new FlowControl({
     reader,
     clock,
@@ -163,6 +164,7 @@ export async function main(options: ServerOptions): Promise<void> {
       }),
       flowMetricsHandler(flowControl),
     ],
+    auditor: audit?.auditor,
     flowControl,
     healthChecks: [{ name: 'ping', live: true, check: () => {} }],
     serviceCidr: options.serviceCidr,
@@ -280,6 +282,7 @@ export async function main(options: ServerOptions): Promise<void> {
   log.info('stopping', { reason: (signal.reason as Error).message });
   link.close();
   await Promise.all([agent, telling, api.close()]);
+  audit?.close();
   await store.close();
 }
 
@@ -314,4 +317,22 @@ function ownAgent(
     clock: systemClock,
     log,
   };
+}
+
+/** The audit log, if there is a policy for one. What is not used is not even loaded. */
+async function openAudit(options: ServerOptions, clock: Clock, log: Logger) {
+  const { auditPolicyFile, auditLogPath } = options;
+  if (!auditPolicyFile || !auditLogPath) return undefined;
+  const { openAuditLog } = await import('./apiserver/audit/open-audit-log.ts');
+  return openAuditLog(
+    {
+      policyFile: auditPolicyFile,
+      path: auditLogPath,
+      maxSize: options.auditLogMaxsize,
+      maxAge: options.auditLogMaxage,
+      maxBackup: options.auditLogMaxbackup,
+    },
+    clock,
+    log,
+  );
 }

@@ -96,6 +96,36 @@ export const SERVER_OPTIONS = {
     defaultValue: 32,
     parse: count,
   },
+  'audit-policy-file': {
+    description: 'what the audit log says: an audit.k8s.io/v1 Policy; without one nothing is logged',
+    placeholder: 'FILE',
+    defaultValue: '',
+    parse: path,
+  },
+  'audit-log-path': {
+    description: 'where the audit log is written; - is the standard output',
+    placeholder: 'FILE',
+    defaultValue: '',
+    parse: (text: string) => (text === '-' ? text : path(text)),
+  },
+  'audit-log-maxsize': {
+    description: 'megabytes of a file of the audit log before the next one begins',
+    placeholder: 'MB',
+    defaultValue: 100,
+    parse: count,
+  },
+  'audit-log-maxage': {
+    description: 'days that old files of the audit log are kept; 0 is for ever',
+    placeholder: 'DAYS',
+    defaultValue: 0,
+    parse: count,
+  },
+  'audit-log-maxbackup': {
+    description: 'old files of the audit log that are kept; 0 is all',
+    placeholder: 'N',
+    defaultValue: 0,
+    parse: count,
+  },
   'cluster-domain': {
     description: 'DNS domain of the cluster',
     placeholder: 'DOMAIN',

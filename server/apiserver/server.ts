@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import type { Service } from '#proto/schema/generated/core-v1.ts';
 import type { AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
+import type { Auditor } from '#server/apiserver/audit/auditor.ts';
 import type { Authenticator, UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
 import { CustomResources } from '#server/apiserver/customresources/custom-resources.ts';
@@ -51,6 +52,8 @@ export interface ApiServerDeps {
   /** `/openapi/…`, `/metrics`, the dashboard: asked in order for every path that is not the API. */
   readonly extras: readonly ExtraHandler[];
   readonly healthChecks: readonly HealthCheck[];
+  /** Absent where no audit log is kept. */
+  readonly auditor?: Auditor | undefined;
   /** Shares the server among clients; absent, nobody waits. */
   readonly flowControl?: FlowControl;
   /** `10.43.0.0/16` */
@@ -114,6 +117,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
     discovery: new DiscoveryHandler(api.resources, deps.serverAddress),
     healthChecks: deps.healthChecks,
     extras: deps.extras,
+    auditor: deps.auditor,
     flow: deps.flowControl && createFlowGate(deps.flowControl, store),
     log,
   });

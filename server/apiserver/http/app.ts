@@ -1,6 +1,9 @@
 import { Hono } from 'hono';
 import type { Logger } from '#proto/meta/log.ts';
-import { forbidden, internalError, noSuchPath, StatusError, unauthorized } from '#proto/meta/status-error.ts';
+import { internalError, noSuchPath, StatusError, unauthorized } from '#proto/meta/status-error.ts';
+import { noteDecision } from '#server/apiserver/audit/audit-trail.ts';
+import type { Arrival, Auditor } from '#server/apiserver/audit/auditor.ts';
+import { Visit } from '#server/apiserver/audit/visit.ts';
 import type { Authenticator, UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
 import type { DiscoveryHandler } from '#server/apiserver/discovery/discovery-handler.ts';
@@ -18,6 +21,7 @@ import { type HealthCheck, healthAnswer } from '#server/apiserver/http/health.ts
 import { impersonate } from '#server/apiserver/http/impersonation.ts';
 import {
   apiRequestOf,
+  arrivalOf,
   headerOf,
   type Incoming,
   splitUrl,
@@ -39,6 +43,8 @@ export interface AppDeps {
   readonly healthChecks: readonly HealthCheck[];
   /** Asked in order, after authentication and, for all but `open` paths, authorization. */
   readonly extras: readonly ExtraHandler[];
+  /** Absent where no audit log is kept. */
+  readonly auditor?: Auditor | undefined;
   /** Whose turn it is; absent, everybody's. */
   readonly flow?: FlowGate | undefined;
   readonly log: Logger;
@@ -111,17 +117,35 @@ export class ApiApp {
     await this.#hono.fetch(request as Request, { incoming, outgoing });
   }
 
+  /** What the audit log hears of a request. */
+  visit(arrival: Arrival): Visit {
+    return new Visit(this.#deps.auditor, arrival);
+  }
+
   /** Who asks; 401 for nobody, and for a credential that is bad. */
-  async identify(incoming: Incoming): Promise<UserInfo> {
+  async identify(incoming: Incoming, visit: Visit): Promise<UserInfo> {
+    const caller = await this.#authenticate(incoming, visit);
+    visit.begin(caller);
+    const user = await impersonate(incoming, caller, this.#deps.authorizer);
+    if (user !== caller) visit.trail?.impersonate(user);
+    return user;
+  }
+
+  async #authenticate(incoming: Incoming, visit: Visit): Promise<UserInfo> {
     const credentials = {
       authorization: headerOf(incoming, 'authorization'),
       socket: tlsSocketOf(incoming),
     };
-    for (const authenticator of this.#deps.authenticators) {
-      const user = await authenticator.authenticate(credentials);
-      if (user) return impersonate(incoming, withAuthenticated(user), this.#deps.authorizer);
+    try {
+      for (const authenticator of this.#deps.authenticators) {
+        const user = await authenticator.authenticate(credentials);
+        if (user) return withAuthenticated(user);
+      }
+      throw unauthorized();
+    } catch (err) {
+      visit.refuse();
+      throw err;
     }
-    throw unauthorized();
   }
 
   /** The answer to a request whose user is known; errors are answers, too. */
@@ -157,21 +181,26 @@ export class ApiApp {
     out: Outgoing,
     respond: (request: ApiRequest) => Promise<Answer> | Answer,
   ): Promise<void> {
+    const visit = this.visit(arrivalOf(incoming));
     let answer: Answer;
     let ticket: Ticket | undefined;
     try {
-      const user = await this.identify(incoming);
-      const request = apiRequestOf(incoming, user);
+      const user = await this.identify(incoming, visit);
+      const request = apiRequestOf(incoming, user, visit.trail);
       ticket = await this.#deps.flow?.(request);
       answer = ticket && !ticket.isAdmitted ? tooManyRequests() : await this.answer(request, respond);
     } catch (err) {
       answer = this.errorAnswer(err, { method: incoming.method ?? '', path: incoming.url ?? '' });
     }
-    if (ticket) answer = withHeaders(answer, ticket.headers);
-    // What goes on for long holds no seat.
-    if (answer.kind === 'watch' || answer.kind === 'chunks') ticket?.leave();
+    answer = withHeaders(answer, { 'audit-id': visit.id, ...ticket?.headers });
+    if (answer.kind === 'watch' || answer.kind === 'chunks') {
+      visit.started(answer);
+      // What goes on for long holds no seat.
+      ticket?.leave();
+    } else visit.trail?.answered(answer);
     const encoding = headerOf(incoming, 'accept-encoding');
     await sendAnswer(out, answer, encoding, this.#watches, incoming.method === 'HEAD');
+    visit.completed();
     // Nobody reads it yet: it is still in memory.
     if (ticket && out.writableLength > 0 && !out.destroyed) out.once('close', ticket.leave);
     else ticket?.leave();
@@ -198,11 +227,15 @@ export class ApiApp {
     return respond();
   }
 
-  async #authorizePath({ user, method, path }: ApiRequest): Promise<void> {
+  async #authorizePath({ user, method, path, trail }: ApiRequest): Promise<void> {
     const verb = method === 'HEAD' ? 'get' : method.toLowerCase();
     const decision = await this.#deps.authorizer.authorize({ kind: 'path', user, verb, path });
+    noteDecision(trail, decision);
     if (decision.allowed) return;
-    throw forbidden({ group: '', resource: '' }, '', `User "${user.name}" cannot ${verb} path "${path}"`);
+    const why = decision.reason ? `: ${decision.reason}` : '';
+    throw new StatusError('Forbidden', `forbidden: User "${user.name}" cannot ${verb} path "${path}"${why}`, {
+      details: {},
+    });
   }
 
   async #extra(request: ApiRequest): Promise<Answer> {

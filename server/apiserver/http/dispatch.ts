@@ -35,15 +35,28 @@ async function call(
   body: Uint8Array,
   user: UserInfo,
 ): Promise<BytesAnswer> {
+  const headers: Record<string, string> = { 'content-type': contentType, 'user-agent': 'coracle-agent' };
+  const header = (name: string): string | undefined => headers[name];
+  const visit = app.visit({ method, url, header, remoteAddress: '' });
+  visit.begin(user);
+  const answer = await answerTo(app, { method, url, header, body, user, trail: visit.trail });
+  visit.trail?.answered(answer);
+  visit.completed();
+  return answer;
+}
+
+type Called = Pick<ApiRequest, 'method' | 'header' | 'user' | 'trail'> & {
+  readonly url: string;
+  readonly body: Uint8Array;
+};
+
+async function answerTo(app: ApiApp, { url, body, ...called }: Called): Promise<BytesAnswer> {
   try {
     const { path, query } = splitUrl(url);
-    const headers: Record<string, string> = { 'content-type': contentType, 'user-agent': 'coracle-agent' };
     const request: ApiRequest = {
-      method,
+      ...called,
       path,
       query,
-      user,
-      header: (name) => headers[name],
       body: async () => {
         if (body.length > MAX_BODY_BYTES)
           throw new StatusError(
@@ -58,6 +71,6 @@ async function call(
     if (answer.kind === 'parts') return { ...answer, kind: 'bytes', body: Buffer.concat(answer.parts) };
     throw badRequest('only calls with one answer can be made here');
   } catch (err) {
-    return app.errorAnswer(err, { method, path: url });
+    return app.errorAnswer(err, { method: called.method, path: url });
   }
 }

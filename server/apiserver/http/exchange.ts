@@ -1,3 +1,4 @@
+import type { AuditTrail } from '#server/apiserver/audit/audit-trail.ts';
 import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
 
 /** One API request, wherever it came from: a TLS connection or a board's session. */
@@ -11,6 +12,8 @@ export interface ApiRequest {
   /** The whole body; rejects with 413 when it is larger than the API takes. */
   body(): Promise<Uint8Array>;
   readonly user: UserInfo;
+  /** What the audit log is told; absent where it does not want to know. */
+  readonly trail?: AuditTrail | undefined;
   /** The request as it came, for those who send it on; absent for calls that did not come over HTTPS. */
   readonly wire?: Wire;
 }

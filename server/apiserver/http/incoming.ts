@@ -3,6 +3,8 @@ import type { ServerHttp2Stream } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { MAX_BODY_BYTES } from '#proto/meta/decode/decode-object.ts';
 import { StatusError } from '#proto/meta/status-error.ts';
+import type { AuditTrail } from '#server/apiserver/audit/audit-trail.ts';
+import type { Arrival } from '#server/apiserver/audit/auditor.ts';
 import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { ApiRequest, Wire } from '#server/apiserver/http/exchange.ts';
 
@@ -27,7 +29,7 @@ export function splitUrl(url: string | undefined): { path: string; query: URLSea
   }
 }
 
-export function apiRequestOf(incoming: Incoming, user: UserInfo): ApiRequest {
+export function apiRequestOf(incoming: Incoming, user: UserInfo, trail?: AuditTrail): ApiRequest {
   const { path, query } = splitUrl(incoming.url);
   let body: Promise<Uint8Array> | undefined;
   return {
@@ -35,6 +37,7 @@ export function apiRequestOf(incoming: Incoming, user: UserInfo): ApiRequest {
     path,
     query,
     user,
+    trail,
     header: (name) => headerOf(incoming, name),
     body: () => (body ??= readBody(incoming)),
     get wire() {
@@ -42,6 +45,16 @@ export function apiRequestOf(incoming: Incoming, user: UserInfo): ApiRequest {
     },
   };
 }
+
+/** The request as the audit log writes it. */
+export const arrivalOf = (incoming: Incoming): Arrival => ({
+  method: incoming.method ?? 'GET',
+  url: incoming.url ?? '/',
+  header: (name) => headerOf(incoming, name),
+  get remoteAddress() {
+    return incoming.socket.remoteAddress ?? '';
+  },
+});
 
 function wireOf(incoming: Incoming): Wire {
   const url = incoming.url ?? '';

@@ -32,13 +32,15 @@ export async function readObject(
   { api, request, call }: Exchange,
   kind: GroupVersionKind,
 ): Promise<KubeObject> {
-  return api.codec.decode({
+  const object = api.codec.decode({
     bytes: await request.body(),
     contentType: request.header('content-type') ?? '',
     fallback: kind,
     validation: fieldValidation(request.query),
     warn: call.warn,
   });
+  request.trail?.requested(object);
+  return object;
 }
 
 /** The patch of a PATCH request, by its content type; 415 for a type that is none. */
@@ -59,9 +61,11 @@ export async function readPatch({ api, request, call }: Exchange): Promise<Patch
     );
   }
   const validation = fieldValidation(request.query);
+  const patch = api.codec.decodePatch(await request.body(), type, validation, call.warn);
+  request.trail?.requested(patch as object);
   return {
     type,
-    patch: api.codec.decodePatch(await request.body(), type, validation, call.warn),
+    patch,
     validation,
     force: isTrue(request.query.get('force')),
   };
@@ -82,5 +86,6 @@ export async function readDeleteOptions({ api, request, call }: Exchange): Promi
     });
   const options: DeleteOptions = { ...fromQuery, ...(body || {}) };
   checkDeleteOptions(options);
+  if (body) request.trail?.requested(body);
   return options;
 }

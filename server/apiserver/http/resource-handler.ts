@@ -1,5 +1,6 @@
 import { groupResourceOf } from '#proto/api/resource.ts';
 import { badRequest, forbidden, noSuchMethod } from '#proto/meta/status-error.ts';
+import { noteDecision } from '#server/apiserver/audit/audit-trail.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
 import { type Answer, type ApiRequest, Warned } from '#server/apiserver/http/exchange.ts';
 import { negotiate } from '#server/apiserver/http/negotiate.ts';
@@ -79,6 +80,7 @@ export class ResourceHandler {
       labelSelector: request.query.get('labelSelector') ?? undefined,
       fieldSelector: request.query.get('fieldSelector') ?? undefined,
     });
+    noteDecision(request.trail, decision);
     if (decision.allowed) return;
     const what = subresource ? `${resource.plural}/${subresource.name}` : resource.plural;
     const where = namespace ? ` in the namespace "${namespace}"` : ' at the cluster scope';
@@ -121,12 +123,13 @@ export class ResourceHandler {
         manager: managerOf(query, request.header('user-agent')),
         options: optionsOf(query),
         warn,
+        annotate: (key, value) => request.trail?.annotate(key, value),
       },
     };
   }
 
   #proxy(target: Target, request: ApiRequest, warn: (message: string) => void): Promise<Answer> {
-    const call = connectCall(target, request.user, warn);
+    const call = connectCall(target, request, warn);
     return this.#subresources.proxy({ api: this.#api, request, target, call });
   }
 

@@ -1,5 +1,5 @@
 import type { Resource, Subresource } from '#proto/api/resource.ts';
-import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
+import type { ApiRequest } from '#server/apiserver/http/exchange.ts';
 import type { Call, ResourceIndex } from '#server/apiserver/rest/api.ts';
 
 /** What a path under `/api` and `/apis` names. Rule: upstream's `RequestInfo`. */
@@ -51,7 +51,11 @@ function restOf(path: string, rest: readonly string[]): string {
 }
 
 /** A call that reads no options from its query: a connection, whose query is for the other side. */
-export const connectCall = (target: Target, user: UserInfo, warn: (message: string) => void): Call => ({
+export const connectCall = (
+  target: Target,
+  { user, trail }: Pick<ApiRequest, 'user' | 'trail'>,
+  warn: (message: string) => void,
+): Call => ({
   resource: target.resource,
   namespace: target.namespace,
   name: target.name,
@@ -60,6 +64,7 @@ export const connectCall = (target: Target, user: UserInfo, warn: (message: stri
   dryRun: false,
   manager: '',
   warn,
+  annotate: (key, value) => trail?.annotate(key, value),
 });
 
 /** The verb that authorizers are asked about. */

@@ -3,9 +3,10 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from '#proto/meta/log.ts';
 import { badRequest, internalError, StatusError } from '#proto/meta/status-error.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import type { Visit } from '#server/apiserver/audit/visit.ts';
 import type { ApiApp } from '#server/apiserver/http/app.ts';
-import type { ApiRequest } from '#server/apiserver/http/exchange.ts';
-import { apiRequestOf, headerOf } from '#server/apiserver/http/incoming.ts';
+import { type ApiRequest, jsonAnswer } from '#server/apiserver/http/exchange.ts';
+import { apiRequestOf, arrivalOf, headerOf } from '#server/apiserver/http/incoming.ts';
 import type { ResourceHandler } from '#server/apiserver/http/resource-handler.ts';
 import { connectCall, targetOf } from '#server/apiserver/http/target.ts';
 import { forwardUpgrade, refuse } from '#server/apiserver/proxy/forward-upgrade.ts';
@@ -25,6 +26,7 @@ const TUNNELLED = [
   'channel.k8s.io',
   'base64.channel.k8s.io',
 ];
+const SWITCHED = { code: 101 };
 /** Ends at this connection; the tunnel is no place for credentials. */
 const WITHHELD = new Set(['authorization', 'cookie', 'host']);
 
@@ -51,30 +53,35 @@ export class UpgradeHandler {
   /** Takes over the socket of an upgrade request. Never rejects. */
   async handle(incoming: IncomingMessage, socket: Duplex, head: Uint8Array): Promise<void> {
     socket.on('error', () => socket.destroy());
+    const visit = this.#app.visit(arrivalOf(incoming));
     try {
-      await this.#serve(incoming, socket, head);
+      await this.#serve(incoming, socket, head, visit);
     } catch (err) {
       const status = err instanceof StatusError ? err : internalError(err);
+      visit.trail?.answered(jsonAnswer(status.code, status.toStatus()));
       if (status !== err) this.#log.error('an upgrade failed', { path: incoming.url, err });
       refuse(socket, status);
     }
+    visit.completed();
   }
 
-  async #serve(incoming: IncomingMessage, socket: Duplex, head: Uint8Array): Promise<void> {
-    const user = await this.#app.identify(incoming);
-    const request = apiRequestOf(incoming, user);
+  async #serve(incoming: IncomingMessage, socket: Duplex, head: Uint8Array, visit: Visit): Promise<void> {
+    const user = await this.#app.identify(incoming, visit);
+    const request = apiRequestOf(incoming, user, visit.trail);
     const target = targetOf(this.#api.resources, request.path);
     const kind = target?.subresource?.name ?? '';
     if (!target || (kind !== 'proxy' && (target.resource.plural !== 'pods' || !KINDS.includes(kind))))
       throw badRequest(`${request.path} can not be upgraded`);
     await this.#resources.authorize(target, request);
-    const call = connectCall(target, user, () => {});
+    const call = connectCall(target, request, () => {});
     if (kind === 'proxy') {
       const proxied = await prepareProxy({ api: this.#api, request, target, call }, this.#streams);
+      visit.started(SWITCHED);
       await forwardUpgrade(proxied, incoming, socket, head);
       return;
     }
     const tunnel = await this.#tunnel(call, request, incoming);
+    visit.started(SWITCHED);
     await this.#streams.tunnel(tunnel, socket, head);
   }
 
