@@ -46,6 +46,8 @@ class CronJobController implements Controller {
   /** Revision of the last status written: rounds wait until the cache shows it. */
   readonly #written = new Map<string, number>();
   readonly #changedAt = new Map<string, number>();
+  /** The last Job that was made, until a status says so: the caches may not have it yet. */
+  readonly #started = new Map<string, Job>();
 
   constructor(context: ControllerContext) {
     this.#context = context;
@@ -80,18 +82,23 @@ class CronJobController implements Controller {
     if (!cronJob) {
       this.#written.delete(key);
       this.#changedAt.delete(key);
+      this.#started.delete(key);
       return undefined;
     }
     if (Number(cronJob.metadata.resourceVersion) < (this.#written.get(key) ?? 0)) return undefined;
     const owned = this.#jobs.byIndex('controller', cronJob.metadata.uid ?? '');
-    const seen = planActive(cronJob, owned);
+    const started = this.#started.get(key);
+    const isLost =
+      started !== undefined && !owned.some(({ metadata }) => metadata.uid === started.metadata.uid);
+    const seen = planActive(cronJob, isLost ? [...owned, started] : owned);
     for (const words of seen.events) this.#events.event(cronJob, words);
     let status = await this.#withoutMissing(cronJob, seen.status, owned);
     const action = this.#plan(key, cronJob, status);
     for (const words of action?.events ?? []) this.#events.event(cronJob, words);
-    if (action?.type === 'start') status = await this.#start(cronJob, status, action);
+    if (action?.type === 'start') status = await this.#start(key, cronJob, status, action);
     for (const job of planHistory(cronJob, owned)) await this.#delete(cronJob, job);
     await this.#writeStatus(key, cronJob, status);
+    this.#started.delete(key);
     const ms = action?.type === 'start' ? action.nextMs : action?.ms;
     return ms === undefined ? undefined : { requeueAfterMs: ms };
   }
@@ -150,11 +157,11 @@ class CronJobController implements Controller {
   }
 
   async #start(
+    key: string,
     cronJob: CronJob,
     status: CronJobStatus,
     { at, replace }: Extract<CronAction, { type: 'start' }>,
   ): Promise<CronJobStatus> {
-    const { client } = this.#context;
     let current = status;
     if (replace) {
       for (const { uid, name = '', namespace } of status.active ?? []) {
@@ -164,20 +171,28 @@ class CronJobController implements Controller {
     }
     const stamp = zonedTimestamp(at, cronJob.spec.timeZone);
     const wanted = jobFor(cronJob, controllerReference(cronJob, cronjobs), at, stamp);
+    const job = await this.#create(cronJob, wanted);
+    if (!job) return current;
+    this.#started.set(key, job);
+    return withStarted(current, job, at);
+  }
+
+  /** The Job, made now or before; undefined where somebody else has its name. */
+  async #create(cronJob: CronJob, wanted: Job): Promise<Job | undefined> {
+    const { client } = this.#context;
     try {
       const job = await client.create(jobs, wanted);
       this.#events.event(cronJob, createdJob(job.metadata.name ?? ''));
-      return withStarted(current, job, at);
+      return job;
     } catch (err) {
-      if (!isAlreadyExists(err)) {
-        this.#events.event(cronJob, createJobFailed(err));
-        throw err;
-      }
+      // Made before, but the status did not get written; or made just now, and the answer was lost.
+      const { namespace, name = '' } = wanted.metadata;
+      const there = await client.get(jobs, { namespace, name }).catch(() => undefined);
+      if (there && controllerOf(there)?.uid === cronJob.metadata.uid) return there;
+      if (isAlreadyExists(err)) return undefined;
+      this.#events.event(cronJob, createJobFailed(err));
+      throw err;
     }
-    // Made before, but the status did not get written; or somebody else's, which is left alone.
-    const { namespace, name = '' } = wanted.metadata;
-    const there = await client.get(jobs, { namespace, name });
-    return controllerOf(there)?.uid === cronJob.metadata.uid ? withStarted(current, there, at) : current;
   }
 
   async #delete(cronJob: CronJob, { metadata }: Pick<Job, 'metadata'>): Promise<void> {

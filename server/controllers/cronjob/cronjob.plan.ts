@@ -25,7 +25,11 @@ export interface Times {
   latest(since: number, now: number): number | undefined;
 }
 
-/** The status after what the Jobs say: who has ended leaves the list of active ones. */
+/**
+ * The status after what the Jobs say: who has ended leaves the list of active ones. One that was started before a crash
+ * or a lost answer kept the status from saying so comes into it, so that `Forbid` and `Replace` hold whatever goes
+ * wrong; upstream forgets it. Jobs that people made of the CronJob do not count.
+ */
 export function planActive(
   cronJob: CronJob,
   jobs: readonly Job[],
@@ -33,7 +37,12 @@ export function planActive(
   const status = { ...cronJob.status };
   const events: EventWords[] = [];
   for (const job of jobs) {
-    if (!isJobFinished(job)) continue;
+    if (!isJobFinished(job)) {
+      const at = scheduledTime(cronJob, job);
+      if (at !== undefined && !status.active?.some(({ uid }) => uid === job.metadata.uid))
+        Object.assign(status, withStarted(status, job, at));
+      continue;
+    }
     if (status.active?.some(({ uid }) => uid === job.metadata.uid)) {
       status.active = status.active.filter(({ uid }) => uid !== job.metadata.uid);
       events.push(sawCompletedJob(job));
@@ -102,6 +111,13 @@ export function planStart({ cronJob, status, times, changedAt, now }: CronInput)
   return { type: 'start', at, replace: spec.concurrencyPolicy === 'Replace', nextMs: idleMs, events };
 }
 
+/** When a Job was due that this controller made; undefined for all others. */
+function scheduledTime({ metadata: { name = '' } }: CronJob, job: Job): number | undefined {
+  const minute = job.metadata.name?.startsWith(`${name}-`) ? job.metadata.name.slice(name.length + 1) : '';
+  const stamp = job.metadata.annotations?.[SCHEDULED_AT];
+  return /^\d+$/.test(minute) && stamp !== undefined ? timeOf(stamp) : undefined;
+}
+
 /** One name a scheduled minute: that is the lock by which a Job is never made twice. */
 const jobName = (cronJob: CronJob, at: number): string =>
   `${cronJob.metadata.name}-${Math.floor(at / 60_000)}`;
@@ -137,7 +153,7 @@ export const withStarted = (status: CronJobStatus, job: Job, at: number): CronJo
       resourceVersion: job.metadata.resourceVersion,
     },
   ],
-  lastScheduleTime: timestamp(at),
+  lastScheduleTime: timestamp(Math.max(at, timeOf(status.lastScheduleTime))),
 });
 
 /** Finished Jobs beyond the limits of the history, oldest first. */
