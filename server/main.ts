@@ -147,6 +147,7 @@ export async function main(options: ServerOptions): Promise<void> {
     tokenIssuer: (request, account, validate) =>
       issueServiceAccountToken({ tokens, reader }, request, account, validate),
     streams,
+    webhooks,
     virtualKinds: metricsKinds(reader, usage),
     extras: [
       openApiHandler(

@@ -7,6 +7,7 @@ import type { AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
 import type { Auditor } from '#server/apiserver/audit/auditor.ts';
 import type { Authenticator, UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
+import type { WebhookCaller } from '#server/apiserver/customresources/conversion-webhook.ts';
 import { CustomResources } from '#server/apiserver/customresources/custom-resources.ts';
 import { DiscoveryHandler } from '#server/apiserver/discovery/discovery-handler.ts';
 import type { FlowControl } from '#server/apiserver/flowcontrol/flow-control.ts';
@@ -60,6 +61,8 @@ export interface ApiServerDeps {
   readonly serviceCidr: string;
   /** `host:port` that `/api` tells clients. */
   readonly serverAddress: string;
+  /** For conversions of custom resources. */
+  readonly webhooks?: WebhookCaller;
   readonly log: Logger;
   readonly clock?: Clock;
 }
@@ -79,6 +82,7 @@ export interface ApiServer {
 }
 
 const NO_STRATEGY: Strategy = {};
+const NO_WEBHOOKS: WebhookCaller = { call: () => Promise.reject(new Error('no webhook can be called')) };
 
 /** The API server, put together. It reads from top to bottom: what a request passes on its way. */
 export function createApiServer(deps: ApiServerDeps): ApiServer {
@@ -92,7 +96,13 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   );
 
   const index = new ResourceIndex(deps.resources);
-  const custom = new CustomResources(store, index, log);
+  const custom = new CustomResources({
+    store,
+    index,
+    webhooks: deps.webhooks ?? NO_WEBHOOKS,
+    newUid: randomSources.newUid,
+    log,
+  });
   const api: Api = {
     store,
     resources: index,

@@ -55,7 +55,7 @@ class LocalClient implements ApiClient {
     options: ReadOptions = {},
   ): Promise<T> {
     const call = this.#call(resource, key);
-    if (options.subresource === 'scale') return getScale(this.#api, call) as KubeObject as T;
+    if (options.subresource === 'scale') return (await getScale(this.#api, call)) as KubeObject as T;
     const virtual = this.#subresources.getVirtual(call);
     return objectOf(virtual ?? presentEntry(resource, await readEntry(this.#api, call))) as T;
   }

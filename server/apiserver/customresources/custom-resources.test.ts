@@ -12,6 +12,7 @@ import { listEntries } from '#server/apiserver/rest/list.ts';
 import { patchObject } from '#server/apiserver/rest/patch.ts';
 import { changeObject, replaceObject } from '#server/apiserver/rest/update.ts';
 import { openWatch } from '#server/apiserver/rest/watch.ts';
+import { changeScale, getScale } from '#server/apiserver/subresources/scale.ts';
 import { aCall, testApi } from '#server/apiserver/testing/test-api.ts';
 
 type Widget = KubeObject & { spec?: Record<string, unknown>; status?: Record<string, unknown> };
@@ -145,6 +146,41 @@ describe('a custom kind', () => {
       definition.spec.names.shortNames = ['wd'];
     });
     expect(ended).toBe(1);
+  });
+});
+
+describe('the scale of a custom kind', () => {
+  const SCALE = {
+    specReplicasPath: '.spec.size',
+    statusReplicasPath: '.status.size',
+    labelSelectorPath: '.status.selector',
+  };
+
+  test('is read and written by the paths of its definition', async () => {
+    const api = testApi();
+    const version = { props: PRESERVE, subresources: { status: {}, scale: SCALE } };
+    const [resource] = (await install(api, aDefinition([version]))) as [Resource];
+    await create(api, resource, aWidget({ size: 1 }));
+    const call = aCall(resource, 'w', { subresource: 'scale' });
+    expect((await getScale(api, call)).spec).toEqual({ replicas: 1 });
+    const scaled = await changeScale(api, call, (old) => ({ ...old, spec: { replicas: 4 } }));
+    expect([scaled.spec, scaled.status]).toEqual([{ replicas: 4 }, { replicas: 0, selector: '' }]);
+    expect((await list(api, resource))[0]).toMatchObject({ spec: { size: 4 }, metadata: { generation: 2 } });
+  });
+
+  test('has to be said before it can be read', async () => {
+    const api = testApi();
+    const [resource] = (await install(
+      api,
+      aDefinition([{ props: PRESERVE, subresources: { scale: SCALE } }]),
+    )) as [Resource];
+    await create(api, resource, aWidget());
+    const call = aCall(resource, 'w', { subresource: 'scale' });
+    await expect(getScale(api, call)).rejects.toMatchObject({ code: 500 });
+    await expect(changeScale(api, call, (old) => old)).rejects.toMatchObject({
+      code: 400,
+      message: 'the spec replicas field ".spec.size" cannot be empty',
+    });
   });
 });
 

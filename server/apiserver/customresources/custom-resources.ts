@@ -2,12 +2,20 @@ import { customresourcedefinitions } from '#proto/api/apiextensions/customresour
 import { apiVersionOf, type Resource } from '#proto/api/resource.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import type { GroupVersionKind } from '#proto/schema/schema.ts';
+import type { ConversionDeps } from '#server/apiserver/customresources/conversion-webhook.ts';
 import type { CustomVersion } from '#server/apiserver/customresources/custom-version.ts';
 import { Definition } from '#server/apiserver/customresources/definition.ts';
 import type { PublishedKind } from '#server/apiserver/openapi/custom-kind.ts';
 import type { ResourceIndex } from '#server/apiserver/rest/api.ts';
 import { prefixOf } from '#server/apiserver/rest/keys.ts';
 import type { Entry, Store } from '#server/store/store.ts';
+
+export interface CustomResourcesDeps extends ConversionDeps {
+  readonly store: Store;
+  /** Where custom kinds are put for everybody to find. */
+  readonly index: ResourceIndex;
+  readonly log: Logger;
+}
 
 /**
  * The custom kinds of the cluster, as the CustomResourceDefinitions in the store have them at this moment.
@@ -17,15 +25,17 @@ import type { Entry, Store } from '#server/store/store.ts';
 export class CustomResources {
   readonly #index: ResourceIndex;
   readonly #log: Logger;
+  readonly #conversion: ConversionDeps;
   readonly #definitions = new Map<string, Definition>();
   readonly #byResource = new Map<string, CustomVersion>();
   readonly #byKind = new Map<string, CustomVersion>();
   readonly #end: () => void;
   #published: readonly PublishedKind[] | undefined;
 
-  constructor(store: Store, index: ResourceIndex, log: Logger) {
+  constructor({ store, index, log, ...conversion }: CustomResourcesDeps) {
     this.#index = index;
     this.#log = log;
+    this.#conversion = conversion;
     const prefix = prefixOf(customresourcedefinitions);
     const { entries, revision } = store.range({ prefix });
     for (const entry of entries) this.#put(entry);
@@ -81,7 +91,7 @@ export class CustomResources {
       const known = this.#definitions.get(entry.key);
       const { terminating } = known ?? {};
       if (known?.follow(entry)) return known.terminating !== terminating;
-      const next = Definition.of(entry);
+      const next = Definition.of(entry, this.#conversion);
       if (next) this.#definitions.set(entry.key, next);
       else this.#definitions.delete(entry.key);
       this.#forget(known);

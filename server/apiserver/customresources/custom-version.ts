@@ -18,7 +18,7 @@ import { selectableFields } from '#server/apiserver/customresources/selectable.t
 import { shapeOfStructural } from '#server/apiserver/customresources/shape.ts';
 import { customStrategy } from '#server/apiserver/customresources/strategy.ts';
 import { literalEntry, objectOf } from '#server/apiserver/rest/entries.ts';
-import type { Maybe } from '#server/apiserver/rest/maybe.ts';
+import { andThen, type Maybe } from '#server/apiserver/rest/maybe.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
 import type { Entry } from '#server/store/store.ts';
 import { coerceEmbedded, readMetadata } from '#server/structural/coerce.ts';
@@ -44,6 +44,8 @@ export class CustomVersion {
   readonly patterns = new Patterns();
   /** Stored entries that are what a reader of this version should see. */
   readonly #plain = new WeakSet<Entry>();
+  /** What a webhook has made of entries, for as long as somebody holds it: many watch the same events. */
+  readonly #conversions = new WeakMap<Entry, WeakRef<Entry>>();
 
   constructor(definition: Definition, { name, served, storage }: CustomResourceDefinitionVersion) {
     this.definition = definition;
@@ -136,30 +138,53 @@ export class CustomVersion {
 
   /** A stored entry as a reader of this version sees it: pruned and completed as the schema of now says, converted. */
   present(entry: Entry): Maybe<Entry> {
-    return this.#presentHere(entry);
+    return andThen(this.presentAll([entry]), ([only]) => only as Entry);
   }
 
-  /** As {@link present}, with one call of the conversion webhook for all. */
+  /** As {@link present}, with one call of the conversion webhook for all that need one. */
   presentAll(entries: readonly Entry[]): Maybe<readonly Entry[]> {
-    return entries.map((entry) => this.#presentHere(entry));
+    const result = entries.map((entry) => this.#presentHere(entry));
+    const waiting = result.flatMap((one, i) => ('object' in one ? [] : [{ ...one, i }]));
+    if (waiting.length === 0) return result as readonly Entry[];
+    const converted = this.definition.convert(
+      waiting.map(({ draft }) => draft),
+      this.apiVersion,
+    );
+    return converted.then((objects) => {
+      for (const [n, { i }] of waiting.entries()) {
+        const object = objects[n] as KubeObject;
+        this.#prune(object);
+        result[i] = this.#converted(entries[i] as Entry, object);
+      }
+      return result as readonly Entry[];
+    });
   }
 
-  #presentHere(entry: Entry): Entry {
+  /** The entry, or the object that a webhook has to convert. */
+  #presentHere(entry: Entry): Entry | { readonly draft: KubeObject } {
     if (this.#isPlain(entry)) return entry;
+    const known = this.#conversions.get(entry)?.deref();
+    if (known) return known;
     const stored = objectOf(entry);
     const from = this.definition.versionOf(stored.apiVersion);
     const object = structuredClone(stored);
     (from ?? this).#repair(object);
-    if (from !== this) {
-      object.apiVersion = this.apiVersion;
-      this.#prune(object);
-    }
-    if (from === this && isDeepStrictEqual(object, stored)) {
+    object.metadata.resourceVersion = String(entry.revision);
+    if (from === this) {
+      if (!isDeepStrictEqual(object, stored)) return literalEntry(object, entry.key, entry.revision);
       this.#plain.add(entry);
       return entry;
     }
-    object.metadata.resourceVersion = String(entry.revision);
-    return literalEntry(object, entry.key, entry.revision);
+    if (from && this.definition.hasWebhook) return { draft: object };
+    object.apiVersion = this.apiVersion;
+    this.#prune(object);
+    return this.#converted(entry, object);
+  }
+
+  #converted(entry: Entry, object: KubeObject): Entry {
+    const converted = literalEntry(object, entry.key, entry.revision);
+    if (this.definition.hasWebhook) this.#conversions.set(entry, new WeakRef(converted));
+    return converted;
   }
 
   #isPlain(entry: Entry): boolean {
@@ -181,12 +206,18 @@ export class CustomVersion {
 
   /** An object of this version in the form that is stored. */
   store(object: KubeObject): Maybe<KubeObject> {
-    const { storageVersion } = this.definition;
+    const { storageVersion, hasWebhook } = this.definition;
     if (storageVersion === this) return object;
-    const stored = structuredClone(object);
-    stored.apiVersion = storageVersion.apiVersion;
-    storageVersion.#prune(stored);
-    applyDefaults(stored, storageVersion.schema);
-    return stored;
+    const finish = (stored: KubeObject): KubeObject => {
+      stored.apiVersion = storageVersion.apiVersion;
+      storageVersion.#prune(stored);
+      applyDefaults(stored, storageVersion.schema);
+      return stored;
+    };
+    const draft = structuredClone(object);
+    if (!hasWebhook) return finish(draft);
+    return this.definition
+      .convert([draft], storageVersion.apiVersion)
+      .then(([converted]) => finish(converted as KubeObject));
   }
 }

@@ -1,4 +1,10 @@
+import type { KubeObject } from '#proto/meta/object.ts';
+import { internalError } from '#proto/meta/status-error.ts';
 import type { CustomResourceDefinition } from '#proto/schema/generated/apiextensions-v1.ts';
+import {
+  type ConversionDeps,
+  convertByWebhook,
+} from '#server/apiserver/customresources/conversion-webhook.ts';
 import { CustomVersion } from '#server/apiserver/customresources/custom-version.ts';
 import { isConditionTrue } from '#server/apiserver/customresources/definition.plan.ts';
 import { compareVersions } from '#server/apiserver/discovery/version-order.ts';
@@ -14,24 +20,29 @@ export class Definition {
   readonly group: string;
   readonly uid: string;
   readonly preservesUnknown: boolean;
+  /** Objects of one version become those of another by a call, not by their name alone. */
+  readonly hasWebhook: boolean;
   /** Storage version first, then in the order of preference. */
   readonly versions: readonly CustomVersion[];
   readonly storageVersion: CustomVersion;
   /** Revision from which on everything of this kind was written under this definition. */
   readonly since: number;
+  readonly #deps: ConversionDeps;
   readonly #fingerprint: string;
   readonly #retired = new Set<() => void>();
   #entry: Entry;
   #terminating: boolean;
 
   /** Undefined for a definition that serves nothing (yet). */
-  static of(entry: Entry): Definition | undefined {
+  static of(entry: Entry, deps: ConversionDeps): Definition | undefined {
     const definition = objectOf(entry) as CustomResourceDefinition;
-    return isConditionTrue(definition, 'Established') ? new Definition(entry, definition) : undefined;
+    return isConditionTrue(definition, 'Established') ? new Definition(entry, definition, deps) : undefined;
   }
 
-  private constructor(entry: Entry, definition: CustomResourceDefinition) {
+  private constructor(entry: Entry, definition: CustomResourceDefinition, deps: ConversionDeps) {
     const { metadata, spec } = definition;
+    this.#deps = deps;
+    this.hasWebhook = spec.conversion?.strategy === 'Webhook';
     this.name = metadata.name ?? '';
     this.uid = metadata.uid ?? '';
     this.group = spec.group;
@@ -52,6 +63,13 @@ export class Definition {
   /** The whole definition, shared for as long as somebody holds it. */
   read(): CustomResourceDefinition {
     return objectOf(this.#entry) as CustomResourceDefinition;
+  }
+
+  /** Has objects converted by the kind's webhook. Private copies go in; rejects with a StatusError. */
+  async convert(objects: readonly KubeObject[], apiVersion: string): Promise<KubeObject[]> {
+    const webhook = this.read().spec.conversion?.webhook;
+    if (!webhook) throw internalError(`${this.name} has no conversion webhook`);
+    return convertByWebhook(this.#deps, webhook, objects, apiVersion);
   }
 
   /** All objects are being deleted: no new ones. */

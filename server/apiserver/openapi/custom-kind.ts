@@ -14,6 +14,11 @@ const PRESERVES = 'x-kubernetes-preserve-unknown-fields';
 const EMBEDDED = 'x-kubernetes-embedded-resource';
 const INT_OR_STRING = 'x-kubernetes-int-or-string';
 
+const CONVENTIONS =
+  'More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md';
+const OBJECT_METADATA = `Standard object's metadata. ${CONVENTIONS}#metadata`;
+const LIST_METADATA = `Standard list metadata. ${CONVENTIONS}#types-kinds`;
+
 /** `com.example.v1.Boat`: the name of a custom kind's definition. */
 export const customName = ({ group, version }: Resource, kind: string): string =>
   [...group.split('.').reverse(), version, kind].join('.');
@@ -49,10 +54,7 @@ function definitionOf(
   if (!schema || (collector.dialect === 'v2' && schema[PRESERVES] === true))
     return { type: 'object', ...marks };
   const own = converted(schema, collector);
-  const metadata = collector.described(
-    collector.reference('meta/v1.ObjectMeta'),
-    collector.textOf('meta/v1.PartialObjectMetadata', 'metadata'),
-  );
+  const metadata = collector.described(collector.reference('meta/v1.ObjectMeta'), OBJECT_METADATA);
   return { ...own, properties: { ...fieldsOf(own), ...typeMeta(collector), metadata }, ...marks };
 }
 
@@ -69,10 +71,7 @@ function listOf(collector: SchemaCollector, resource: Resource, name: string, li
         type: 'array',
         items: collector.refer(name),
       },
-      metadata: collector.described(
-        collector.reference('meta/v1.ListMeta'),
-        collector.textOf('meta/v1.PartialObjectMetadataList', 'metadata'),
-      ),
+      metadata: collector.described(collector.reference('meta/v1.ListMeta'), LIST_METADATA),
     },
     [GVK]: [{ group, kind: listKind, version }],
   };
@@ -152,10 +151,7 @@ const fieldsOf = (schema: JsonObject): JsonObject =>
 /** An object inside an object has the fields that all objects have. */
 function embed(out: JsonObject, collector: SchemaCollector): void {
   const text = (description: string): JsonObject => ({ description, type: 'string' });
-  const metadata = collector.described(
-    collector.reference('meta/v1.ObjectMeta'),
-    collector.textOf('meta/v1.PartialObjectMetadata', 'metadata'),
-  );
+  const metadata = collector.described(collector.reference('meta/v1.ObjectMeta'), OBJECT_METADATA);
   out['properties'] = {
     ...fieldsOf(out),
     apiVersion: text(

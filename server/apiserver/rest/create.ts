@@ -1,6 +1,6 @@
-import { apiVersionOf } from '#proto/api/resource.ts';
+import { apiVersionOf, groupResourceOf } from '#proto/api/resource.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
-import { badRequest, StatusError } from '#proto/meta/status-error.ts';
+import { badRequest, forbidden, StatusError } from '#proto/meta/status-error.ts';
 import { Admission } from '#server/apiserver/rest/admit.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import { presentEntry, storedOf, toStored } from '#server/apiserver/rest/conversion.ts';
@@ -41,7 +41,11 @@ export async function createObject(api: Api, call: Call, body: KubeObject): Prom
   }
 }
 
+const TERMINATING = 'create not allowed while custom resource definition is terminating';
+
 async function createOnce(api: Api, call: Call, body: KubeObject): Promise<Entry> {
+  if (api.custom.of(call.resource)?.definition.terminating)
+    throw forbidden(groupResourceOf(call.resource), body.metadata.name ?? '', TERMINATING);
   const stored = storedOf(call.resource);
   const strategy = api.strategyOf(stored);
   let object = toStored(call.resource, body);

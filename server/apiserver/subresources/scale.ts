@@ -1,10 +1,8 @@
 import { apiVersionOf } from '#proto/api/resource.ts';
 import { invalidValue } from '#proto/meta/field-error.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
-import { formatSelector, selectorFromLabels, selectorFromObject } from '#proto/meta/selector.ts';
-import { invalid } from '#proto/meta/status-error.ts';
+import { badRequest, internalError, invalid } from '#proto/meta/status-error.ts';
 import type { Scale } from '#proto/schema/generated/autoscaling-v1.ts';
-import type { LabelSelector } from '#proto/schema/generated/meta-v1.ts';
 import { applyIntent, readIntent } from '#server/apiserver/apply/apply-object.ts';
 import { Admission } from '#server/apiserver/rest/admit.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
@@ -13,66 +11,74 @@ import { stale } from '#server/apiserver/rest/errors.ts';
 import { applyTarget, managerOfCall } from '#server/apiserver/rest/ownership.ts';
 import type { PatchRequest } from '#server/apiserver/rest/patch.ts';
 import { changeObject } from '#server/apiserver/rest/update.ts';
-import { requireEntry } from '#server/apiserver/rest/write.ts';
+import { readEntry } from '#server/apiserver/rest/write.ts';
+import { builtinScaling, customScaling, type Scaling } from '#server/apiserver/subresources/scaling.ts';
 
-/** What Deployments, ReplicaSets, ReplicationControllers and StatefulSets have in common. */
-type Scalable = KubeObject & {
-  spec: { replicas?: number; selector?: LabelSelector | Record<string, string> };
-  status?: { replicas?: number };
-};
+const SCALE = { group: 'autoscaling', version: 'v1', kind: 'Scale' } as const;
 
-export const getScale = (api: Api, call: Call): Scale =>
-  scaleOf(objectOf(requireEntry(api, call)) as Scalable);
+function scalingOf(api: Api, { resource }: Call): Scaling {
+  const paths = api.custom.of(resource)?.scale;
+  return paths ? customScaling(paths) : builtinScaling;
+}
+
+export async function getScale(api: Api, call: Call): Promise<Scale> {
+  const scaling = scalingOf(api, call);
+  const object = objectOf(await readEntry(api, call));
+  if (scaling.replicasOf(object) !== undefined) return scaleOf(object, scaling);
+  const field = JSON.stringify(scaling.path);
+  throw internalError(new Error(`the spec replicas field ${field} does not exist`));
+}
 
 /** `change` gets the present Scale, a private copy, and answers the wished one. Only `spec.replicas` is taken. */
 export async function changeScale(api: Api, call: Call, change: (old: Scale) => Scale): Promise<Scale> {
+  const scaling = scalingOf(api, call);
   const entry = await changeObject(api, { ...call, admitted: true }, async (stored) => {
-    const next = structuredClone(stored) as Scalable;
-    next.spec.replicas = await admittedReplicas(api, call, change(scaleOf(next)), stored as Scalable);
+    const next = structuredClone(stored);
+    const wished = change(scaleOf(next, scaling));
+    if (wished.spec?.replicas === undefined && scaling.replicasOf(stored) === undefined)
+      throw badRequest(`the spec replicas field ${JSON.stringify(scaling.path)} cannot be empty`);
+    scaling.setReplicas(next, await admittedReplicas(api, call, wished, stored, scaling));
     return next;
   });
-  return scaleOf(objectOf(entry) as Scalable);
+  return scaleOf(objectOf(entry), scaling);
 }
 
 /** Server-side apply of a Scale: its replicas are those of the object, and so is who owns them. */
 export async function applyScale(api: Api, call: Call, request: PatchRequest): Promise<Scale> {
   const { validation, force } = request;
-  const config = readIntent(request.patch, call.name, SCALE);
+  const scaling = scalingOf(api, call);
   const { spec, metadata } = api.codec.recode({
-    object: config,
+    object: readIntent(request.patch, call.name, SCALE),
     kind: SCALE,
     validation,
     warn: call.warn,
   }) as Scale;
   const { resource } = call;
-  const intent = {
-    config: {
-      apiVersion: apiVersionOf(resource),
-      kind: resource.kind,
-      metadata,
-      spec: spec?.replicas === undefined ? {} : { replicas: spec.replicas },
-    } as KubeObject,
-    manager: managerOfCall(api, call, 'Apply'),
-    force,
-  };
+  const config: KubeObject = { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata };
+  if (spec?.replicas !== undefined) scaling.setReplicas(config, spec.replicas);
+  const intent = { config, manager: managerOfCall(api, call, 'Apply'), force };
   const target = { ...applyTarget(api, call), reset: undefined };
   const settled: Call = { ...call, admitted: true, tracks: false };
   const entry = await changeObject(api, settled, async (stored) => {
-    const next = applyIntent(stored, intent, target) as Scalable;
-    next.spec.replicas = await admittedReplicas(api, call, scaleOf(next), stored as Scalable);
+    const next = applyIntent(stored, intent, target);
+    scaling.setReplicas(next, await admittedReplicas(api, call, scaleOf(next, scaling), stored, scaling));
     return next;
   });
-  return scaleOf(objectOf(entry) as Scalable);
+  return scaleOf(objectOf(entry), scaling);
 }
 
-const SCALE = { group: 'autoscaling', version: 'v1', kind: 'Scale' } as const;
-
 /** What admission makes of a wish; rejects where the wish was for another object or for less than none. */
-async function admittedReplicas(api: Api, call: Call, asked: Scale, stored: Scalable): Promise<number> {
+async function admittedReplicas(
+  api: Api,
+  call: Call,
+  asked: Scale,
+  stored: KubeObject,
+  scaling: Scaling,
+): Promise<number> {
   const admission = new Admission(api, call, {
     operation: 'UPDATE',
     object: asked,
-    oldObject: scaleOf(stored),
+    oldObject: scaleOf(stored, scaling),
   });
   const wished = ((await admission.mutate()) ?? asked) as Scale;
   const { resourceVersion, uid } = wished.metadata;
@@ -93,20 +99,15 @@ async function admittedReplicas(api: Api, call: Call, asked: Scale, stored: Scal
   return replicas;
 }
 
-function scaleOf(object: Scalable): Scale {
+/** Absent replicas are absent here as well, so that a change has to say how many. */
+function scaleOf(object: KubeObject, scaling: Scaling): Scale {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const replicas = scaling.replicasOf(object);
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
-    spec: { replicas: object.spec.replicas ?? 0 },
-    status: { replicas: object.status?.replicas ?? 0, selector: selectorText(object) },
+    spec: replicas === undefined ? {} : { replicas },
+    status: { replicas: scaling.statusReplicasOf(object), selector: scaling.selectorOf(object) },
   };
-}
-
-/** As text, for clients that count the Pods: a ReplicationController's selector is a plain map. */
-function selectorText({ kind, spec }: Scalable): string {
-  if (kind === 'ReplicationController')
-    return formatSelector(selectorFromLabels(spec.selector as Record<string, string>));
-  return formatSelector(selectorFromObject(spec.selector as LabelSelector | undefined));
 }

@@ -229,7 +229,7 @@ test('scale reads and writes replicas alone', async () => {
   const spec = { replicas: 1, selector: { matchLabels: { a: 'b' } }, template };
   await createObject(api, aCall(replicasets), { metadata: { name: 'r' }, spec } as KubeObject);
   const call = aCall(replicasets, 'r', { subresource: 'scale' });
-  expect(getScale(api, call)).toMatchObject({
+  expect(await getScale(api, call)).toMatchObject({
     spec: { replicas: 1 },
     status: { replicas: 0, selector: 'a=b' },
   });

@@ -141,7 +141,7 @@ export class SubresourceHandlers {
     const kind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
     switch (request.method) {
       case 'GET':
-        return encode(renderer.form, 200, getScale(api, call));
+        return encode(renderer.form, 200, await getScale(api, call));
       case 'PUT': {
         const body = (await readObject(exchange, kind)) as Scale;
         return encode(renderer.form, 200, await changeScale(api, call, () => body));

@@ -3,6 +3,7 @@ import { groupResourceOf, type Resource } from '#proto/api/resource.ts';
 import { FakeClock } from '#proto/meta/clock.ts';
 import { silent } from '#proto/meta/log.ts';
 import type { ConfigMap, Pod } from '#proto/schema/generated/core-v1.ts';
+import type { WebhookCaller } from '#server/apiserver/customresources/conversion-webhook.ts';
 import { CustomResources } from '#server/apiserver/customresources/custom-resources.ts';
 import { type Api, type Call, ResourceIndex } from '#server/apiserver/rest/api.ts';
 import { createSchemaCodec } from '#server/apiserver/rest/schema-codec.ts';
@@ -14,12 +15,13 @@ import { createMemoryStore } from '#server/store/open.ts';
 /** The handlers over a store in memory, with a clock that stands still and names that count. */
 export function testApi(
   strategies: Readonly<Record<string, Strategy>> = {},
+  webhooks: WebhookCaller = { call: () => Promise.reject(new Error('no webhooks here')) },
 ): Api & { readonly clock: FakeClock } {
   const clock = new FakeClock();
   let serial = 0;
   const store = createMemoryStore({ clock });
   const index = new ResourceIndex(resources);
-  const custom = new CustomResources(store, index, silent);
+  const custom = new CustomResources({ store, index, webhooks, newUid: () => 'uid', log: silent });
   return {
     store,
     resources: index,
