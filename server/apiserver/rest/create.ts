@@ -7,7 +7,7 @@ import { presentEntry, storedOf, toStored } from '#server/apiserver/rest/convers
 import { exists } from '#server/apiserver/rest/errors.ts';
 import { generateName, settleNamespace, stampNew } from '#server/apiserver/rest/metadata.ts';
 import { noteUpdate } from '#server/apiserver/rest/ownership.ts';
-import { countsGenerations } from '#server/apiserver/rest/traits.ts';
+import { countsGenerations, takesKubeFinalizers } from '#server/apiserver/rest/traits.ts';
 import { contextOf, refuse, save, validationContext } from '#server/apiserver/rest/write.ts';
 import { validateObjectMeta } from '#server/registry/validation/object-meta.ts';
 import { type Entry, RevisionMismatch } from '#server/store/store.ts';
@@ -72,7 +72,7 @@ async function createOnce(api: Api, call: Call, body: KubeObject): Promise<Entry
       ...validateObjectMeta(object.metadata, {
         namespaced: stored.namespaced,
         nameRule: strategy.nameRule,
-        builtin: api.custom.of(stored) === undefined,
+        kubeFinalizers: takesKubeFinalizers(stored),
       }),
       ...(strategy.validate?.(object, context) ?? []),
     ]);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { customresourcedefinitions } from '#proto/api/apiextensions/customresourcedefinitions.ts';
 import { deployments } from '#proto/api/apps/deployments.ts';
 import { configmaps } from '#proto/api/core/configmaps.ts';
 import { events } from '#proto/api/core/events.ts';
@@ -54,6 +55,14 @@ describe('create', () => {
       },
       data: { k: 'v' },
     });
+  });
+
+  test('a definition keeps the finalizer of its clean-up, which has no slash', async () => {
+    const api = testApi();
+    const made = await createObject(api, aCall(customresourcedefinitions), {
+      metadata: { name: 'boats.example.com', finalizers: ['customresourcecleanup.apiextensions.k8s.io'] },
+    });
+    expect(objectOf(made).metadata.finalizers?.length).toBe(1);
   });
 
   test('a generated name is tried again when it is taken', async () => {

@@ -1,4 +1,5 @@
 import { groupResourceOf, type Resource } from '#proto/api/resource.ts';
+import { schema } from '#proto/schema/schema.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
 
 /** What generic handlers do differently for single kinds, as upstream's strategies say. */
@@ -94,6 +95,13 @@ const ORPHANS_BY_DEFAULT = new Set(['replicationcontrollers', 'jobs.batch']);
 
 /** Are dependents kept where a delete does not say what to do with them? */
 export const orphansByDefault = (resource: Resource): boolean => ORPHANS_BY_DEFAULT.has(idOf(resource));
+
+/** Groups that upstream keeps apart from Kubernetes' own rules: their finalizers are as free as those of custom kinds. */
+const APART = new Set(['apiextensions.k8s.io', 'apiregistration.k8s.io']);
+
+/** Must a finalizer be one of Kubernetes', or begin with a domain and a slash? */
+export const takesKubeFinalizers = (resource: Resource): boolean =>
+  !APART.has(resource.group) && schema.kind(resource) !== undefined;
 
 export const isPods = (resource: Resource): boolean => idOf(resource) === 'pods';
 export const isNamespaces = (resource: Resource): boolean => idOf(resource) === 'namespaces';

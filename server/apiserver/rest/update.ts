@@ -17,6 +17,7 @@ import {
   isCreatedByPut,
   isNamespaces,
   needsRevision,
+  takesKubeFinalizers,
 } from '#server/apiserver/rest/traits.ts';
 import {
   keyOfCall,
@@ -119,7 +120,7 @@ async function writeChange(api: Api, call: Call, entry: Entry, changed: KubeObje
       ...validateObjectMeta(next.metadata, {
         namespaced: stored.namespaced,
         nameRule: strategy.nameRule,
-        builtin: api.custom.of(stored) === undefined,
+        kubeFinalizers: takesKubeFinalizers(stored),
       }),
       ...validateObjectMetaUpdate(next.metadata, old.metadata),
       ...(strategy.validate?.(next, context) ?? []),

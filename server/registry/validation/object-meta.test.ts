@@ -66,6 +66,18 @@ describe('validateObjectMeta', () => {
     expect(errors).toMatchObject([{ field: 'metadata.namespace', reason: 'FieldValueForbidden' }]);
   });
 
+  it('knows the finalizers that need no domain', () => {
+    const finalizers = ['kubernetes', 'orphan', 'a.b/c', 'mine'];
+    const check = (kubeFinalizers: boolean) =>
+      validateObjectMeta({ name: 'n', namespace: 'd', finalizers }, { namespaced: true, kubeFinalizers }).map(
+        (e) => `${e.field}: ${e.message}`,
+      );
+    expect(check(false)).toEqual([]);
+    expect(check(true)).toEqual([
+      'metadata.finalizers[3]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified',
+    ]);
+  });
+
   it('lets RBAC names hold colons', () => {
     const rule = { namespaced: false, nameRule: 'path-segment' } as const;
     expect(validateObjectMeta({ name: 'system:node' }, rule)).toEqual([]);

@@ -38,8 +38,8 @@ export function validateObjectMeta(
   options: {
     readonly namespaced: boolean;
     readonly nameRule?: NameRule | undefined;
-    /** Built-in kinds take finalizers of a domain alone, and the few that upstream knows. */
-    readonly builtin?: boolean;
+    /** Only finalizers that begin with a domain and a slash, and the few that upstream knows. */
+    readonly kubeFinalizers?: boolean;
   },
   path = 'metadata',
 ): FieldError[] {
@@ -61,7 +61,7 @@ export function validateObjectMeta(
     ...validateAnnotations(meta.annotations, `${path}.annotations`),
     ...validateOwnerReferences(meta.ownerReferences, `${path}.ownerReferences`),
     ...validateFinalizers(meta.finalizers, `${path}.finalizers`),
-    ...(options.builtin ? validateFinalizerNames(meta.finalizers, `${path}.finalizers`) : []),
+    ...(options.kubeFinalizers ? validateFinalizerNames(meta.finalizers, `${path}.finalizers`) : []),
   ];
 }
 
