@@ -1,5 +1,5 @@
 import type { KubeObject } from '#proto/meta/object.ts';
-import type { Pod, ResourceQuota } from '#proto/schema/generated/core-v1.ts';
+import type { PersistentVolumeClaim, Pod, ResourceQuota } from '#proto/schema/generated/core-v1.ts';
 import { qosClassOf } from '#server/registry/core/pod-qos.ts';
 
 interface Term {
@@ -8,7 +8,7 @@ interface Term {
   readonly values?: readonly string[] | undefined;
 }
 
-/** Does the quota count this object? Scopes choose among Pods; a quota with scopes counts nothing else. */
+/** Does the quota count this object? Scopes choose among Pods, one among claims; a quota with scopes counts nothing else. */
 export function isInScope(
   { spec }: ResourceQuota,
   { group, plural }: { readonly group: string; readonly plural: string },
@@ -19,7 +19,21 @@ export function isInScope(
     ...(spec.scopeSelector?.matchExpressions ?? []),
   ];
   if (terms.length === 0) return true;
-  return group === '' && plural === 'pods' && terms.every((term) => matches(term, object as Pod));
+  if (group !== '') return false;
+  if (plural === 'pods') return terms.every((term) => matches(term, object as Pod));
+  return plural === 'persistentvolumeclaims' && terms.every((term) => matchesClaim(term, object));
+}
+
+function matchesClaim(term: Term, object: KubeObject): boolean {
+  const { spec, status } = object as PersistentVolumeClaim;
+  if (term.scopeName !== 'VolumeAttributesClass') return false;
+  // A change that is under way counts for the class that it comes from, too.
+  const names = [
+    spec.volumeAttributesClassName,
+    status?.currentVolumeAttributesClassName,
+    status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
+  ].filter((name) => name !== undefined && name !== '') as string[];
+  return names.length === 0 ? matchesValue(term, '') : names.some((name) => matchesValue(term, name));
 }
 
 function matches(term: Term, { spec }: Pod): boolean {

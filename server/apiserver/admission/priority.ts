@@ -78,6 +78,9 @@ export class Priority implements AdmissionPlugin {
   }
 
   validate(attributes: AdmissionAttributes): void {
+    const isSystem = SYSTEM_CLASSES.some(({ metadata }) => metadata.name === attributes.name);
+    if (isAbout(attributes, priorityclasses) && attributes.operation === 'DELETE' && isSystem)
+      throw refused(attributes, 'this is a system priority class and cannot be deleted');
     const { operation, object, name } = attributes;
     if (
       !isAbout(attributes, priorityclasses) ||

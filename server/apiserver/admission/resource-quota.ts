@@ -9,6 +9,7 @@ import type { AdmissionAttributes, AdmissionPlugin } from '#server/apiserver/adm
 import { isAbout, refused } from '#server/apiserver/admission/refuse.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
 import type { Amounts } from '#server/quota/amounts.plan.ts';
+import { isInScope } from '#server/quota/scopes.plan.ts';
 import { masked, requestedOf, unspecifiedIn, usedOf } from '#server/quota/usage.plan.ts';
 
 /** A write that was let through and is not in the store after so long has failed. */
@@ -48,7 +49,8 @@ export class ResourceQuotaAdmission implements AdmissionPlugin {
     for (const quota of quotas) {
       const requested = requestedOf(quota, resource, object, oldObject, now);
       const names = Object.keys(requested);
-      if (isAbout(attributes, pods) && !oldObject) checkSpecified(attributes, quota);
+      if (isAbout(attributes, pods) && !oldObject && isInScope(quota, resource, object))
+        checkSpecified(attributes, quota);
       if (names.length === 0) continue;
       isCharged = true;
       const used = usedOf(quota, resource, this.#objects(resource, namespace, now), now);

@@ -9,18 +9,26 @@ const SYSTEM = new Map([
 ]);
 const HIGHEST = 1_000_000_000;
 
+function systemProblem(name: string, value: number, globalDefault: boolean): string | undefined {
+  const own = SYSTEM.get(name);
+  if (own === undefined) return `${name} is not a known system priority class`;
+  if (own !== value) return `value of ${name} PriorityClass must be ${own}`;
+  return globalDefault ? `globalDefault of ${name} PriorityClass must be false` : undefined;
+}
+
 export const priorityClass: Strategy<PriorityClass> = {
   applyDefaults: (object) => {
     object.preemptionPolicy ??= 'PreemptLowerPriority';
     object.value ??= 0;
   },
-  validate: ({ metadata, value, preemptionPolicy }) => {
+  validate: ({ metadata, value, globalDefault, preemptionPolicy }) => {
     const errors: FieldError[] = [];
     const { name = '' } = metadata;
     if (name.startsWith('system-')) {
-      if (SYSTEM.get(name) !== value) {
+      const problem = systemProblem(name, value, globalDefault ?? false);
+      if (problem) {
         const detail = "priority class names with 'system-' prefix are reserved for system use only";
-        errors.push(forbiddenField('metadata.name', detail));
+        errors.push(forbiddenField('metadata.name', `${detail}. error: ${problem}`));
       }
     } else if (value > HIGHEST) {
       const detail = `maximum allowed value of a user defined priority is ${HIGHEST}`;
