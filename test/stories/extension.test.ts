@@ -1,0 +1,134 @@
+/** What extends the API from a board: webhooks and proxied paths reach it over its link, whatever network the server has. */
+import { join } from 'node:path';
+import { beforeAll, expect, it } from 'vitest';
+import { selfSigned } from '#server/apiserver/testing/self-signed.ts';
+import { eventually } from '../support/boards/eventually.ts';
+import { apply, helloDeployment, shellPod } from '../support/cluster/manifests.ts';
+import { useCluster } from '../support/cluster/use-cluster.ts';
+
+const cluster = useCluster({ boards: 1 });
+const kubectl = () => cluster().kubectl;
+const PORT = 9443;
+const { cert, key, ca } = selfSigned(['hook.default.svc']);
+const LOG = '/var/log/pods/webhook.log';
+
+const aWebhook = (name: string, path: string, rule: object, more: object = {}) => ({
+  name: `${name}.example.com`,
+  clientConfig: {
+    service: { namespace: 'default', name: 'hook', path },
+    caBundle: Buffer.from(ca).toString('base64'),
+  },
+  rules: [{ apiGroups: ['*'], apiVersions: ['*'], ...rule }],
+  objectSelector: { matchExpressions: [{ key: 'exempt', operator: 'DoesNotExist' }] },
+  sideEffects: 'None',
+  admissionReviewVersions: ['v1'],
+  ...more,
+});
+
+const configuration = (kind: 'Mutating' | 'Validating', ...webhooks: object[]) => ({
+  apiVersion: 'admissionregistration.k8s.io/v1',
+  kind: `${kind}WebhookConfiguration`,
+  metadata: { name: 'boat' },
+  webhooks,
+});
+
+/** A program on the board, behind a Service whose endpoint names the board. */
+beforeAll(async () => {
+  const [board] = cluster().boards;
+  if (!board) throw new Error('there is no board');
+  const script = join(import.meta.dirname, '../support/cluster/webhook-server.ts');
+  const environment = ['env', `PORT=${PORT}`, `CERT=${cert}`, `KEY=${key}`];
+  const quoted = [...environment, process.execPath, script].map((word) => `'${word}'`).join(' ');
+  await board.exec(`setsid ${quoted} >${LOG} 2>&1 </dev/null &`);
+  await eventually(async () => expect((await board.exec(`cat ${LOG}`)).stdout).toContain('listening'));
+  await apply(
+    cluster(),
+    { apiVersion: 'v1', kind: 'Service', metadata: { name: 'hook' }, spec: { ports: [{ port: 443 }] } },
+    {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: { name: 'hook-1', labels: { 'kubernetes.io/service-name': 'hook' } },
+      addressType: 'IPv4',
+      ports: [{ name: '', port: PORT }],
+      endpoints: [{ addresses: [board.ip], nodeName: board.name }],
+    },
+    helloDeployment('web', 1),
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web' },
+      spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
+    },
+    shellPod('shell'),
+  );
+  await cluster().readyPods('app=web', 1);
+  await cluster().readyPods('app=shell', 1);
+});
+
+it('lets a webhook on a board change and refuse what is written', async () => {
+  const create = { operations: ['CREATE'], resources: ['configmaps'] };
+  const connect = { operations: ['CONNECT'], resources: ['pods/exec', 'pods/attach'] };
+  await apply(
+    cluster(),
+    configuration('Mutating', aWebhook('label', '/mutate', create)),
+    configuration(
+      'Validating',
+      aWebhook('deny', '/deny', { operations: ['DELETE'], resources: ['configmaps'] }),
+      aWebhook('connect', '/deny', connect, { objectSelector: {} }),
+    ),
+  );
+  await kubectl().ok('create configmap cargo --from-literal=a=b');
+  const cargo = await kubectl().json<{ metadata: { labels: object } }>('get configmap cargo');
+  expect(cargo.metadata.labels).toEqual({ seen: 'yes' });
+  const denied = await kubectl().run('delete configmap cargo');
+  expect(denied.stderr).toContain(
+    'admission webhook "deny.example.com" denied the request: not on this boat',
+  );
+  for (const command of ['exec shell -- true', 'attach shell']) {
+    const { code, stderr } = await kubectl().run(command);
+    expect(code).not.toBe(0);
+    expect(stderr).toContain('not on this boat');
+  }
+  await kubectl().ok('delete mutatingwebhookconfiguration/boat validatingwebhookconfiguration/boat');
+  await kubectl().ok('delete configmap cargo');
+  await kubectl().ok('exec shell -- true');
+});
+
+it('says what is wrong where no webhook answers, and goes on where that is no matter', async () => {
+  const rule = { operations: ['CREATE'], resources: ['configmaps'] };
+  const service = { namespace: 'default', name: 'hook', path: '/mutate', port: 444 };
+  const gone = { clientConfig: { service } };
+  await apply(cluster(), configuration('Mutating', aWebhook('gone', '/', rule, gone)));
+  const failed = await kubectl().run('create configmap cargo');
+  expect(failed.stderr).toContain(
+    'failed calling webhook "gone.example.com": failed to call webhook: Post "https://hook.default.svc:444/mutate?timeout=10s": no service port 444 found for service "hook"',
+  );
+  const ignored = aWebhook('gone', '/', rule, { ...gone, failurePolicy: 'Ignore' });
+  await apply(cluster(), configuration('Mutating', ignored));
+  await kubectl().ok('create configmap cargo');
+  await kubectl().ok('delete mutatingwebhookconfiguration/boat configmap/cargo');
+});
+
+it('proxies to Services, Pods and nodes', async () => {
+  const raw = (path: string) => kubectl().ok(['get', '--raw', path]);
+  const [pod] = await cluster().readyPods('app=web', 1);
+  const name = pod?.metadata.name ?? '';
+  const base = '/api/v1/namespaces/default';
+  for (const path of [
+    `${base}/services/web:http/proxy/`,
+    `${base}/services/http:web:80/proxy/`,
+    `${base}/pods/${name}/proxy/`,
+    `${base}/pods/${name}:8080/proxy/`,
+  ])
+    expect(await raw(path)).toContain(name);
+  expect(await raw(`${base}/services/web:http/proxy/healthz`)).toContain('ok');
+  const node = '/api/v1/nodes/board-1/proxy';
+  expect(await raw(`${node}/healthz`)).toBe('ok');
+  expect(await raw(`${node}/logs/`)).toContain('<a href="pods/">');
+  const list = JSON.parse(await raw(`${node}/pods`)) as { items: { status?: { phase: string } }[] };
+  expect(list.items.map(({ status }) => status?.phase)).toEqual(['Running', 'Running']);
+  const refused = await kubectl().run(['get', '--raw', `${base}/pods/${name}:81/proxy/`]);
+  expect(refused.stderr).toMatch(
+    /error trying to reach service: dial tcp [\d.]+:81: connect: connection refused/,
+  );
+});
