@@ -17,6 +17,9 @@ import { RoleEscalation } from './apiserver/admission/role-escalation.ts';
 import { createMatchConditions } from './apiserver/admission/webhook/conditions.ts';
 import { MutatingAdmissionWebhook } from './apiserver/admission/webhook/mutating.ts';
 import { ValidatingAdmissionWebhook } from './apiserver/admission/webhook/validating.ts';
+import { Aggregator } from './apiserver/aggregator/aggregator.ts';
+import { ApiServices, remoteOf } from './apiserver/aggregator/api-services.ts';
+import { RemoteDiscovery } from './apiserver/aggregator/remote-discovery.ts';
 import { BootstrapTokenAuthenticator } from './apiserver/authn/bootstrap-token.ts';
 import { ClientCertificateAuthenticator } from './apiserver/authn/client-certificate.ts';
 import { issuerDiscoveryHandler } from './apiserver/authn/issuer-discovery.ts';
@@ -29,6 +32,10 @@ import { ensureDefaultRoles } from './apiserver/authz/policy/ensure-default-role
 import { RbacAuthorizer } from './apiserver/authz/rbac.ts';
 import { accessReviews } from './apiserver/authz/reviews.ts';
 import { UnionAuthorizer } from './apiserver/authz/union.ts';
+import {
+  ensureExtensionAuthentication,
+  keepExtensionAuthentication,
+} from './apiserver/bootstrap/extension-authentication.ts';
 import { keepSystemObjects } from './apiserver/bootstrap/keep-system-objects.ts';
 import { ensureSystemObjects } from './apiserver/bootstrap/system-objects.ts';
 import { FlowControl } from './apiserver/flowcontrol/flow-control.ts';
@@ -112,6 +119,14 @@ export async function main(options: ServerOptions): Promise<void> {
     params: { kinds: () => api.api.resources.all, client: () => client },
     shapeOf: (kind: GroupVersionKind) => api.api.codec.shapeOf(kind),
   };
+  const apiServices = new ApiServices(reader);
+  const aggregator = new Aggregator({
+    services: apiServices,
+    authorizer,
+    connector,
+    client: pki.frontProxy.client,
+  });
+  const discovery = new RemoteDiscovery(apiServices, aggregator);
   const usage = new UsageStore(clock, options.metricsResolution * 1000);
   const audit = await openAudit(options, clock, log);
   const flowControl = new FlowControl({
@@ -148,6 +163,7 @@ export async function main(options: ServerOptions): Promise<void> {
       issueServiceAccountToken({ tokens, reader }, request, account, validate),
     streams,
     webhooks,
+    aggregation: { aggregator, discovery },
     virtualKinds: metricsKinds(reader, usage),
     extras: [
       openApiHandler(
@@ -182,6 +198,12 @@ export async function main(options: ServerOptions): Promise<void> {
   };
   await ensureSystemObjects(client, systemObjects);
   await ensureDefaultRoles(client);
+  const trust = {
+    clientCa: pki.ca.cert,
+    frontProxyCa: pki.frontProxy.caCert,
+    frontProxyName: pki.frontProxy.name,
+  };
+  await ensureExtensionAuthentication(client, trust);
   await ensurePriorityClasses(client);
   await keepFlowObjects({ client, reader, clock, log });
   const port = await api.listen({ ...options.listen, ...pki.serving, clientCa: pki.ca.cert });
@@ -195,6 +217,7 @@ export async function main(options: ServerOptions): Promise<void> {
   // Boards.
   const informers = new InformerFactory({ client, clock, log });
   keepSystemObjects({ client, informers, objects: systemObjects, log });
+  keepExtensionAuthentication({ client, informers, trust, log });
   const telemetry = openTelemetry({
     mqtt: options.mqtt,
     listen: options.mqttListen,
@@ -268,6 +291,10 @@ export async function main(options: ServerOptions): Promise<void> {
         expirationSeconds: undefined,
       }).token,
     kinds: api.api.resources,
+    checkApiService: async (service) => {
+      const remote = remoteOf(service);
+      if (remote) await discovery.check(remote);
+    },
   });
   await scheduler.start(signal);
   const telling = telemetry.run(signal);

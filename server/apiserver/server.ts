@@ -4,12 +4,13 @@ import { type Clock, systemClock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import type { Service } from '#proto/schema/generated/core-v1.ts';
 import type { AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
+import type { Aggregator } from '#server/apiserver/aggregator/aggregator.ts';
 import type { Auditor } from '#server/apiserver/audit/auditor.ts';
 import type { Authenticator, UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
 import type { WebhookCaller } from '#server/apiserver/customresources/conversion-webhook.ts';
 import { CustomResources } from '#server/apiserver/customresources/custom-resources.ts';
-import { DiscoveryHandler } from '#server/apiserver/discovery/discovery-handler.ts';
+import { DiscoveryHandler, type RemoteVersions } from '#server/apiserver/discovery/discovery-handler.ts';
 import type { FlowControl } from '#server/apiserver/flowcontrol/flow-control.ts';
 import { ApiApp, type ExtraHandler } from '#server/apiserver/http/app.ts';
 import { createDispatch, type Dispatch } from '#server/apiserver/http/dispatch.ts';
@@ -48,6 +49,8 @@ export interface ApiServerDeps {
   readonly reviews: Readonly<Record<string, Review>>;
   readonly tokenIssuer: TokenIssuer;
   readonly streams: NodeStreams;
+  /** Groups that other servers answer for; none where it is absent. */
+  readonly aggregation?: { readonly aggregator: Aggregator; readonly discovery: RemoteVersions } | undefined;
   /** Kinds that are answered instead of stored: `metrics.k8s.io`. */
   readonly virtualKinds?: readonly VirtualKind[];
   /** `/openapi/…`, `/metrics`, the dashboard: asked in order for every path that is not the API. */
@@ -124,14 +127,23 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
     authenticators: deps.authenticators,
     authorizer,
     resources,
-    discovery: new DiscoveryHandler(api.resources, deps.serverAddress),
+    discovery: new DiscoveryHandler(api.resources, deps.serverAddress, deps.aggregation?.discovery),
+    aggregator: deps.aggregation?.aggregator,
     healthChecks: deps.healthChecks,
     extras: deps.extras,
     auditor: deps.auditor,
     flow: deps.flowControl && createFlowGate(deps.flowControl, store),
     log,
   });
-  const https = new HttpsServer(app, new UpgradeHandler(api, app, resources, streams, log), log);
+  const upgrades = new UpgradeHandler({
+    api,
+    app,
+    resources,
+    streams,
+    aggregator: deps.aggregation?.aggregator,
+    log,
+  });
+  const https = new HttpsServer(app, upgrades, log);
   return {
     api,
     serviceIp: range.at(1),

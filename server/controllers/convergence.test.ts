@@ -243,6 +243,7 @@ const run = (client: ApiClient, clock: FakeClock, rng: () => number, signal: Abo
     clusterCidr: '10.42.0.0/16',
     issueToken: async () => 'token',
     kinds: fixedKinds(resources),
+    checkApiService: async () => {},
     rng,
   });
 

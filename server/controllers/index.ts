@@ -5,6 +5,10 @@ import type { ApiClient } from '#server/client/client.ts';
 import { ApiEventRecorder } from '#server/client/events.ts';
 import type { InformerFactory } from '#server/client/informer-factory.ts';
 import type { ServedKinds } from '#server/client/served-kinds.ts';
+import {
+  type CheckApiService,
+  createApiServiceController,
+} from '#server/controllers/apiservice/apiservice.controller.ts';
 import { createCertificatesController } from '#server/controllers/certificates/certificates.controller.ts';
 import { createClusterRoleController } from '#server/controllers/clusterrole/clusterrole.controller.ts';
 import type { Controller, ControllerContext } from '#server/controllers/context.ts';
@@ -50,6 +54,7 @@ export interface ControllersOptions {
   readonly issueToken: IssueSecretToken;
   /** All kinds that the API knows at the moment. */
   readonly kinds: ServedKinds;
+  readonly checkApiService: CheckApiService;
   readonly rng?: () => number;
 }
 
@@ -72,6 +77,7 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     createResourceQuotaController(context, kinds),
     createClusterRoleController(context),
     createCustomResourceDefinitionController(context),
+    createApiServiceController(context, kinds, options.checkApiService),
     createCertificatesController(context, options.issuer),
 
     createNodeIpamController(context, options.clusterCidr),

@@ -46,6 +46,7 @@ beforeEach(async () => {
     clusterCidr: '10.42.0.0/23',
     issueToken: async ({ serviceAccount }) => `token for ${serviceAccount.name}`,
     kinds: fixedKinds(resources),
+    checkApiService: async () => {},
     rng: () => 0.5,
   });
   await settle();

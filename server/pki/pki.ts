@@ -30,12 +30,15 @@ export interface Pki {
   readonly serving: KeyPair;
   /** CN=kubernetes-admin, O=system:masters. */
   readonly admin: KeyPair;
+  /** By which aggregated API servers know this one; of a CA of its own, which signs nothing else. */
+  readonly frontProxy: { readonly caCert: string; readonly name: string; readonly client: KeyPair };
   /** Signs service-account tokens (ES256). */
   readonly serviceAccountKey: KeyObject;
   /** `id.secret`: with it the first boards join, beside the tokens in the cluster. */
   readonly joinToken: string;
 }
 
+const FRONT_PROXY = 'front-proxy-client';
 const DAY_MS = 86_400_000;
 const CA_DAYS = 30 * 365;
 const LEAF_DAYS = 365;
@@ -55,7 +58,8 @@ export const NOT_BEFORE_MS = 0;
 export function openPki(directory: string, options: PkiOptions): Pki {
   const files = new PkiFiles(directory);
   const now = Math.max(options.now(), EARLIEST_NOW);
-  const ca = openCa(files, now);
+  const ca = openCa(files, now, 'ca', 'coracle-ca');
+  const proxyCa = openCa(files, now, 'front-proxy-ca', 'coracle-front-proxy-ca');
   const names = alternativeNamesOf(options);
   return {
     ca: { cert: toPem('CERTIFICATE', ca.certificate), der: ca.certificate, issuer: ca },
@@ -70,33 +74,42 @@ export function openPki(directory: string, options: PkiOptions): Pki {
       usages: ['client'],
       alternativeNames: [],
     }),
+    frontProxy: {
+      caCert: toPem('CERTIFICATE', proxyCa.certificate),
+      name: FRONT_PROXY,
+      client: openLeaf(files, proxyCa, now, 'front-proxy-client', {
+        subject: { commonName: FRONT_PROXY },
+        usages: ['client'],
+        alternativeNames: [],
+      }),
+    },
     serviceAccountKey: files.key('service-account.key'),
     joinToken: openJoinToken(files),
   };
 }
 
-function openCa(files: PkiFiles, now: number): Issuer {
-  const stored = files.read('ca.crt');
-  if (stored !== undefined && files.read('ca.key') === undefined) {
-    throw new Error(`${files.path('ca.key')} is missing: restore it from a backup`);
+function openCa(files: PkiFiles, now: number, file: string, commonName: string): Issuer {
+  const stored = files.read(`${file}.crt`);
+  if (stored !== undefined && files.read(`${file}.key`) === undefined) {
+    throw new Error(`${files.path(`${file}.key`)} is missing: restore it from a backup`);
   }
-  const key = files.key('ca.key');
+  const key = files.key(`${file}.key`);
   if (stored !== undefined) {
     const certificate = readCertificate(stored);
     if (!certificate?.publicKey.equals(publicOf(key))) {
       throw new Error(
-        `${files.path('ca.crt')} does not belong to ca.key or is damaged: restore it from a backup`,
+        `${files.path(`${file}.crt`)} does not belong to ${file}.key or is damaged: restore it from a backup`,
       );
     }
     if (!isDue(certificate, now)) return { certificate: certificate.raw, key };
   }
   const certificate = createCa({
-    commonName: 'coracle-ca',
+    commonName,
     key,
     notBeforeMs: NOT_BEFORE_MS,
     notAfterMs: now + CA_DAYS * DAY_MS,
   });
-  files.write('ca.crt', toPem('CERTIFICATE', certificate));
+  files.write(`${file}.crt`, toPem('CERTIFICATE', certificate));
   return { certificate, key };
 }
 

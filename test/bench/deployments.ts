@@ -124,6 +124,7 @@ async function startServer(store: Store, signal: AbortSignal): Promise<ApiClient
     caPem: '',
     clusterCidr: '10.42.0.0/16',
     issueToken: async () => '',
+    checkApiService: async () => {},
     kinds: fixedKinds(resources),
   });
   const events = new ApiEventRecorder({ client, clock, log, component: 'default-scheduler' });

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { RemoteVersion } from '#server/apiserver/aggregator/remote-discovery.plan.ts';
 import {
   aggregatedDiscovery,
   coreVersions,
@@ -16,16 +17,27 @@ import { negotiate, notAcceptable, parseAccept } from '#server/apiserver/http/ne
 import { encode } from '#server/apiserver/http/render.ts';
 import type { ResourceIndex } from '#server/apiserver/rest/api.ts';
 
+/** What other servers answer for, as it changes. */
+export interface RemoteVersions {
+  readonly all: readonly RemoteVersion[];
+  onChange(listener: () => void): void;
+}
+
+const NO_REMOTES: RemoteVersions = { all: [], onChange: () => {} };
+
 /** Answers `/api`, `/apis` and the lists below them. Documents are kept until custom kinds come or go. */
 export class DiscoveryHandler {
   readonly #resources: ResourceIndex;
   readonly #serverAddress: string;
+  readonly #remotes: RemoteVersions;
   readonly #documents = new Map<string, { readonly answer: BytesAnswer; readonly etag: string }>();
 
-  constructor(resources: ResourceIndex, serverAddress: string) {
+  constructor(resources: ResourceIndex, serverAddress: string, remotes: RemoteVersions = NO_REMOTES) {
     this.#resources = resources;
     this.#serverAddress = serverAddress;
+    this.#remotes = remotes;
     resources.onChange(() => this.#documents.clear());
+    remotes.onChange(() => this.#documents.clear());
   }
 
   /** Is the path in a group of which something is served? */
@@ -45,7 +57,7 @@ export class DiscoveryHandler {
       root === 'api' && parts.length === 2
         ? resourceList(all, '', first)
         : root === 'apis' && parts.length === 2
-          ? groupDocument(all, first)
+          ? groupDocument(all, first, this.#remotes.all)
           : root === 'apis' && parts.length === 3 && first !== ''
             ? resourceList(all, first, second)
             : undefined;
@@ -55,7 +67,9 @@ export class DiscoveryHandler {
   #root(request: ApiRequest, core: boolean): Answer {
     for (const { media, params } of preferred(request.header('accept'))) {
       if (params.get('as') !== 'APIGroupDiscoveryList') {
-        const plain = core ? coreVersions(this.#serverAddress) : groupList(this.#resources.all);
+        const plain = core
+          ? coreVersions(this.#serverAddress)
+          : groupList(this.#resources.all, this.#remotes.all);
         return media === 'application/yaml'
           ? encode({ media, as: 'object', version: 'v1' }, 200, plain)
           : jsonAnswer(200, plain);
@@ -73,7 +87,11 @@ export class DiscoveryHandler {
     let document = this.#documents.get(key);
     if (!document) {
       const contentType = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
-      const answer = jsonAnswer(200, aggregatedDiscovery(this.#resources.all, core, version), contentType);
+      const answer = jsonAnswer(
+        200,
+        aggregatedDiscovery(this.#resources.all, core, version, this.#remotes.all),
+        contentType,
+      );
       const etag = `"${createHash('sha512').update(answer.body).digest('hex').slice(0, 64).toUpperCase()}"`;
       document = {
         answer: { ...answer, headers: { etag, vary: 'Accept', 'cache-control': 'public' } },

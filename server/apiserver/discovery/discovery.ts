@@ -1,56 +1,55 @@
 import { apiVersionOf, type Resource, type Subresource } from '#proto/api/resource.ts';
+import type { RemoteVersion } from '#server/apiserver/aggregator/remote-discovery.plan.ts';
 import { compareVersions } from '#server/apiserver/discovery/version-order.ts';
+import {
+  builtinPriority,
+  CUSTOM_PRIORITY,
+  type Priority,
+} from '#server/registry/apiregistration/priorities.plan.ts';
 
-/** Groups in the order in which clients should prefer them. Rule: upstream's aggregator priorities. */
-const GROUP_ORDER: readonly string[] = [
-  '',
-  'apiregistration.k8s.io',
-  'apps',
-  'events.k8s.io',
-  'authentication.k8s.io',
-  'authorization.k8s.io',
-  'autoscaling',
-  'batch',
-  'certificates.k8s.io',
-  'networking.k8s.io',
-  'policy',
-  'rbac.authorization.k8s.io',
-  'storage.k8s.io',
-  'admissionregistration.k8s.io',
-  'apiextensions.k8s.io',
-  'scheduling.k8s.io',
-  'coordination.k8s.io',
-  'node.k8s.io',
-  'discovery.k8s.io',
-  'resource.k8s.io',
-  'flowcontrol.apiserver.k8s.io',
-];
+interface Version {
+  readonly version: string;
+  readonly priority: Priority;
+  readonly resources: readonly Resource[];
+  /** Another server's, whatever is here of the same name. */
+  readonly remote?: RemoteVersion;
+}
 
 interface Group {
   readonly name: string;
-  /** Newest first. */
-  readonly versions: readonly { readonly version: string; readonly resources: readonly Resource[] }[];
+  /** Preferred first. */
+  readonly versions: readonly Version[];
 }
 
-function groupsOf(resources: readonly Resource[]): Group[] {
-  const groups = new Map<string, Map<string, Resource[]>>();
+/** Groups and versions in the order in which clients should prefer them. Rule: `SortedByGroupAndVersion` of kube-aggregator. */
+function groupsOf(resources: readonly Resource[], remotes: readonly RemoteVersion[]): Group[] {
+  const groups = new Map<string, Map<string, Version>>();
+  const versionsOf = (name: string): Map<string, Version> => {
+    const versions = groups.get(name) ?? new Map<string, Version>();
+    groups.set(name, versions);
+    return versions;
+  };
   for (const resource of resources) {
-    const versions = groups.get(resource.group) ?? new Map<string, Resource[]>();
-    groups.set(resource.group, versions);
-    versions.set(resource.version, [...(versions.get(resource.version) ?? []), resource]);
+    const { group, version } = resource;
+    const versions = versionsOf(group);
+    const others = versions.get(version)?.resources ?? [];
+    const priority = builtinPriority(group, version) ?? CUSTOM_PRIORITY;
+    versions.set(version, { version, priority, resources: [...others, resource] });
   }
-  const rank = (name: string): number => GROUP_ORDER.indexOf(name) + 1 || GROUP_ORDER.length + 1;
+  for (const remote of remotes) {
+    const { group, version, groupPriority, versionPriority } = remote;
+    const priority = { group: groupPriority, version: versionPriority };
+    versionsOf(group).set(version, { version, priority, resources: [], remote });
+  }
+  const rank = ({ versions }: Group): number => Math.max(...versions.map(({ priority }) => priority.group));
   return [...groups]
     .map(([name, versions]) => ({
       name,
-      versions: [...versions]
-        .map(([version, list]) => ({
-          version,
-          resources: [...list].sort((a, b) => (a.plural < b.plural ? -1 : 1)),
-        }))
-        .sort((a, b) => compareVersions(a.version, b.version)),
+      versions: [...versions.values()]
+        .map((v) => ({ ...v, resources: [...v.resources].sort((a, b) => (a.plural < b.plural ? -1 : 1)) }))
+        .sort((a, b) => b.priority.version - a.priority.version || compareVersions(a.version, b.version)),
     }))
-    .sort((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : 1));
+    .sort((a, b) => rank(b) - rank(a) || (a.name < b.name ? -1 : 1));
 }
 
 /** `GET /api` and `GET /apis` with aggregation: everything in two requests. `core` picks which of them. */
@@ -58,19 +57,20 @@ export function aggregatedDiscovery(
   resources: readonly Resource[],
   core: boolean,
   version: 'v2' | 'v2beta1',
+  remotes: readonly RemoteVersion[] = [],
 ): object {
   return {
     kind: 'APIGroupDiscoveryList',
     apiVersion: `apidiscovery.k8s.io/${version}`,
     metadata: {},
-    items: groupsOf(resources)
+    items: groupsOf(resources, remotes)
       .filter((group) => (group.name === '') === core)
       .map((group) => ({
         metadata: { ...(group.name ? { name: group.name } : {}), creationTimestamp: null },
         versions: group.versions.map((v) => ({
           version: v.version,
-          resources: v.resources.map(discoveryOf),
-          freshness: 'Current',
+          resources: v.remote?.resources ?? v.resources.map(discoveryOf),
+          freshness: v.remote?.freshness ?? 'Current',
         })),
       })),
   };
@@ -144,17 +144,24 @@ const subOf = (r: Resource, sub: Subresource): object => ({
 });
 
 /** `GET /apis` without aggregation. */
-export const groupList = (resources: readonly Resource[]): object => ({
+export const groupList = (
+  resources: readonly Resource[],
+  remotes: readonly RemoteVersion[] = [],
+): object => ({
   kind: 'APIGroupList',
   apiVersion: 'v1',
-  groups: groupsOf(resources)
+  groups: groupsOf(resources, remotes)
     .filter((group) => group.name !== '')
     .map(groupOf),
 });
 
 /** `GET /apis/apps`; undefined where no such group is served. */
-export function groupDocument(resources: readonly Resource[], name: string): object | undefined {
-  const group = groupsOf(resources).find((g) => g.name === name && name !== '');
+export function groupDocument(
+  resources: readonly Resource[],
+  name: string,
+  remotes: readonly RemoteVersion[] = [],
+): object | undefined {
+  const group = groupsOf(resources, remotes).find((g) => g.name === name && name !== '');
   return group && { kind: 'APIGroup', apiVersion: 'v1', ...groupOf(group) };
 }
 

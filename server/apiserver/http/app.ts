@@ -1,13 +1,14 @@
 import { Hono } from 'hono';
 import type { Logger } from '#proto/meta/log.ts';
 import { internalError, noSuchPath, StatusError, unauthorized } from '#proto/meta/status-error.ts';
-import { noteDecision } from '#server/apiserver/audit/audit-trail.ts';
+import type { Aggregator } from '#server/apiserver/aggregator/aggregator.ts';
 import type { Arrival, Auditor } from '#server/apiserver/audit/auditor.ts';
 import { Visit } from '#server/apiserver/audit/visit.ts';
 import type { Authenticator, UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
 import type { DiscoveryHandler } from '#server/apiserver/discovery/discovery-handler.ts';
 import type { Ticket } from '#server/apiserver/flowcontrol/flow-control.ts';
+import { requireAllowed } from '#server/apiserver/http/authorize.ts';
 import {
   type Answer,
   type ApiRequest,
@@ -40,6 +41,8 @@ export interface AppDeps {
   readonly authorizer: Authorizer;
   readonly resources: ResourceHandler;
   readonly discovery: DiscoveryHandler;
+  /** Asked first of what is below `/apis`: a group that another server answers for is not ours. */
+  readonly aggregator?: Pick<Aggregator, 'handle'> | undefined;
   readonly healthChecks: readonly HealthCheck[];
   /** Asked in order, after authentication and, for all but `open` paths, authorization. */
   readonly extras: readonly ExtraHandler[];
@@ -207,6 +210,8 @@ export class ApiApp {
   }
 
   async #api(request: ApiRequest): Promise<Answer> {
+    const remote = await this.#deps.aggregator?.handle(request);
+    if (remote) return remote;
     if (request.method === 'GET' || request.method === 'HEAD') {
       const discovery = this.#deps.discovery.handle(request);
       if (discovery) {
@@ -229,13 +234,7 @@ export class ApiApp {
 
   async #authorizePath({ user, method, path, trail }: ApiRequest): Promise<void> {
     const verb = method === 'HEAD' ? 'get' : method.toLowerCase();
-    const decision = await this.#deps.authorizer.authorize({ kind: 'path', user, verb, path });
-    noteDecision(trail, decision);
-    if (decision.allowed) return;
-    const why = decision.reason ? `: ${decision.reason}` : '';
-    throw new StatusError('Forbidden', `forbidden: User "${user.name}" cannot ${verb} path "${path}"${why}`, {
-      details: {},
-    });
+    await requireAllowed(this.#deps.authorizer, { kind: 'path', user, verb, path }, trail);
   }
 
   async #extra(request: ApiRequest): Promise<Answer> {

@@ -1,7 +1,6 @@
-import { groupResourceOf } from '#proto/api/resource.ts';
-import { badRequest, forbidden, noSuchMethod } from '#proto/meta/status-error.ts';
-import { noteDecision } from '#server/apiserver/audit/audit-trail.ts';
+import { badRequest, noSuchMethod } from '#proto/meta/status-error.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
+import { requireAllowed } from '#server/apiserver/http/authorize.ts';
 import { type Answer, type ApiRequest, Warned } from '#server/apiserver/http/exchange.ts';
 import { negotiate } from '#server/apiserver/http/negotiate.ts';
 import {
@@ -66,29 +65,23 @@ export class ResourceHandler {
     const { resource, namespace, name, subresource } = target;
     const verb = verbOf(target, request.method, request.query);
     const group = resource.group;
-    const decision = await this.#authorizer.authorize({
-      kind: 'resource',
-      user: request.user,
-      verb,
-      group,
-      version: resource.version,
-      resource: resource.plural,
-      subresource: subresource?.name,
-      namespace:
-        namespace ?? (resource.plural === 'namespaces' && group === '' ? name || undefined : undefined),
-      name: name || undefined,
-      labelSelector: request.query.get('labelSelector') ?? undefined,
-      fieldSelector: request.query.get('fieldSelector') ?? undefined,
-    });
-    noteDecision(request.trail, decision);
-    if (decision.allowed) return;
-    const what = subresource ? `${resource.plural}/${subresource.name}` : resource.plural;
-    const where = namespace ? ` in the namespace "${namespace}"` : ' at the cluster scope';
-    const why = decision.reason ? `: ${decision.reason}` : '';
-    throw forbidden(
-      groupResourceOf(resource),
-      name,
-      `User "${request.user.name}" cannot ${verb} resource "${what}" in API group "${group}"${where}${why}`,
+    await requireAllowed(
+      this.#authorizer,
+      {
+        kind: 'resource',
+        user: request.user,
+        verb,
+        group,
+        version: resource.version,
+        resource: resource.plural,
+        subresource: subresource?.name,
+        namespace:
+          namespace ?? (resource.plural === 'namespaces' && group === '' ? name || undefined : undefined),
+        name: name || undefined,
+        labelSelector: request.query.get('labelSelector') ?? undefined,
+        fieldSelector: request.query.get('fieldSelector') ?? undefined,
+      },
+      request.trail,
     );
   }
 

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from '#proto/meta/log.ts';
 import { badRequest, internalError, StatusError } from '#proto/meta/status-error.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import type { Aggregator } from '#server/apiserver/aggregator/aggregator.ts';
 import type { Visit } from '#server/apiserver/audit/visit.ts';
 import type { ApiApp } from '#server/apiserver/http/app.ts';
 import { type ApiRequest, jsonAnswer } from '#server/apiserver/http/exchange.ts';
@@ -30,6 +31,15 @@ const SWITCHED = { code: 101 };
 /** Ends at this connection; the tunnel is no place for credentials. */
 const WITHHELD = new Set(['authorization', 'cookie', 'host']);
 
+export interface UpgradeDeps {
+  readonly api: Api;
+  readonly app: ApiApp;
+  readonly resources: ResourceHandler;
+  readonly streams: NodeStreams;
+  readonly aggregator: Pick<Aggregator, 'upgrade'> | undefined;
+  readonly log: Logger;
+}
+
 /**
  * Exec, attach and port-forward: after the same checks as any request, the client's connection is joined to the
  * board's runtime and no byte is looked at. A WebSocket of a newer protocol than runtimes speak is refused before
@@ -40,14 +50,16 @@ export class UpgradeHandler {
   readonly #app: ApiApp;
   readonly #resources: ResourceHandler;
   readonly #streams: NodeStreams;
+  readonly #aggregator: Pick<Aggregator, 'upgrade'> | undefined;
   readonly #log: Logger;
 
-  constructor(api: Api, app: ApiApp, resources: ResourceHandler, streams: NodeStreams, log: Logger) {
-    this.#api = api;
-    this.#app = app;
-    this.#resources = resources;
-    this.#streams = streams;
-    this.#log = log;
+  constructor(deps: UpgradeDeps) {
+    this.#api = deps.api;
+    this.#app = deps.app;
+    this.#resources = deps.resources;
+    this.#streams = deps.streams;
+    this.#aggregator = deps.aggregator;
+    this.#log = deps.log;
   }
 
   /** Takes over the socket of an upgrade request. Never rejects. */
@@ -68,6 +80,7 @@ export class UpgradeHandler {
   async #serve(incoming: IncomingMessage, socket: Duplex, head: Uint8Array, visit: Visit): Promise<void> {
     const user = await this.#app.identify(incoming, visit);
     const request = apiRequestOf(incoming, user, visit.trail);
+    if (await this.#aggregator?.upgrade(request, incoming, socket, head)) return;
     const target = targetOf(this.#api.resources, request.path);
     const kind = target?.subresource?.name ?? '';
     if (!target || (kind !== 'proxy' && (target.resource.plural !== 'pods' || !KINDS.includes(kind))))

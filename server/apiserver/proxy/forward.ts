@@ -22,13 +22,29 @@ export interface Forwarded {
  * Sends a client's request on, its body as it comes, and answers the head of the response; the message is the body. Whoever
  * does not read it to its end must destroy it. Ends with the client. Rejects where there is no response.
  */
-export function forward(connectTo: Connect, request: Forwarded, wire: Wire): Promise<IncomingMessage> {
+export function forward(
+  connectTo: Connect,
+  request: Forwarded,
+  wire: Wire,
+  options: {
+    /** How long the head of the response may take; for ever where there is none. */
+    readonly timeoutMs?: number;
+  } = {},
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const sent = httpRequest({ ...overConnection(connectTo), ...request, ...bodyHeaders(request, wire) });
     const forget = wire.onGone(() => sent.destroy(new Error('the client went away')));
-    sent.once('close', forget);
+    const late = (): void => void sent.destroy(new Error('context deadline exceeded'));
+    const timer = options.timeoutMs === undefined ? undefined : setTimeout(late, options.timeoutMs);
+    sent.once('close', () => {
+      clearTimeout(timer);
+      forget();
+    });
     sent.once('error', reject);
-    sent.once('response', resolve);
+    sent.once('response', (response) => {
+      clearTimeout(timer);
+      resolve(response);
+    });
     const { body } = wire;
     if (!body) sent.end();
     // A backend may answer before it has read everything: its answer counts, not the broken pipe.

@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+import { discoveryResources } from './remote-discovery.plan.ts';
+import { withRemoteUser } from './remote-headers.plan.ts';
+import { requestInfoOf } from './request-info.plan.ts';
+
+describe('requestInfoOf', () => {
+  const shown = (method: string, path: string, isWatch = false): string | undefined => {
+    const info = requestInfoOf(method, path, isWatch);
+    if (!info) return undefined;
+    const { group, version, verb, resource, subresource, namespace, name } = info;
+    return [group, version, verb, resource, subresource, namespace, name]
+      .map((part) => part ?? '-')
+      .join(' ');
+  };
+
+  it.each<[string, string, boolean, string | undefined]>([
+    ['GET', '/apis/g/v1', false, undefined],
+    ['GET', '/apis/g/v1/', false, undefined],
+    ['GET', '/apis/g/v1/things', false, 'g v1 list things - - -'],
+    ['GET', '/apis/g/v1/things', true, 'g v1 watch things - - -'],
+    ['GET', '/apis/g/v1/things/x', true, 'g v1 get things - - x'],
+    ['HEAD', '/apis/g/v1/namespaces/n/things/x', false, 'g v1 get things - n x'],
+    ['POST', '/apis/g/v1/namespaces/n/things', false, 'g v1 create things - n -'],
+    ['PUT', '/apis/g/v1/namespaces/n/things/x/status', false, 'g v1 update things status n x'],
+    ['PATCH', '/apis/g/v1/things/x', false, 'g v1 patch things - - x'],
+    ['DELETE', '/apis/g/v1/namespaces/n/things', false, 'g v1 deletecollection things - n -'],
+    ['DELETE', '/apis/g/v1/things/x', false, 'g v1 delete things - - x'],
+    ['GET', '/apis/g/v1/namespaces/n', false, 'g v1 get namespaces - n n'],
+    ['GET', '/apis/g/v1/watch/namespaces/n/things/x', false, 'g v1 watch things - n x'],
+    ['OPTIONS', '/apis/g/v1/things', false, 'g v1  things - - -'],
+  ])('%s %s', (method, path, isWatch, expected) => expect(shown(method, path, isWatch)).toBe(expected));
+});
+
+it('says who asks, whatever the client says', () => {
+  const headers = {
+    accept: 'x',
+    'x-remote-user': 'root',
+    'x-remote-extra-scopes': ['all'],
+    'x-remote-uid': '0',
+  };
+  const user = {
+    name: 'jürgen\r\nx-remote-group: system:masters',
+    groups: ['a', 'b'],
+    extra: { 'example.com/Scopes': ['one', 'two'] },
+  };
+  expect(withRemoteUser(headers, user)).toEqual({
+    accept: 'x',
+    'x-remote-user': 'jÃ¼rgen  x-remote-group: system:masters',
+    'x-remote-group': ['a', 'b'],
+    'x-remote-extra-example.com%2Fscopes': ['one', 'two'],
+  });
+});
+
+it('makes aggregated discovery of a list of resources', () => {
+  const verbs = ['get'];
+  const list = {
+    resources: [
+      {
+        name: 'flunders',
+        singularName: 'flunder',
+        namespaced: true,
+        kind: 'Flunder',
+        verbs,
+        shortNames: ['fl'],
+      },
+      { name: 'flunders/status', kind: 'Flunder', verbs },
+      { name: 'flunders/scale', kind: 'Scale', group: 'autoscaling', version: 'v1', verbs },
+      { name: 'fischers', namespaced: false, kind: 'Fischer' },
+      { kind: 'Nameless' },
+      null,
+    ],
+  };
+  const gv = { group: 'g', version: 'v1' };
+  expect(discoveryResources(list, gv)).toEqual([
+    {
+      resource: 'flunders',
+      responseKind: { ...gv, kind: 'Flunder' },
+      scope: 'Namespaced',
+      singularResource: 'flunder',
+      verbs,
+      shortNames: ['fl'],
+      subresources: [
+        { subresource: 'status', responseKind: { ...gv, kind: 'Flunder' }, verbs },
+        {
+          subresource: 'scale',
+          responseKind: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
+          verbs,
+        },
+      ],
+    },
+    {
+      resource: 'fischers',
+      responseKind: { ...gv, kind: 'Fischer' },
+      scope: 'Cluster',
+      singularResource: '',
+      verbs: [],
+    },
+  ]);
+  for (const nonsense of [undefined, null, 1, {}, { resources: 1 }])
+    expect(discoveryResources(nonsense, gv)).toEqual([]);
+});
