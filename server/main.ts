@@ -173,6 +173,7 @@ export async function main(options: ServerOptions): Promise<void> {
           version: KUBERNETES_VERSION,
           descriptions: await openDescriptions(join(import.meta.dirname, 'openapi')),
         }),
+        discovery,
       ),
       issuerDiscoveryHandler({
         issuer: tokens.issuer,

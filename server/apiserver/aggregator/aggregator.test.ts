@@ -14,6 +14,7 @@ import { dialTcp } from '#proto/net/dial.ts';
 import type { APIService } from '#proto/schema/generated/apiregistration-v1.ts';
 import { createStoreReader } from '#server/apiserver/authn/object-reader.ts';
 import type { AuthorizationRequest } from '#server/apiserver/authz/authorizer.ts';
+import { openApiHandler } from '#server/apiserver/openapi/openapi-handler.ts';
 import { selfSigned } from '#server/apiserver/testing/self-signed.ts';
 import { startTestServer } from '#server/apiserver/testing/test-server.ts';
 import { openPki } from '#server/pki/pki.ts';
@@ -36,6 +37,14 @@ const FLUNDERS = {
   resources: [
     { name: 'flunders', singularName: 'flunder', namespaced: true, kind: 'Flunder', verbs: ['get'] },
   ],
+};
+
+const aDocument = {
+  index: () => ({ paths: { own: 1 as never } }),
+  document: () => undefined,
+  swagger: () => {
+    throw new Error('there is none');
+  },
 };
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -105,6 +114,7 @@ async function cluster(handler: Handler = wardle) {
     store,
     authorizer,
     aggregation: { aggregator, discovery },
+    extras: [openApiHandler(aDocument, discovery)],
   });
   closers.push(() => server.close());
   const client = server.client({ name: 'test', groups: ['system:masters'] });
@@ -280,12 +290,17 @@ describe('discovery of the whole', () => {
     await expect(check()).rejects.toThrow(reason);
   });
 
-  it('knows where OpenAPI documents are', async () => {
-    const { check, discovery, client } = await cluster();
-    await check();
+  it('leads to the OpenAPI documents of others', async () => {
+    const { call, check, setAvailable, discovery, client } = await cluster();
     const key = `apis/${GROUP}/v1alpha1`;
-    expect(discovery.openApiPaths).toEqual({ [key]: `/openapi/v3/${key}?hash=A` });
+    const url = `/openapi/v3/${key}?hash=A`;
+    const index = async () => JSON.parse((await call('/openapi/v3')).body) as { paths: object };
+    await check();
+    await setAvailable('True');
+    expect(discovery.openApiPaths).toEqual({ [key]: url });
+    expect((await index()).paths).toEqual({ own: 1, [key]: { serverRelativeURL: url } });
+    expect(JSON.parse((await call(url)).body)).toMatchObject({ url });
     await client.delete(apiservices, { name: NAME });
-    expect(discovery.openApiPaths).toEqual({});
+    expect((await index()).paths).toEqual({ own: 1 });
   });
 });

@@ -42,6 +42,16 @@ export class Aggregator {
     const remote = this.#remoteOf(request.path);
     if (!remote) return undefined;
     await this.#authorize(request);
+    return this.#forward(request, remote);
+  }
+
+  /** The OpenAPI document of a group and version, from the server that has it; undefined for one that is served here. */
+  async openApi(request: ApiRequest, group: string, version: string): Promise<Answer | undefined> {
+    const remote = this.#deps.services.find(group, version);
+    return remote && this.#forward(request, remote);
+  }
+
+  async #forward(request: ApiRequest, remote: RemoteApi): Promise<Answer> {
     if (!remote.isAvailable) return UNAVAILABLE;
     const { wire } = request;
     if (!wire) throw serviceUnavailable(`${remote.name} is reached over HTTPS only`);

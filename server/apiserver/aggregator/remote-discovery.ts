@@ -7,6 +7,9 @@ import {
 } from '#server/apiserver/aggregator/remote-discovery.plan.ts';
 import { remoteGet } from '#server/apiserver/aggregator/remote-get.ts';
 import { withRemoteUser } from '#server/apiserver/aggregator/remote-headers.plan.ts';
+import type { RemoteVersions } from '#server/apiserver/discovery/discovery-handler.ts';
+import type { Answer, ApiRequest } from '#server/apiserver/http/exchange.ts';
+import type { RemoteOpenApi } from '#server/apiserver/openapi/openapi-handler.ts';
 
 const TIMEOUT_MS = 5_000;
 /** Who may see everything: what is asked is whether the server is there. */
@@ -19,14 +22,14 @@ interface Known {
 }
 
 /** What aggregated servers said of themselves when they were last asked, for discovery and OpenAPI of the whole. */
-export class RemoteDiscovery {
+export class RemoteDiscovery implements RemoteVersions, RemoteOpenApi {
   readonly #services: ApiServices;
-  readonly #aggregator: Pick<Aggregator, 'connectTo'>;
+  readonly #aggregator: Pick<Aggregator, 'connectTo' | 'openApi'>;
   /** By name of the APIService. */
   readonly #known = new Map<string, Known>();
   readonly #listeners = new Set<() => void>();
 
-  constructor(services: ApiServices, aggregator: Pick<Aggregator, 'connectTo'>) {
+  constructor(services: ApiServices, aggregator: Pick<Aggregator, 'connectTo' | 'openApi'>) {
     this.#services = services;
     this.#aggregator = aggregator;
     services.onChange(() => {
@@ -56,6 +59,10 @@ export class RemoteDiscovery {
       return url === undefined ? [] : [[`apis/${apiVersionOf(remote)}`, url]];
     });
     return Object.fromEntries(entries);
+  }
+
+  openApi(request: ApiRequest, group: string, version: string): Promise<Answer | undefined> {
+    return this.#aggregator.openApi(request, group, version);
   }
 
   onChange(listener: () => void): void {

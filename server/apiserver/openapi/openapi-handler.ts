@@ -3,7 +3,7 @@ import { gunzip } from 'node:zlib';
 import type { ExtraHandler } from '#server/apiserver/http/app.ts';
 import { type Answer, type ApiRequest, JSON_TYPE, jsonAnswer } from '#server/apiserver/http/exchange.ts';
 import { parseAccept } from '#server/apiserver/http/negotiate.ts';
-import type { OpenApi, OpenApiForm, OpenApiOffer } from '#server/apiserver/openapi/openapi.ts';
+import type { OpenApi, OpenApiForm, OpenApiIndex, OpenApiOffer } from '#server/apiserver/openapi/openapi.ts';
 
 const ROOT = '/openapi/v3';
 
@@ -18,18 +18,30 @@ const OFFERED_V2: Offered = [
   [V2_PROTOBUF, 'protobuf', V2_PROTOBUF],
 ];
 
+/** OpenAPI documents of groups that other servers answer for. */
+export interface RemoteOpenApi {
+  /** `apis/wardle.example.com/v1alpha1` to its URL, as in the index. */
+  readonly openApiPaths: Readonly<Record<string, string>>;
+  /** Undefined for a group and version that is served here. Rejects with a StatusError. */
+  openApi(request: ApiRequest, group: string, version: string): Promise<Answer | undefined>;
+}
+
 /**
  * Answers `/openapi/v2`, `/openapi/v3` and the documents below it. The URL of a document in the index carries its
  * hash, so that clients keep it for good; with an old hash they are sent to the new one. Rule: kube-openapi's
  * `handler` and `handler3`.
  */
-export function openApiHandler(openApi: OpenApi): ExtraHandler {
+export function openApiHandler(openApi: OpenApi, remote?: RemoteOpenApi): ExtraHandler {
   return async (request) => {
     if (!request.path.startsWith('/openapi/') || !['GET', 'HEAD'].includes(request.method)) return undefined;
     if (request.path === '/openapi/v2') return send(request, openApi.swagger(), OFFERED_V2, {});
-    if (request.path === ROOT || request.path === `${ROOT}/`) return jsonAnswer(200, openApi.index());
+    if (request.path === ROOT || request.path === `${ROOT}/`)
+      return jsonAnswer(200, withRemotes(openApi.index(), remote));
     if (!request.path.startsWith(`${ROOT}/`)) return undefined;
     const key = request.path.slice(ROOT.length + 1);
+    const [root, group = '', version = ''] = key.split('/');
+    const theirs = root === 'apis' ? await remote?.openApi(request, group, version) : undefined;
+    if (theirs) return theirs;
     const document = openApi.document(key);
     if (!document) return undefined;
     const hash = request.query.get('hash');
@@ -38,6 +50,13 @@ export function openApiHandler(openApi: OpenApi): ExtraHandler {
     const location = openApi.index().paths[key]?.serverRelativeURL ?? '';
     return { ...jsonAnswer(301, {}), headers: { location } };
   };
+}
+
+function withRemotes(index: OpenApiIndex, remote: RemoteOpenApi | undefined): OpenApiIndex {
+  const entries = Object.entries(remote?.openApiPaths ?? {});
+  if (entries.length === 0) return index;
+  const theirs = entries.map(([key, serverRelativeURL]) => [key, { serverRelativeURL }]);
+  return { paths: { ...index.paths, ...Object.fromEntries(theirs) } };
 }
 
 const FOREVER = { 'cache-control': 'public, immutable, max-age=31536000' };
