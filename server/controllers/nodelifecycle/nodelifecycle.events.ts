@@ -18,3 +18,9 @@ export const taintEviction = ({ metadata }: Pod): EventWords => ({
   reason: 'TaintManagerEviction',
   message: `Marking for deletion Pod ${metadata.namespace}/${metadata.name}`,
 });
+
+export const taintEvictionCancelled = ({ metadata }: Pod): EventWords => ({
+  type: 'Normal',
+  reason: 'TaintManagerEviction',
+  message: `Cancelling deletion of Pod ${metadata.namespace}/${metadata.name}`,
+});

@@ -7,7 +7,10 @@ import type { Controller, ControllerContext } from '#server/controllers/context.
 import { createQueue } from '#server/controllers/context.ts';
 import { equalJson } from '#server/controllers/json.ts';
 import { indexByNode } from '#server/controllers/nodelifecycle/nodelifecycle.controller.ts';
-import { taintEviction } from '#server/controllers/nodelifecycle/nodelifecycle.events.ts';
+import {
+  taintEviction,
+  taintEvictionCancelled,
+} from '#server/controllers/nodelifecycle/nodelifecycle.events.ts';
 import { toleratedMs } from '#server/controllers/nodelifecycle/taint-eviction.plan.ts';
 import { disruptPod } from '#server/controllers/pod-disruption.ts';
 import { isPodTerminal } from '#server/controllers/pod-state.ts';
@@ -34,7 +37,7 @@ export function createTaintEvictionController(context: ControllerContext): Contr
     const taints = noExecute(allNodes.get(pod.spec.nodeName ?? ''));
     const tolerated = taints.length > 0 ? toleratedMs(pod, taints) : undefined;
     if (tolerated === undefined) {
-      since.delete(uid);
+      if (since.delete(uid)) events.event(pod, taintEvictionCancelled(pod));
       return undefined;
     }
     const now = clock.now();

@@ -18,6 +18,8 @@ const MAX_TERMINATED = 1000;
 const TERMINATED = 'terminated';
 const OUT_OF_SERVICE = 'node.kubernetes.io/out-of-service';
 
+const isEvicted = ({ status }: Pod): boolean => status?.phase === 'Failed' && status.reason === 'Evicted';
+
 /**
  * Removes pods that nobody else will: of nodes that do not exist, deleted before they were scheduled, on nodes
  * declared out of service, and the oldest that have ended beyond a limit. Keys are pods, and one for the limit.
@@ -78,7 +80,8 @@ export function createPodGcController(context: ControllerContext): Controller {
 
   const trim = async (): Promise<undefined> => {
     const ended = allPods.byIndex(TERMINATED, 'yes');
-    ended.sort(byCreation);
+    // Evicted ones first: they tell no more than their owner's next Pod does.
+    ended.sort((a, b) => Number(isEvicted(b)) - Number(isEvicted(a)) || byCreation(a, b));
     for (const pod of ended.slice(0, Math.max(0, ended.length - MAX_TERMINATED))) {
       await remove(pod, 'PodGC: too many terminated pods');
     }
