@@ -255,7 +255,7 @@ function planCleanup(rollout: Rollout): void {
   const alive = rollout.old.filter((rs) => !rs.metadata.deletionTimestamp);
   const surplus = alive.length - limit;
   if (surplus <= 0) return;
-  alive.sort((a, b) => revisionOf(a) - revisionOf(b));
+  alive.sort((a, b) => (revisionOf(a) < revisionOf(b) ? -1 : 1));
   for (const rs of alive.slice(0, surplus)) {
     const busy =
       (rs.status?.replicas ?? 0) !== 0 ||

@@ -51,25 +51,35 @@ export const findNewReplicaSet = (
 ): ReplicaSet | undefined =>
   [...replicaSets].sort(byCreation).find((rs) => equalTemplates(rs.spec.template, deployment.spec.template));
 
-export const revisionOf = (object: Deployment | ReplicaSet): number =>
-  Number.parseInt(object.metadata.annotations?.[REVISION] ?? '0', 10) || 0;
+/** 64 bits, as upstream's: more than a JavaScript number holds. */
+export const revisionOf = ({ metadata }: Deployment | ReplicaSet): bigint =>
+  parseRevision(metadata.annotations?.[REVISION]);
+
+const parseRevision = (text: string | undefined): bigint =>
+  /^-?\d+$/.test(text ?? '') ? BigInt(text ?? '') : 0n;
 
 /** One more than the newest of the old ones. */
-export const nextRevision = (old: readonly ReplicaSet[]): number =>
-  old.reduce((max, rs) => Math.max(max, revisionOf(rs)), 0) + 1;
+export function nextRevision(old: readonly ReplicaSet[]): bigint {
+  const newest =
+    old
+      .map(revisionOf)
+      .sort((a, b) => (a < b ? -1 : 1))
+      .at(-1) ?? 0n;
+  return newest + 1n;
+}
 
 /** The annotations of the new ReplicaSet: inherited ones, its revision, and the revisions that it had before. */
 export function replicaSetAnnotations(
   deployment: Deployment,
   current: Readonly<Record<string, string>>,
-  revision: number,
+  revision: bigint,
 ): Record<string, string> {
   const result = { ...current };
   for (const [key, value] of Object.entries(deployment.metadata.annotations ?? {})) {
     if (!OWN.has(key)) result[key] = value;
   }
   const had = current[REVISION];
-  if ((Number.parseInt(had ?? '0', 10) || 0) >= revision) return result;
+  if (parseRevision(had) >= revision) return result;
   result[REVISION] = String(revision);
   if (had !== undefined) {
     const history = (current[REVISION_HISTORY] ?? '').split(',').filter((entry) => entry !== '');

@@ -3,6 +3,8 @@ import type { Deployment, ReplicaSet } from '#proto/schema/generated/apps-v1.ts'
 import {
   DESIRED_REPLICAS,
   MAX_REPLICAS,
+  nextRevision,
+  REVISION,
   templateHash,
 } from '#server/controllers/deployment/revision.plan.ts';
 import {
@@ -133,5 +135,23 @@ describe('templateHash', () => {
     expect(templateHash({ spec, metadata: { labels: { b: '2', a: '1' } } }, undefined)).toBe(hash);
     expect(templateHash({ metadata: { labels: { a: '1', b: '2' } }, spec }, 1)).not.toBe(hash);
     expect(hash).toMatch(/^[bcdfghjklmnpqrstvwxz2456789]{5,10}$/);
+  });
+});
+
+describe('revisions', () => {
+  const revised = (...revisions: string[]): ReplicaSet[] =>
+    revisions.map((revision) => ({
+      metadata: { annotations: { [REVISION]: revision } },
+      spec: { selector: {} },
+    }));
+
+  it.each([
+    [[], 1n],
+    [['2', '10', '9'], 11n],
+    // An adopted ReplicaSet may bring one along that no JavaScript number holds.
+    [['3546343826724305832'], 3_546_343_826_724_305_833n],
+    [['not a number'], 1n],
+  ])('after %j comes %s', (before, next) => {
+    expect(nextRevision(revised(...before))).toBe(next);
   });
 });
