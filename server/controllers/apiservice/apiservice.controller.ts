@@ -7,7 +7,6 @@ import type { ServedKinds } from '#server/client/served-kinds.ts';
 import type { Outcome } from '#server/client/work-queue.ts';
 import {
   failedCheck,
-  LOCAL,
   PASSED,
   planRegistration,
   serviceProblem,
@@ -18,6 +17,7 @@ import { registrationOf } from '#server/controllers/apiservice/registration.plan
 import type { Controller, ControllerContext } from '#server/controllers/context.ts';
 import { createQueue } from '#server/controllers/context.ts';
 import { equalJson } from '#server/controllers/json.ts';
+import { LOCAL } from '#server/registry/apiregistration/api-service.ts';
 
 /** Asks the server behind an APIService whether it is there; rejects with the reason why not. */
 export type CheckApiService = (service: APIService) => Promise<void>;

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { APIService } from '#proto/schema/generated/apiregistration-v1.ts';
 import type { Service } from '#proto/schema/generated/core-v1.ts';
 import type { EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
-import { LOCAL, MANAGED, planRegistration, serviceProblem, withVerdict } from './apiservice.plan.ts';
+import { LOCAL } from '#server/registry/apiregistration/api-service.ts';
+import { MANAGED, planRegistration, serviceProblem, withVerdict } from './apiservice.plan.ts';
 import { registrationOf } from './registration.plan.ts';
 
 const remote = (port = 443): APIService => ({

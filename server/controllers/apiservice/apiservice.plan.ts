@@ -9,12 +9,6 @@ export const MANAGED = 'kube-aggregator.kubernetes.io/automanaged';
 /** What an APIService is said to be, without the time of it. */
 export type Verdict = Pick<APIServiceCondition, 'status' | 'reason' | 'message'>;
 
-export const LOCAL: Verdict = {
-  status: 'True',
-  reason: 'Local',
-  message: 'Local APIServices are always available',
-};
-
 export const PASSED: Verdict = { status: 'True', reason: 'Passed', message: 'all checks passed' };
 
 export const failedCheck = (message: string): Verdict => ({
