@@ -36,6 +36,7 @@ import { createEndpointsController } from '#server/controllers/service/endpoints
 import { createEndpointSliceController } from '#server/controllers/service/endpointslice.controller.ts';
 import { createServiceAccountController } from '#server/controllers/serviceaccount/serviceaccount.controller.ts';
 import { createStatefulSetController } from '#server/controllers/statefulset/statefulset.controller.ts';
+import { createStorageProtectionController } from '#server/controllers/storageprotection/storageprotection.controller.ts';
 import { createTtlAfterFinishedController } from '#server/controllers/ttlafterfinished/ttlafterfinished.controller.ts';
 
 export interface ControllersOptions {
@@ -100,6 +101,7 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     createEndpointSliceMirroringController(context),
 
     createPodGcController(context),
+    createStorageProtectionController(context),
   ];
   informers.start(signal);
   await informers.whenSynced(signal);

@@ -2,6 +2,7 @@ import { persistentvolumeclaims } from '#proto/api/core/persistentvolumeclaims.t
 import { storageclasses } from '#proto/api/storage/storageclasses.ts';
 import type { PersistentVolumeClaim } from '#proto/schema/generated/core-v1.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
+import { newestDefault } from '#server/apiserver/admission/newest-default.ts';
 import { isAbout } from '#server/apiserver/admission/refuse.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
 
@@ -25,16 +26,7 @@ export class DefaultStorageClass implements AdmissionPlugin {
     // The empty name is a choice as well: no class.
     if (claim.spec.storageClassName !== undefined || claim.metadata.annotations?.[BETA_CLASS] !== undefined)
       return;
-    const byDefault = this.#reader
-      .list(storageclasses)
-      .filter(({ metadata: { annotations } }) =>
-        [DEFAULT, BETA_DEFAULT].some((key) => annotations?.[key] === 'true'),
-      )
-      .sort(
-        (a, b) =>
-          (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? '') ||
-          (a.metadata.name ?? '').localeCompare(b.metadata.name ?? ''),
-      )[0];
-    if (byDefault?.metadata.name) claim.spec.storageClassName = byDefault.metadata.name;
+    const byDefault = newestDefault(this.#reader.list(storageclasses), [DEFAULT, BETA_DEFAULT]);
+    if (byDefault) claim.spec.storageClassName = byDefault;
   }
 }

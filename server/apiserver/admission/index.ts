@@ -1,6 +1,8 @@
 import type { Clock } from '#proto/meta/clock.ts';
 import type { AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
 import { certificateAdmission } from '#server/apiserver/admission/certificates.ts';
+import { createClaimResize } from '#server/apiserver/admission/claim-resize.ts';
+import { createDefaultIngressClass } from '#server/apiserver/admission/default-ingress-class.ts';
 import { DefaultStorageClass } from '#server/apiserver/admission/default-storage-class.ts';
 import { defaultTolerationSeconds } from '#server/apiserver/admission/default-toleration-seconds.ts';
 import { createLimitRanger } from '#server/apiserver/admission/limit-ranger.ts';
@@ -11,6 +13,7 @@ import { Priority } from '#server/apiserver/admission/priority.ts';
 import { ResourceQuotaAdmission } from '#server/apiserver/admission/resource-quota.ts';
 import { RuntimeClassAdmission } from '#server/apiserver/admission/runtime-class.ts';
 import { createServiceAccount } from '#server/apiserver/admission/service-account.ts';
+import { storageProtection } from '#server/apiserver/admission/storage-protection.ts';
 import { taintNodesByCondition } from '#server/apiserver/admission/taint-nodes.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
@@ -39,8 +42,11 @@ export function createAdmission(deps: AdmissionDeps): readonly AdmissionPlugin[]
     new Priority(reader),
     defaultTolerationSeconds,
     new DefaultStorageClass(reader),
+    storageProtection,
+    createClaimResize(reader),
     new RuntimeClassAdmission(reader),
     ...certificateAdmission(deps.authorizer),
+    createDefaultIngressClass(reader),
     ...(deps.configured ?? []),
     // Last: what it grants must be written, or nothing else refuses it.
     new ResourceQuotaAdmission(reader, deps.clock),
