@@ -7,6 +7,7 @@ import type { HorizontalPodAutoscaler as HpaV2 } from '#proto/schema/generated/a
 import type { Event as CoreEvent } from '#proto/schema/generated/core-v1.ts';
 import type { Event as NewEvent } from '#proto/schema/generated/events-v1.ts';
 import { literalEntry, objectOf } from '#server/apiserver/rest/entries.ts';
+import { hpaFromV2, hpaToV2 } from '#server/apiserver/rest/hpa-conversion.ts';
 import type { Entry } from '#server/store/store.ts';
 
 /** A kind that is served in a version other than the one that is kept. Functions make new objects. */
@@ -83,58 +84,6 @@ function eventFromCore(event: CoreEvent): NewEvent {
     deprecatedCount: count,
     reportingController: event.reportingComponent,
   } as NewEvent);
-}
-
-function hpaToV2(hpa: HpaV1): HpaV2 {
-  const { targetCPUUtilizationPercentage: target, ...spec } = hpa.spec;
-  const { currentCPUUtilizationPercentage: current, ...status } = hpa.status ?? {
-    currentReplicas: 0,
-    desiredReplicas: 0,
-  };
-  return dropUndefined({
-    ...hpa,
-    apiVersion: 'autoscaling/v2',
-    spec: {
-      ...spec,
-      metrics:
-        target === undefined
-          ? undefined
-          : [
-              {
-                type: 'Resource',
-                resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: target } },
-              },
-            ],
-    },
-    status: {
-      ...status,
-      currentMetrics:
-        current === undefined
-          ? undefined
-          : [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: current } } }],
-    },
-  } as HpaV2);
-}
-
-function hpaFromV2(hpa: HpaV2): HpaV1 {
-  const { metrics, behavior: _behavior, ...spec } = hpa.spec;
-  const {
-    currentMetrics,
-    conditions: _conditions,
-    ...status
-  } = hpa.status ?? {
-    currentReplicas: 0,
-    desiredReplicas: 0,
-  };
-  const cpu = metrics?.find((m) => m.resource?.name === 'cpu')?.resource?.target.averageUtilization;
-  const current = currentMetrics?.find((m) => m.resource?.name === 'cpu')?.resource?.current
-    .averageUtilization;
-  return dropUndefined({
-    ...hpa,
-    apiVersion: 'autoscaling/v1',
-    spec: { ...spec, targetCPUUtilizationPercentage: cpu },
-    status: { ...status, currentCPUUtilizationPercentage: current },
-  } as HpaV1);
 }
 
 function omit(object: object, keys: readonly string[]): object {
