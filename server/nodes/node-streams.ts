@@ -83,13 +83,8 @@ async function begun(stream: Duplex): Promise<AsyncIterable<Uint8Array>> {
       reject(asStatus(err));
     });
   });
-  return (async function* () {
-    try {
-      for await (const chunk of stream) yield chunk as Uint8Array;
-    } finally {
-      stream.destroy();
-    }
-  })();
+  // The stream itself: who reads can destroy it at any time, also while nothing comes.
+  return stream.once('end', () => stream.end());
 }
 
 function asStatus(err: Error): StatusError {

@@ -179,8 +179,7 @@ function sendWatch(out: Outgoing, answer: WatchAnswer, budget: WatchBudget): Pro
 async function sendChunks(out: Outgoing, answer: ChunksAnswer): Promise<void> {
   out.writeHead(answer.code, headersOf(answer));
   out.flushHeaders();
-  await pipeline(
-    Readable.from(answer.chunks, { objectMode: false }),
-    out as unknown as NodeJS.WritableStream,
-  );
+  const source =
+    answer.chunks instanceof Readable ? answer.chunks : Readable.from(answer.chunks, { objectMode: false });
+  await pipeline(source, out as unknown as NodeJS.WritableStream);
 }

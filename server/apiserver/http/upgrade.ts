@@ -17,9 +17,11 @@ import { admitConnect } from '#server/apiserver/rest/connect.ts';
 import { objectOf } from '#server/apiserver/rest/entries.ts';
 import { requireEntry } from '#server/apiserver/rest/write.ts';
 import type { NodeStreams, TunnelRequest } from '#server/apiserver/streams/node-streams.ts';
-import { chooseContainer } from '#server/apiserver/subresources/subresources.ts';
+import { readOffer, sendOverWebSocket } from '#server/apiserver/streams/web-socket.ts';
+import { chooseContainer, openPodLog } from '#server/apiserver/subresources/pod-log.ts';
 
-const KINDS: readonly string[] = ['exec', 'attach', 'portforward'] satisfies TunnelRequest['kind'][];
+const TUNNELS = ['exec', 'attach', 'portforward'] as const satisfies TunnelRequest['kind'][];
+const KINDS: readonly string[] = [...TUNNELS, 'log'];
 /** WebSocket protocols that container runtimes speak. They know no v5, and no SPDY inside of a WebSocket. */
 const TUNNELLED = [
   'v4.channel.k8s.io',
@@ -43,7 +45,7 @@ export interface UpgradeDeps {
 /**
  * Exec, attach and port-forward: after the same checks as any request, the client's connection is joined to the
  * board's runtime and no byte is looked at. A WebSocket of a newer protocol than runtimes speak is refused before
- * it is one, and kubectl comes back with SPDY by itself. Upgrades of proxied requests are their backend's to answer.
+ * it is one, and kubectl comes back with SPDY by itself. A log can be read as the messages of a WebSocket. Upgrades of proxied requests are their backend's to answer.
  */
 export class UpgradeHandler {
   readonly #api: Api;
@@ -91,6 +93,13 @@ export class UpgradeHandler {
       const proxied = await prepareProxy({ api: this.#api, request, target, call }, this.#streams);
       visit.started(SWITCHED);
       await forwardUpgrade(proxied, incoming, socket, head);
+      return;
+    }
+    if (kind === 'log') {
+      const offer = readOffer(incoming);
+      const chunks = await openPodLog(this.#api, call, request.query, this.#streams);
+      visit.started(SWITCHED);
+      await sendOverWebSocket(socket, offer, chunks);
       return;
     }
     const tunnel = await this.#tunnel(call, request, incoming);

@@ -111,7 +111,8 @@ async function writeChange(api: Api, call: Call, entry: Entry, changed: KubeObje
   }
   const context = { ...(await validationContext(api, call, strategy, next)), old };
   strategy.prepareForUpdate?.(next, old, context);
-  if (countsGenerations(stored, strategy) && isSpecChanged(next, old)) {
+  // To be put on a node is nothing that a Pod's writer asked for: upstream stores a binding past the Pod's strategy.
+  if (countsGenerations(stored, strategy) && call.subresource !== 'binding' && isSpecChanged(next, old)) {
     next.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }
   const reservation = api.services.reserve(stored, next, old);

@@ -18,8 +18,8 @@ import { replaceObject } from '#server/apiserver/rest/update.ts';
 import { durabilityOf, requireEntry } from '#server/apiserver/rest/write.ts';
 import { bindPod } from '#server/apiserver/subresources/binding.ts';
 import { evictPod } from '#server/apiserver/subresources/eviction.ts';
+import { chooseContainer } from '#server/apiserver/subresources/pod-log.ts';
 import { changeScale, getScale } from '#server/apiserver/subresources/scale.ts';
-import { chooseContainer } from '#server/apiserver/subresources/subresources.ts';
 import { aCall, aPod, testApi } from '#server/apiserver/testing/test-api.ts';
 import { strategies } from '#server/registry/index.ts';
 

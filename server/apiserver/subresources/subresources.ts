@@ -3,7 +3,7 @@ import type { KubeObject } from '#proto/meta/object.ts';
 import { badRequest, methodNotAllowed, serviceUnavailable } from '#proto/meta/status-error.ts';
 import type { TokenRequest } from '#proto/schema/generated/authentication-v1.ts';
 import type { Scale } from '#proto/schema/generated/autoscaling-v1.ts';
-import type { Binding, Pod, ServiceAccount } from '#proto/schema/generated/core-v1.ts';
+import type { Binding, ServiceAccount } from '#proto/schema/generated/core-v1.ts';
 import type { Eviction } from '#proto/schema/generated/policy-v1.ts';
 import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { Answer } from '#server/apiserver/http/exchange.ts';
@@ -21,6 +21,7 @@ import type { NodeStreams } from '#server/apiserver/streams/node-streams.ts';
 import { bindPod } from '#server/apiserver/subresources/binding.ts';
 import { componentStatuses } from '#server/apiserver/subresources/component-statuses.ts';
 import { evictPod } from '#server/apiserver/subresources/eviction.ts';
+import { openPodLog } from '#server/apiserver/subresources/pod-log.ts';
 import { applyScale, changeScale, getScale } from '#server/apiserver/subresources/scale.ts';
 import { getVirtual, listVirtual, type VirtualKind } from '#server/apiserver/subresources/virtual-kind.ts';
 import type { Entry } from '#server/store/store.ts';
@@ -202,38 +203,9 @@ export class SubresourceHandlers {
   }
 
   async #log({ api, call, request }: Exchange): Promise<Answer> {
-    const pod = objectOf(requireEntry(api, call)) as Pod;
-    const container = chooseContainer(pod, request.query.get('container'));
-    if (!pod.spec.nodeName) {
-      throw badRequest(`pod ${call.name} does not have a host assigned`);
-    }
-    const query = new URLSearchParams(request.query);
-    query.set('container', container);
-    return {
-      kind: 'chunks',
-      code: 200,
-      contentType: 'text/plain',
-      chunks: await this.#deps.streams.openLog(pod, query),
-    };
+    const chunks = await openPodLog(api, call, request.query, this.#deps.streams);
+    return { kind: 'chunks', code: 200, contentType: 'text/plain', chunks };
   }
-}
-
-/** The container that was asked for, or the only one; 400 as upstream words it. */
-export function chooseContainer(pod: Pod, wanted: string | null): string {
-  const { containers, initContainers = [], ephemeralContainers = [] } = pod.spec;
-  const names = containers.map((c) => c.name);
-  const inits = initContainers.map((c) => c.name);
-  const all = [...names, ...inits, ...ephemeralContainers.map((c) => c.name)];
-  if (wanted) {
-    if (all.includes(wanted)) return wanted;
-    throw badRequest(`container ${wanted} is not valid for pod ${pod.metadata.name}`);
-  }
-  const byDefault = pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'];
-  if (byDefault && all.includes(byDefault)) return byDefault;
-  if (names.length === 1) return names[0] as string;
-  const choices = `choose one of: [${names.join(' ')}]`;
-  const init = inits.length > 0 ? ` or one of the init containers: [${inits.join(' ')}]` : '';
-  throw badRequest(`a container name must be specified for pod ${pod.metadata.name}, ${choices}${init}`);
 }
 
 const SUCCESS = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
