@@ -25,6 +25,7 @@ import { serveStream } from './link/streams.ts';
 import { openPodLog } from './logs/open-pod-log.ts';
 import { LogRotator } from './logs/rotate-logs.ts';
 import { runningLogs } from './logs/running-logs.ts';
+import { MetricPages } from './metrics/pages.ts';
 import { writeCniConfig } from './net/cni-config.ts';
 import { keepAddresses } from './net/keep-addresses.ts';
 import { startNetwork } from './net/network.ts';
@@ -87,7 +88,15 @@ export async function main(options: AgentOptions): Promise<void> {
   let podsHere = (): readonly Pod[] => desired.pods();
   const openLog: NodeHttpDeps['openLog'] = (wanted, until) =>
     openPodLog({ runtime, desired, logsDir: LOGS_DIR, clock }, wanted, until);
-  const nodeHttp = new NodeHttp({ pods: () => podsHere(), openLog, logsDir: '/var/log', log });
+  const cgroups = new PodCgroupTree(await openCgroups());
+  const pages = new MetricPages({ nodeName, pods: () => podsHere(), runtime, cgroups, clock });
+  const nodeHttp = new NodeHttp({
+    pods: () => podsHere(),
+    openLog,
+    metrics: (path) => pages.page(path),
+    logsDir: '/var/log',
+    log,
+  });
   const session = new Link({
     connect: () => connectLink(link, identity?.ca ?? '', identity),
     nodeName,
@@ -168,7 +177,6 @@ export async function main(options: AgentOptions): Promise<void> {
     },
     signal,
   );
-  const cgroups = new PodCgroupTree(await openCgroups());
   const pods = startPods(
     {
       runtime,

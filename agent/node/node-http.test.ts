@@ -32,6 +32,7 @@ function aNode() {
         yield Buffer.from(`${uid} ${container} ${query}`);
       })();
     },
+    metrics: async (path) => (path === '/metrics/board' ? 'node_load1 0.5\n' : undefined),
     logsDir,
     log: silent,
   });
@@ -75,4 +76,10 @@ it('leads to the folder that was meant, and takes no writes', async () => {
   expect(await ask('/logs')).toMatchObject({ code: 301, location: 'logs/' });
   expect(await ask('/logs/pods')).toMatchObject({ code: 301, location: 'pods/' });
   expect(await ask('/pods', 'POST')).toMatchObject({ code: 405 });
+});
+
+it('serves pages of metrics as Prometheus reads them', async () => {
+  const get = aNode();
+  expect(await get('/metrics/board')).toMatchObject({ code: 200, body: 'node_load1 0.5\n' });
+  expect(await get('/metrics/none')).toMatchObject({ code: 404 });
 });

@@ -1,6 +1,6 @@
 /**
  * What a kubelet serves on its port, of which an agent has none: requests come over the link, from the server, which has
- * asked who may. `/healthz`, `/pods`, `/logs/` and `/containerLogs/`.
+ * asked who may. `/healthz`, `/pods`, `/logs/`, `/containerLogs/` and `/metrics` with its siblings.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import type { PodLogRequest } from '#agent/logs/open-pod-log.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import { isNotFound, notFound, StatusError } from '#proto/meta/status-error.ts';
+import { EXPOSITION_TYPE } from '#proto/metrics/exposition.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { sendLogFile } from './log-files.ts';
 
@@ -15,6 +16,8 @@ export interface NodeHttpDeps {
   /** What runs here or is to run here, with its status. */
   readonly pods: () => readonly Pod[];
   readonly openLog: (request: PodLogRequest, signal: AbortSignal) => Promise<AsyncIterable<Uint8Array>>;
+  /** The text of a page of metrics; undefined where there is none of this path. */
+  readonly metrics: (path: string) => Promise<string | undefined>;
   /** `/var/log` */
   readonly logsDir: string;
   readonly log: Logger;
@@ -57,6 +60,8 @@ export class NodeHttp {
     if (path.startsWith('/logs/'))
       return sendLogFile(response, this.#deps.logsDir, path.slice('/logs'.length));
     if (path.startsWith('/containerLogs/')) return this.#containerLog(response, path, searchParams);
+    const page = path.startsWith('/metrics') ? await this.#deps.metrics(path) : undefined;
+    if (page !== undefined) return send(response, 200, EXPOSITION_TYPE, page);
     return send(response, 404, 'text/plain; charset=utf-8', '404 page not found\n');
   }
 

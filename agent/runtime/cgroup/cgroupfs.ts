@@ -35,6 +35,12 @@ export async function readText(path: string): Promise<string | undefined> {
   }
 }
 
+/** One of the processes of a cgroup. */
+export async function firstPid(path: string): Promise<number | undefined> {
+  const [pid] = ((await readText(join(path, 'cgroup.procs'))) ?? '').split('\n');
+  return pid ? Number(pid) : undefined;
+}
+
 export async function childFolders(path: string): Promise<readonly string[]> {
   const entries = await readdir(path, { withFileTypes: true }).catch((err: NodeJS.ErrnoException) => {
     if (err.code === 'ENOENT') return [];

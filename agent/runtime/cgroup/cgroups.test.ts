@@ -47,6 +47,15 @@ describe('cgroup v1', () => {
     expect(await cgroups.children('/kubepods')).toEqual(['podu']);
   });
 
+  it('names a process, where there is one', async () => {
+    put('cpuacct/kubepods/podu/cgroup.procs', '12\n34\n');
+    put('cpuacct/kubepods/podx/cgroup.procs', '');
+    const cgroups = await openCgroups(root);
+    expect(await cgroups.firstProcess('/kubepods/podu')).toBe(12);
+    expect(await cgroups.firstProcess('/kubepods/podx')).toBeUndefined();
+    expect(await cgroups.firstProcess('/kubepods/podz')).toBeUndefined();
+  });
+
   it('removes what is left in every tree', async () => {
     for (const name of ['cpu', 'memory', 'systemd'])
       mkdirSync(join(root, name, 'kubepods/podu/c1'), { recursive: true });

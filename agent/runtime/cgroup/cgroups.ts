@@ -6,6 +6,8 @@ export interface Cgroups {
   remove(path: string): Promise<void>;
   /** Undefined where there is none (any more). */
   usage(path: string): Promise<CgroupUsage | undefined>;
+  /** One of the processes in it, in the board's numbering; undefined where there is none. */
+  firstProcess(path: string): Promise<number | undefined>;
   /** The names of the cgroups directly below. */
   children(path: string): Promise<readonly string[]>;
 }

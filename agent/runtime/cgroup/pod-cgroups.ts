@@ -39,6 +39,10 @@ export class PodCgroupTree implements PodCgroups {
     return this.#cgroups.usage(cgroupOf(pod));
   }
 
+  containerProcess(pod: Pod, containerId: string): Promise<number | undefined> {
+    return this.#cgroups.firstProcess(`${cgroupOf(pod)}/${containerId}`);
+  }
+
   /** By the runtime's id of the container. */
   containerUsage(pod: Pod, containerId: string): Promise<CgroupUsage | undefined> {
     return this.#cgroups.usage(`${cgroupOf(pod)}/${containerId}`);

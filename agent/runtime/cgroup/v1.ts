@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { childFolders, makeFolder, readNumber, readText, removeTree, setFile } from './cgroupfs.ts';
+import { childFolders, firstPid, makeFolder, readNumber, readText, removeTree, setFile } from './cgroupfs.ts';
 import type { CgroupLimits, Cgroups, CgroupUsage } from './cgroups.ts';
 import { flatKeyed, workingSet } from './parse.plan.ts';
 
@@ -57,6 +57,11 @@ export class CgroupsV1 implements Cgroups {
       workingSetBytes: workingSet(memoryBytes, stat.get('total_inactive_file') ?? 0),
       processes: processes || 0,
     };
+  }
+
+  async firstProcess(path: string): Promise<number | undefined> {
+    const folder = this.#at('cpuacct', path);
+    return folder ? firstPid(folder) : undefined;
   }
 
   async children(path: string): Promise<readonly string[]> {

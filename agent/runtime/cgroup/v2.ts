@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { childFolders, makeFolder, readNumber, readText, removeTree, setFile } from './cgroupfs.ts';
+import { childFolders, firstPid, makeFolder, readNumber, readText, removeTree, setFile } from './cgroupfs.ts';
 import type { CgroupLimits, Cgroups, CgroupUsage } from './cgroups.ts';
 import { flatKeyed, weightOfShares, workingSet } from './parse.plan.ts';
 
@@ -40,6 +40,10 @@ export class CgroupsV2 implements Cgroups {
       workingSetBytes: workingSet(memoryBytes, stat.get('inactive_file') ?? 0),
       processes: (await readNumber(join(folder, 'pids.current'))) ?? 0,
     };
+  }
+
+  firstProcess(path: string): Promise<number | undefined> {
+    return firstPid(join(this.#root, path));
   }
 
   children(path: string): Promise<readonly string[]> {
