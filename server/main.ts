@@ -5,6 +5,7 @@ import { formatJoinToken } from '#proto/agent/join-token.ts';
 import { resources } from '#proto/api/index.ts';
 import { type Clock, systemClock } from '#proto/meta/clock.ts';
 import { createLogger, type Logger } from '#proto/meta/log.ts';
+import { processFamilies } from '#proto/metrics/process.ts';
 import { firstAddress } from '#proto/net/addresses.ts';
 import type { SelfSubjectReview, TokenReview } from '#proto/schema/generated/authentication-v1.ts';
 import type { GroupVersionKind } from '#proto/schema/schema.ts';
@@ -39,7 +40,7 @@ import {
 import { keepSystemObjects } from './apiserver/bootstrap/keep-system-objects.ts';
 import { ensureSystemObjects } from './apiserver/bootstrap/system-objects.ts';
 import { FlowControl } from './apiserver/flowcontrol/flow-control.ts';
-import { flowMetricsHandler } from './apiserver/flowcontrol/flow-metrics.ts';
+import { flowFamilies } from './apiserver/flowcontrol/flow-metrics.ts';
 import { keepFlowObjects } from './apiserver/flowcontrol/keep-flow-objects.ts';
 import { openDescriptions } from './apiserver/openapi/descriptions.ts';
 import { createOpenApi } from './apiserver/openapi/openapi.ts';
@@ -51,7 +52,12 @@ import { WebhookClient } from './apiserver/webhooks/webhook-client.ts';
 import { ApiEventRecorder } from './client/events.ts';
 import { InformerFactory } from './client/informer-factory.ts';
 import { startControllers } from './controllers/index.ts';
+import { buildInfo, metricsHandler } from './metrics/metrics-handler.ts';
 import { metricsKinds } from './metrics/metrics-kinds.ts';
+import { QueueMetrics } from './metrics/queue-metrics.ts';
+import { RequestMetrics } from './metrics/request-metrics.ts';
+import { stateFamilies } from './metrics/state/state-metrics.ts';
+import { storeFamilies } from './metrics/store-metrics.ts';
 import { UsageStore } from './metrics/usage-store.ts';
 import { Boards } from './nodes/boards.ts';
 import { createInformerSource } from './nodes/informer-source.ts';
@@ -77,7 +83,8 @@ export async function main(options: ServerOptions): Promise<void> {
 
   // What the cluster is made of: its store, and its keys.
   const own = join(options.dataDir, 'server');
-  const store = await openStore({ directory: join(own, 'store'), clock, log });
+  const storeDirectory = join(own, 'store');
+  const store = await openStore({ directory: storeDirectory, clock, log });
   const services = new IpRange(options.serviceCidr);
   const advertiseAddress = options.advertiseAddress || firstAddress() || '127.0.0.1';
   const pki = openPki(join(own, 'pki'), {
@@ -134,6 +141,8 @@ export async function main(options: ServerOptions): Promise<void> {
     clock,
     seats: options.maxRequestsInflight + options.maxMutatingRequestsInflight,
   });
+  const requests = new RequestMetrics();
+  const queues = new QueueMetrics();
   const api = createApiServer({
     store,
     resources,
@@ -180,10 +189,21 @@ export async function main(options: ServerOptions): Promise<void> {
         address: `https://${advertiseAddress}:${options.listen.port}`,
         keys: tokens.keySet(),
       }),
-      flowMetricsHandler(flowControl),
+      metricsHandler({
+        '/metrics': async () => [
+          buildInfo(),
+          ...requests.families(),
+          ...flowFamilies(flowControl),
+          ...queues.families(),
+          ...(await storeFamilies(store, api.api.resources.all, storeDirectory)),
+          ...(await processFamilies()),
+        ],
+        '/metrics/state': () => stateFamilies((resource) => reader.list(resource)),
+      }),
     ],
     auditor: audit?.auditor,
     flowControl,
+    requests,
     healthChecks: [{ name: 'ping', live: true, check: () => {} }],
     serviceCidr: options.serviceCidr,
     serverAddress: `${advertiseAddress}:${options.listen.port}`,
@@ -296,6 +316,7 @@ export async function main(options: ServerOptions): Promise<void> {
       const remote = remoteOf(service);
       if (remote) await discovery.check(remote);
     },
+    queues,
   });
   await scheduler.start(signal);
   const telling = telemetry.run(signal);

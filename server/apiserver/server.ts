@@ -12,7 +12,7 @@ import type { WebhookCaller } from '#server/apiserver/customresources/conversion
 import { CustomResources } from '#server/apiserver/customresources/custom-resources.ts';
 import { DiscoveryHandler, type RemoteVersions } from '#server/apiserver/discovery/discovery-handler.ts';
 import type { FlowControl } from '#server/apiserver/flowcontrol/flow-control.ts';
-import { ApiApp, type ExtraHandler } from '#server/apiserver/http/app.ts';
+import { ApiApp, type ExtraHandler, type RequestObserver } from '#server/apiserver/http/app.ts';
 import { createDispatch, type Dispatch } from '#server/apiserver/http/dispatch.ts';
 import { createFlowGate } from '#server/apiserver/http/flow-gate.ts';
 import type { HealthCheck } from '#server/apiserver/http/health.ts';
@@ -60,6 +60,8 @@ export interface ApiServerDeps {
   readonly auditor?: Auditor | undefined;
   /** Shares the server among clients; absent, nobody waits. */
   readonly flowControl?: FlowControl;
+  /** Told of every request over HTTPS. */
+  readonly requests?: RequestObserver;
   /** `10.43.0.0/16` */
   readonly serviceCidr: string;
   /** `host:port` that `/api` tells clients. */
@@ -132,6 +134,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
     healthChecks: deps.healthChecks,
     extras: deps.extras,
     auditor: deps.auditor,
+    requests: deps.requests,
     flow: deps.flowControl && createFlowGate(deps.flowControl, store),
     log,
   });

@@ -18,6 +18,15 @@ export interface WorkQueueOptions {
   readonly workers?: number;
   readonly backoff?: BackoffOptions;
   readonly rng?: () => number;
+  /** Who counts what happens here. */
+  readonly observe?: (length: () => number) => QueueObserver;
+}
+
+/** What a queue tells about itself. */
+export interface QueueObserver {
+  added(): void;
+  retried(): void;
+  worked(seconds: number): void;
 }
 
 /** Timers overflow at 2^31 ms; waking early just arms again. */
@@ -37,12 +46,14 @@ export class WorkQueue {
   readonly #failures = new Map<string, number>();
   readonly #delayed = new Map<string, number>();
   readonly #idle = new Set<() => void>();
+  readonly #observer: QueueObserver | undefined;
   #timer: AbortController | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #signal: AbortSignal | undefined;
 
   constructor(options: WorkQueueOptions) {
     this.#options = options;
+    this.#observer = options.observe?.(() => this.length);
   }
 
   /** Waiting keys, without delayed and active ones. */
@@ -51,6 +62,7 @@ export class WorkQueue {
   }
 
   add(key: string): void {
+    this.#observer?.added();
     this.#ready.add(key);
     this.#dispatch();
   }
@@ -104,6 +116,7 @@ export class WorkQueue {
 
   async #work(key: string, signal: AbortSignal): Promise<void> {
     const { log, name, reconcile, rng = Math.random, backoff = BACKOFF } = this.#options;
+    const since = performance.now();
     try {
       // A turn of its own: `add` never runs a reconciler inside the caller's stack.
       await Promise.resolve();
@@ -114,6 +127,7 @@ export class WorkQueue {
       if (!signal.aborted) {
         const failures = this.#failures.get(key) ?? 0;
         this.#failures.set(key, failures + 1);
+        this.#observer?.retried();
         const delayMs = backoffMs(failures, backoff, rng);
         // A conflict means that somebody was faster and an event is under way: no news for anybody.
         const level = isConflict(err) ? 'debug' : 'warn';
@@ -122,6 +136,7 @@ export class WorkQueue {
       }
     } finally {
       this.#active.delete(key);
+      this.#observer?.worked((performance.now() - since) / 1000);
       this.#dispatch();
       if (this.#ready.size === 0 && this.#active.size === 0) this.#wakeIdle();
     }

@@ -5,6 +5,7 @@ import type { EventRecorder } from '#server/client/events.ts';
 import type { InformerFactory } from '#server/client/informer-factory.ts';
 import type { Outcome } from '#server/client/work-queue.ts';
 import { WorkQueue } from '#server/client/work-queue.ts';
+import type { QueueMetrics } from '#server/metrics/queue-metrics.ts';
 
 /** What every controller gets. A controller registers its informers at once and works in `start`. */
 export interface ControllerContext {
@@ -13,6 +14,7 @@ export interface ControllerContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly rng: () => number;
+  readonly queues?: QueueMetrics | undefined;
   /** A recorder that speaks as `component`. */
   readonly recorderFor: (component: string) => EventRecorder;
 }
@@ -29,6 +31,15 @@ export function createQueue(
   reconcile: (key: string, signal: AbortSignal) => Promise<Outcome> | Outcome,
   workers = 2,
 ): WorkQueue {
-  const { clock, rng } = context;
-  return new WorkQueue({ name, clock, rng, log: context.log.with({ controller: name }), reconcile, workers });
+  const { clock, rng, queues } = context;
+  const log = context.log.with({ controller: name });
+  return new WorkQueue({
+    name,
+    clock,
+    rng,
+    log,
+    reconcile,
+    workers,
+    ...(queues ? { observe: (length) => queues.observe(name, length) } : {}),
+  });
 }

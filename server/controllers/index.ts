@@ -38,6 +38,7 @@ import { createServiceAccountController } from '#server/controllers/serviceaccou
 import { createStatefulSetController } from '#server/controllers/statefulset/statefulset.controller.ts';
 import { createStorageProtectionController } from '#server/controllers/storageprotection/storageprotection.controller.ts';
 import { createTtlAfterFinishedController } from '#server/controllers/ttlafterfinished/ttlafterfinished.controller.ts';
+import type { QueueMetrics } from '#server/metrics/queue-metrics.ts';
 
 export interface ControllersOptions {
   readonly client: ApiClient;
@@ -57,6 +58,7 @@ export interface ControllersOptions {
   readonly kinds: ServedKinds;
   readonly checkApiService: CheckApiService;
   readonly rng?: () => number;
+  readonly queues?: QueueMetrics;
 }
 
 /** Every controller of the cluster. Resolves when all caches have synced and all of them work. */
@@ -68,6 +70,7 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     clock,
     log,
     rng: options.rng ?? Math.random,
+    queues: options.queues,
     recorderFor: (component) => new ApiEventRecorder({ client, clock, log, component }),
   };
   const controllers: readonly Controller[] = [

@@ -36,6 +36,11 @@ import { WatchBudget } from '#server/apiserver/http/watch-budget.ts';
 /** A page beside the API: `/metrics`, the dashboard, `/openapi`. Undefined: not mine. */
 export type ExtraHandler = (request: ApiRequest) => Promise<Answer | undefined> | Answer | undefined;
 
+/** Counts and times requests; what it gives is called with the code of the answer, once that is out. */
+export interface RequestObserver {
+  begin(request: ApiRequest): (code: number) => void;
+}
+
 export interface AppDeps {
   readonly authenticators: readonly Authenticator[];
   readonly authorizer: Authorizer;
@@ -50,6 +55,7 @@ export interface AppDeps {
   readonly auditor?: Auditor | undefined;
   /** Whose turn it is; absent, everybody's. */
   readonly flow?: FlowGate | undefined;
+  readonly requests?: RequestObserver | undefined;
   readonly log: Logger;
 }
 
@@ -187,9 +193,11 @@ export class ApiApp {
     const visit = this.visit(arrivalOf(incoming));
     let answer: Answer;
     let ticket: Ticket | undefined;
+    let answered: ((code: number) => void) | undefined;
     try {
       const user = await this.identify(incoming, visit);
       const request = apiRequestOf(incoming, user, visit.trail);
+      answered = this.#deps.requests?.begin(request);
       ticket = await this.#deps.flow?.(request);
       answer = ticket && !ticket.isAdmitted ? tooManyRequests() : await this.answer(request, respond);
     } catch (err) {
@@ -204,6 +212,7 @@ export class ApiApp {
     const encoding = headerOf(incoming, 'accept-encoding');
     await sendAnswer(out, answer, encoding, this.#watches, incoming.method === 'HEAD');
     visit.completed();
+    answered?.(answer.code);
     // Nobody reads it yet: it is still in memory.
     if (ticket && out.writableLength > 0 && !out.destroyed) out.once('close', ticket.leave);
     else ticket?.leave();
