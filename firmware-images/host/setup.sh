@@ -65,6 +65,7 @@ missing_debian_packages() {
   if [ $ARCH = amd64 ]; then has aarch64-linux-gnu-gcc || echo gcc-aarch64-linux-gnu; fi
   [ -n "$(dpkg-query -W -f '${Version}' busybox-static 2>/dev/null)" ] || echo busybox-static
   has mosquitto_sub || echo mosquitto-clients
+  has prometheus && has promtool || echo prometheus
   has go || echo golang-go
 }
 
