@@ -68,7 +68,7 @@ describe('Connector', () => {
     const { connector } = await connectorWith({ addresses: ['127.0.0.1'] });
     await expect(connector.toService('default', 'other', 80)).rejects.toMatchObject({
       reason: 'NotFound',
-      message: 'services "other" not found',
+      message: 'service "other" not found',
     });
   });
 });

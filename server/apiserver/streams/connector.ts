@@ -4,7 +4,6 @@ import { nodes } from '#proto/api/core/nodes.ts';
 import { pods } from '#proto/api/core/pods.ts';
 import { services } from '#proto/api/core/services.ts';
 import { endpointslices } from '#proto/api/discovery/endpointslices.ts';
-import { groupResourceOf } from '#proto/api/resource.ts';
 import { notFound } from '#proto/meta/status-error.ts';
 import { dialTcp } from '#proto/net/dial.ts';
 import type { Node } from '#proto/schema/generated/core-v1.ts';
@@ -37,7 +36,8 @@ export class Connector {
   async toService(namespace: string, name: string, port: number | string): Promise<Duplex> {
     const { reader, random } = this.#deps;
     const service = reader.get(services, namespace, name);
-    if (!service) throw notFound(groupResourceOf(services), name);
+    // In the singular, as upstream's listers say it.
+    if (!service) throw notFound({ group: '', resource: 'service' }, name);
     const slices = reader
       .list(endpointslices, namespace)
       .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === name);

@@ -92,8 +92,8 @@ function validateWebhook(webhook: Webhook, path: string, cel: CelEngine | undefi
     ...validateLabelSelector(webhook.objectSelector, `${path}.objectSelector`),
     ...oneOfOptional(`${path}.reinvocationPolicy`, reinvocationPolicy, ['IfNeeded', 'Never']),
     ...validateClient(clientConfig ?? {}, `${path}.clientConfig`),
-    ...validateReviewVersions(webhook.admissionReviewVersions ?? [], `${path}.admissionReviewVersions`),
     ...validateMatchConditions(webhook.matchConditions, `${path}.matchConditions`, { cel, hasParams: false }),
+    ...validateReviewVersions(webhook.admissionReviewVersions ?? [], `${path}.admissionReviewVersions`),
   ];
 }
 
