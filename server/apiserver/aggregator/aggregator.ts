@@ -5,7 +5,7 @@ import type { ApiServices, RemoteApi } from '#server/apiserver/aggregator/api-se
 import { withRemoteUser } from '#server/apiserver/aggregator/remote-headers.plan.ts';
 import { requestInfoOf } from '#server/apiserver/aggregator/request-info.plan.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
-import { requireAllowed } from '#server/apiserver/http/authorize.ts';
+import { requireAllowed, selectedName } from '#server/apiserver/http/authorize.ts';
 import { type Answer, type ApiRequest, textAnswer } from '#server/apiserver/http/exchange.ts';
 import { isTrue } from '#server/apiserver/http/target.ts';
 import { type Connect, type Forwarded, forward, withTls } from '#server/apiserver/proxy/forward.ts';
@@ -121,7 +121,8 @@ export class Aggregator {
     }
     const labelSelector = query.get('labelSelector') ?? undefined;
     const fieldSelector = query.get('fieldSelector') ?? undefined;
-    const asked = { kind: 'resource', user, ...info, labelSelector, fieldSelector } as const;
+    const name = info.name ?? selectedName(info.verb, query);
+    const asked = { kind: 'resource', user, ...info, name, labelSelector, fieldSelector } as const;
     return requireAllowed(authorizer, asked, trail);
   }
 

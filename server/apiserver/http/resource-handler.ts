@@ -1,6 +1,6 @@
 import { badRequest, noSuchMethod } from '#proto/meta/status-error.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
-import { requireAllowed } from '#server/apiserver/http/authorize.ts';
+import { requireAllowed, selectedName } from '#server/apiserver/http/authorize.ts';
 import { type Answer, type ApiRequest, Warned } from '#server/apiserver/http/exchange.ts';
 import { negotiate } from '#server/apiserver/http/negotiate.ts';
 import {
@@ -77,7 +77,7 @@ export class ResourceHandler {
         subresource: subresource?.name,
         namespace:
           namespace ?? (resource.plural === 'namespaces' && group === '' ? name || undefined : undefined),
-        name: name || undefined,
+        name: name || selectedName(verb, request.query),
         labelSelector: request.query.get('labelSelector') ?? undefined,
         fieldSelector: request.query.get('fieldSelector') ?? undefined,
       },
