@@ -41,7 +41,7 @@ import {
   typeOf,
   UINT,
 } from '#server/cel/type.ts';
-import { Fault, runtimeName } from '#server/cel/value.ts';
+import { CelOptional, Fault, runtimeName } from '#server/cel/value.ts';
 
 /**
  * Kubernetes' CEL, our own. The one library that came near, @marcbachmann/cel-js 8, evaluated 22 of 26 expressions of
@@ -163,6 +163,7 @@ export const cel: CelEngine = {
   compile,
   fromJson,
   toJson,
+  optional: (value) => (value === undefined ? CelOptional.none : new CelOptional(value)),
   lazyObject: (type, read) =>
     new LazyMap(type, (field) => {
       const value = read(field);

@@ -19,6 +19,8 @@ export interface CelEngine {
   fromJson(json: unknown, type?: CelType): CelValue;
   /** The JSON of a value, or undefined for what has none (types, authorizers, `optional.none()`). Durations and times are text. */
   toJson(value: CelValue): unknown;
+  /** `optional.of(value)`, or `optional.none()`. */
+  optional(value: CelValue | undefined): CelValue;
   /** A value of an object type whose fields are computed when they are first read: `variables`. */
   lazyObject(type: CelType, read: (field: string) => CelValue | CelFault): CelValue;
   /**

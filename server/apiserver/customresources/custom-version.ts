@@ -19,12 +19,14 @@ import { shapeOfStructural } from '#server/apiserver/customresources/shape.ts';
 import { customStrategy } from '#server/apiserver/customresources/strategy.ts';
 import { literalEntry, objectOf } from '#server/apiserver/rest/entries.ts';
 import { andThen, type Maybe } from '#server/apiserver/rest/maybe.ts';
+import type { CelEngine } from '#server/cel/engine.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
 import type { Entry } from '#server/store/store.ts';
 import { coerceEmbedded, readMetadata } from '#server/structural/coerce.ts';
 import { applyDefaults } from '#server/structural/default.plan.ts';
 import { Patterns } from '#server/structural/patterns.ts';
 import { prune, pruneNulls } from '#server/structural/prune.plan.ts';
+import { compileRules, hasRules, type RuleNode } from '#server/structural/rules.ts';
 import type { Structural } from '#server/structural/schema.ts';
 
 /**
@@ -41,6 +43,8 @@ export class CustomVersion {
   #subresources: CustomResourceSubresources | undefined;
   #strategy: Strategy | undefined;
   #shape: Shape | undefined;
+  #hasRules: boolean | undefined;
+  #rules: RuleNode | undefined;
   readonly patterns = new Patterns();
   /** Stored entries that are what a reader of this version should see. */
   readonly #plain = new WeakSet<Entry>();
@@ -69,6 +73,18 @@ export class CustomVersion {
   get schema(): Structural | undefined {
     this.#schema ??= [this.#read().schema?.openAPIV3Schema];
     return this.#schema[0];
+  }
+
+  get hasRules(): boolean {
+    this.#hasRules ??= hasRules(this.schema);
+    return this.#hasRules;
+  }
+
+  /** The rules of the schema, compiled when first needed. */
+  rules(cel: CelEngine): RuleNode | undefined {
+    if (!this.hasRules || !this.schema) return undefined;
+    this.#rules ??= compileRules(cel, this.schema, true);
+    return this.#rules;
   }
 
   get resource(): Resource {

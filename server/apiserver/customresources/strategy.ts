@@ -6,10 +6,11 @@ import type { CustomVersion } from '#server/apiserver/customresources/custom-ver
 import { validateScale } from '#server/apiserver/customresources/scale.ts';
 import type { Strategy, StrategyContext } from '#server/registry/strategy.ts';
 import { Correlation } from '#server/structural/correlation.plan.ts';
-import { causesOf } from '#server/structural/findings.plan.ts';
+import { causesOf, NO_PATH } from '#server/structural/findings.plan.ts';
 import { validateListTypes } from '#server/structural/list-types.plan.ts';
 import { fieldSchema } from '#server/structural/schema.ts';
 import { validateEmbedded } from '#server/structural/validate-embedded.ts';
+import { validateRules } from '#server/structural/validate-rules.ts';
 import { validateValue } from '#server/structural/validate-value.ts';
 
 type WithStatus = KubeObject & { status?: unknown };
@@ -34,6 +35,7 @@ export function customStrategy(version: CustomVersion): Strategy {
         object.metadata.generation = (old.metadata.generation ?? 0) + 1;
       }
     },
+    needsCel: () => version.hasRules,
     validate: (object, context) => validateObject(version, object, context),
     warnings: ({ metadata }, old) =>
       (metadata.finalizers ?? [])
@@ -48,7 +50,7 @@ const contentOf = ({ metadata: _, ...content }: KubeObject): object => content;
 function validateObject(
   version: CustomVersion,
   object: WithStatus,
-  { subresource, old }: StrategyContext,
+  { subresource, old, cel }: StrategyContext,
 ): FieldError[] {
   const { schema, scale } = version;
   const isStatus = subresource === 'status';
@@ -59,7 +61,11 @@ function validateObject(
   const lists = validateListTypes(object, schema);
   // Lists that had something twice before may keep it.
   if (lists.length > 0 && (!old || validateListTypes(old, schema).length === 0)) errors.push(...lists);
-  return errors;
+  const rules = cel && version.rules(cel);
+  if (!cel || !rules) return errors;
+  // Rules rely on values being of their types.
+  if (errors.some(({ reason }) => BLOCKING.includes(reason ?? ''))) return [...errors, INCOMPLETE];
+  return [...errors, ...validateRules(cel, rules, object, old, before)];
 }
 
 function validateWhole(
@@ -97,8 +103,16 @@ function finalizerWarnings(name: string): string[] {
   ];
 }
 
-export const INCOMPLETE = invalidValue(
-  '',
+const BLOCKING = [
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+];
+
+const INCOMPLETE = invalidValue(
+  NO_PATH,
   null,
   'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
 );

@@ -6,10 +6,11 @@ import type {
 } from '#proto/schema/generated/apiextensions-v1.ts';
 import { validateApproval, validateNames } from '#server/registry/apiextensions/definition-names.ts';
 import { validateSpec } from '#server/registry/apiextensions/definition-rules.ts';
-import { someSchema } from '#server/registry/apiextensions/schema-tree.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
 import { immutable, isSame } from '#server/registry/validation/field-checks.ts';
 import { knownFormat } from '#server/structural/formats.ts';
+import { hasRules } from '#server/structural/rules.ts';
+import { someSchema } from '#server/structural/schema-tree.ts';
 
 /** Holds a definition until all objects of its kind are gone. */
 const CLEANUP = 'customresourcecleanup.apiextensions.k8s.io';
@@ -55,14 +56,15 @@ export const customResourceDefinition: Strategy<CustomResourceDefinition> = {
     };
     object.status = { ...(object.status ?? NO_STATUS), conditions: [...others, pending] };
   },
-  validate: (object, { subresource, old }) => {
+  needsCel: ({ spec }) => spec.versions.some(({ schema }) => hasRules(schema?.openAPIV3Schema)),
+  validate: (object, { subresource, old, cel }) => {
     const { acceptedNames } = object.status ?? NO_STATUS;
     const errors = validateNames(acceptedNames, 'status.acceptedNames');
     if (subresource) return errors;
     const before = old as CustomResourceDefinition | undefined;
     return [
       ...(before ? [] : validateName(object)),
-      ...validateSpec(object, before),
+      ...validateSpec(object, before, cel),
       ...errors,
       ...validateStoredVersions(object),
       ...validateApproval(object, before),

@@ -1,13 +1,13 @@
 import { isInputProblem } from '#proto/meta/decode/conform.ts';
 import { type FieldError, invalidValue } from '#proto/meta/field-error.ts';
 import type { JSONSchemaProps } from '#proto/schema/generated/apiextensions-v1.ts';
-import { itemsOf, someSchema } from '#server/registry/apiextensions/schema-tree.ts';
 import { coerceEmbedded } from '#server/structural/coerce.ts';
 import { isEqual } from '#server/structural/correlation.plan.ts';
 import { causesOf } from '#server/structural/findings.plan.ts';
 import { Patterns } from '#server/structural/patterns.ts';
 import { prune } from '#server/structural/prune.plan.ts';
 import { asRoot } from '#server/structural/schema.ts';
+import { itemsOf, someSchema } from '#server/structural/schema-tree.ts';
 import { validateEmbedded } from '#server/structural/validate-embedded.ts';
 import { validateValue } from '#server/structural/validate-value.ts';
 

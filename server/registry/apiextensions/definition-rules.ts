@@ -6,6 +6,7 @@ import type {
   CustomResourceDefinitionVersion,
   JSONSchemaProps,
 } from '#proto/schema/generated/apiextensions-v1.ts';
+import type { CelEngine } from '#server/cel/engine.ts';
 import { hasDefaults, hasUnprunedDefaults } from '#server/registry/apiextensions/default-rules.ts';
 import { requireNames, validateNames } from '#server/registry/apiextensions/definition-names.ts';
 import {
@@ -14,7 +15,6 @@ import {
   hasUnknownTypes,
 } from '#server/registry/apiextensions/open-api-rules.ts';
 import { type SchemaOptions, validateSchema } from '#server/registry/apiextensions/schema-rules.ts';
-import { someSchema } from '#server/registry/apiextensions/schema-tree.ts';
 import { structuralProblem, validateStructural } from '#server/registry/apiextensions/structural-rules.ts';
 import {
   MAX_SELECTABLE_FIELDS,
@@ -30,6 +30,7 @@ import {
   validateWebhookService,
   validateWebhookUrl,
 } from '#server/registry/validation/webhook-client.ts';
+import { someSchema } from '#server/structural/schema-tree.ts';
 
 /** What an update need not set right that was wrong before. Rule: `ValidateCustomResourceDefinitionUpdate`. */
 interface Options extends SchemaOptions {
@@ -43,13 +44,18 @@ interface Options extends SchemaOptions {
 const schemasOf = ({ versions }: CustomResourceDefinitionSpec): JSONSchemaProps[] =>
   versions.flatMap(({ schema }) => (schema?.openAPIV3Schema ? [schema.openAPIV3Schema] : []));
 
-function optionsOf(definition: CustomResourceDefinition, old: CustomResourceDefinition | undefined): Options {
+function optionsOf(
+  definition: CustomResourceDefinition,
+  old: CustomResourceDefinition | undefined,
+  cel: CelEngine | undefined,
+): Options {
   const before = old ? schemasOf(old.spec) : [];
   const webhook = old?.spec.conversion?.webhook;
   const established = old?.status?.conditions?.some((c) => c.type === 'Established' && c.status === 'True');
   const bundle = webhook?.clientConfig?.caBundle;
   const reviews = webhook?.conversionReviewVersions ?? [];
   return {
+    cel,
     requireSchemas: !old || before.length === old.spec.versions.length,
     requireTypes: !before.some(hasUnknownTypes),
     requireStructural: !before.some(isNonStructural),
@@ -84,10 +90,11 @@ function legacyFields(
 export function validateSpec(
   definition: CustomResourceDefinition,
   old: CustomResourceDefinition | undefined,
+  cel: CelEngine | undefined,
 ): FieldError[] {
   const { spec } = definition;
   const { versions = [], names, conversion } = spec;
-  const own = optionsOf(definition, old);
+  const own = optionsOf(definition, old, cel);
   // Pruning, defaults and extensions are only defined for structural schemas.
   const requireStructural =
     own.requireStructural || !spec.preserveUnknownFields || schemasOf(spec).some(hasExtensions);

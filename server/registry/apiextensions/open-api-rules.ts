@@ -6,9 +6,9 @@ import {
   required,
 } from '#proto/meta/field-error.ts';
 import type { JSONSchemaProps, ValidationRule } from '#proto/schema/generated/apiextensions-v1.ts';
-import { findFieldPath } from '#server/registry/apiextensions/field-path.ts';
-import { entriesOf, itemsOf, someSchema } from '#server/registry/apiextensions/schema-tree.ts';
 import { structuralProblem } from '#server/registry/apiextensions/structural-rules.ts';
+import { findFieldPath } from '#server/structural/field-path.ts';
+import { entriesOf, itemsOf, someSchema } from '#server/structural/schema-tree.ts';
 
 /** What holds for a whole schema, and what an update need not set right that was wrong before. */
 export interface OpenApiOptions {

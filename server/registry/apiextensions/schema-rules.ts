@@ -1,6 +1,8 @@
 import { type FieldError, forbiddenField, invalidValue } from '#proto/meta/field-error.ts';
 import type { JSONSchemaProps } from '#proto/schema/generated/apiextensions-v1.ts';
+import type { CelEngine } from '#server/cel/engine.ts';
 import { validateDefaults } from '#server/registry/apiextensions/default-rules.ts';
+import { validateExpressions } from '#server/registry/apiextensions/expression-rules.ts';
 import { type OpenApiOptions, validateOpenApi } from '#server/registry/apiextensions/open-api-rules.ts';
 import { structuralProblem, validateStructural } from '#server/registry/apiextensions/structural-rules.ts';
 
@@ -8,6 +10,8 @@ import { structuralProblem, validateStructural } from '#server/registry/apiexten
 export interface SchemaOptions extends OpenApiOptions {
   readonly requireStructural: boolean;
   readonly requirePrunedDefaults: boolean;
+  /** Where there are rules to compile. */
+  readonly cel: CelEngine | undefined;
 }
 
 /** As upstream names them: those that hold for `status` on its own as well. */
@@ -16,7 +20,7 @@ const ALLOWED_AT_ROOT =
     ' ',
   );
 
-/** Rule: apiextensions-apiserver `validation.validateCustomResourceDefinitionValidation`, but for rules in CEL. */
+/** Rule: apiextensions-apiserver `validation.validateCustomResourceDefinitionValidation`. */
 export function validateSchema(
   schema: JSONSchemaProps,
   parent: string,
@@ -36,6 +40,7 @@ export function validateSchema(
   errors.push(...validateOpenApi(schema, path, options));
   // What is wrong is said better by the rules of OpenAPI, where they say it.
   if (errors.length === 0 && problem !== undefined) errors.push(invalidValue(path, '', problem));
+  if (errors.length === 0 && options.cel) errors.push(...validateExpressions(options.cel, schema, path));
   return errors;
 }
 

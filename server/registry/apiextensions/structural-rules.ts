@@ -1,7 +1,7 @@
 import { type FieldError, forbiddenField, invalidValue, required } from '#proto/meta/field-error.ts';
 import type { JSONSchemaProps } from '#proto/schema/generated/apiextensions-v1.ts';
-import { entriesOf, itemsOf } from '#server/registry/apiextensions/schema-tree.ts';
 import { patternProblem } from '#server/structural/patterns.ts';
+import { entriesOf, itemsOf } from '#server/structural/schema-tree.ts';
 
 type Level = 'root' | 'item' | 'field';
 

@@ -6,7 +6,7 @@ import type {
   JSONSchemaProps,
   SelectableField,
 } from '#proto/schema/generated/apiextensions-v1.ts';
-import { findFieldPath } from '#server/registry/apiextensions/field-path.ts';
+import { findFieldPath } from '#server/structural/field-path.ts';
 
 const COLUMN_TYPES = ['boolean', 'date', 'integer', 'number', 'string'];
 const COLUMN_FORMATS = ['byte', 'date', 'date-time', 'double', 'float', 'int32', 'int64', 'password'];

@@ -1,5 +1,5 @@
 import type { JSONSchemaProps } from '#proto/schema/generated/apiextensions-v1.ts';
-import { entriesOf } from '#server/registry/apiextensions/schema-tree.ts';
+import { entriesOf } from '#server/structural/schema-tree.ts';
 
 /** A path below a schema as errors write it, and the schema there; or why there is none. */
 export type FoundPath =
