@@ -51,8 +51,8 @@ export interface Cluster {
   counts(counted: Counted): Counts;
   existingTerms(): Iterable<ExistingTerm>;
   namespaceLabels(namespace: string): Labels;
-  /** Pods that wait for room on a node, preemptors above all. */
-  nominated(nodeName: string): readonly PodInfo[];
+  /** Is there a Pod among those that wait for room on a node that requires distance? */
+  readonly nominatedMind: boolean;
   /** Placed Pods that use a claim, by its `namespace/name`. */
   claimUsers(key: string): readonly PodInfo[];
   /** Of how many nodes is the image known. */

@@ -15,16 +15,27 @@ export interface Refused {
 }
 
 /** The filters that concern a Pod, ready to be asked about nodes; or who refuses all nodes at once. */
-export type Preparation = { readonly checks: readonly PreparedFilter[] } | Refused;
+export type Preparation =
+  | {
+      readonly checks: readonly PreparedFilter[];
+      /** All of them look at one node at a time: what they say of it is true until it changes. */
+      readonly local: boolean;
+    }
+  | Refused;
+
+export type Checks = Extract<Preparation, { readonly checks: unknown }>;
 
 export function prepare(pod: PodInfo, cluster: Cluster, filters: readonly Filter[]): Preparation {
   const checks: PreparedFilter[] = [];
+  let local = true;
   for (const filter of filters) {
     const prepared = filter.prepare(pod, cluster);
-    if (typeof prepared === 'function') checks.push({ name: filter.name, check: prepared });
-    else if (prepared) return { by: filter.name, refusal: prepared };
+    if (typeof prepared === 'function') {
+      checks.push({ name: filter.name, check: prepared });
+      if (filter.helpedBy) local = false;
+    } else if (prepared) return { by: filter.name, refusal: prepared };
   }
-  return { checks };
+  return { checks, local };
 }
 
 const NOTHING: WhatIf = { added: [], removed: [] };
@@ -37,10 +48,9 @@ export function whyNot(
   pod: PodInfo,
   node: NodeInfo,
   checks: readonly PreparedFilter[],
-  cluster: Cluster,
   whatIf?: WhatIf,
 ): Refused | undefined {
-  const nominated = cluster.nominated(node.name);
+  const { nominated } = node;
   if (nominated.length > 0) {
     const waiting = nominated.filter(({ uid, priority }) => uid !== pod.uid && priority >= pod.priority);
     if (waiting.length > 0) {

@@ -47,7 +47,7 @@ export function fitsOn(
     cluster,
     filters.filter(({ helpedBy }) => !helpedBy),
   );
-  return 'checks' in prepared && !whyNot(pod, node, prepared.checks, cluster);
+  return 'checks' in prepared && !whyNot(pod, node, prepared.checks);
 }
 
 /** Once those who are less important had left. */

@@ -37,9 +37,12 @@ export class NodeCache implements Cluster {
   readonly #podInfos = new WeakMap<Pod, PodInfo>();
   readonly #index = new TopologyIndex();
   readonly #claimUsers = new Map<string, PodInfo[]>();
-  readonly #nominated = new Map<string, PodInfo[]>();
+  readonly #nominated = new Map<string, readonly PodInfo[]>();
   readonly #nominations = new Map<string, string>();
   readonly #imageNodes = new Map<string, number>();
+  #slots = 0;
+  /** Nominated Pods that require distance. */
+  #minding = 0;
   #all: readonly NodeInfo[] | undefined;
 
   constructor(views: ClusterViews) {
@@ -69,6 +72,10 @@ export class NodeCache implements Cluster {
 
   namespaceLabels(namespace: string): ReturnType<Cluster['namespaceLabels']> {
     return this.#views.namespaceLabels(namespace);
+  }
+
+  get nominatedMind(): boolean {
+    return this.#minding > 0;
   }
 
   nominated(nodeName: string): readonly PodInfo[] {
@@ -101,7 +108,9 @@ export class NodeCache implements Cluster {
     const name = keyOf(node);
     const known = this.#nodes.get(name);
     if (!known) {
-      const info = new NodeInfo(node);
+      this.#slots++;
+      const info = new NodeInfo(node, this.#slots);
+      info.setNominated(this.nominated(name));
       this.#nodes.set(name, info);
       this.#all = undefined;
       this.#forgetCounts();
@@ -184,16 +193,24 @@ export class NodeCache implements Cluster {
   nominate(pod: PodInfo, nodeName: string | undefined): void {
     const before = this.#nominations.get(pod.uid);
     if (before !== undefined) {
-      const left = this.nominated(before).filter(({ uid }) => uid !== pod.uid);
-      if (left.length > 0) this.#nominated.set(before, left);
-      else this.#nominated.delete(before);
-    }
-    if (nodeName === undefined) {
       this.#nominations.delete(pod.uid);
-      return;
+      const left = this.nominated(before);
+      if (left.some(({ uid, terms }) => uid === pod.uid && terms.requiredAnti.length > 0)) this.#minding--;
+      this.#setNominated(
+        before,
+        left.filter(({ uid }) => uid !== pod.uid),
+      );
     }
+    if (nodeName === undefined) return;
     this.#nominations.set(pod.uid, nodeName);
-    this.#nominated.set(nodeName, [...this.nominated(nodeName), pod]);
+    if (pod.terms.requiredAnti.length > 0) this.#minding++;
+    this.#setNominated(nodeName, [...this.nominated(nodeName), pod]);
+  }
+
+  #setNominated(nodeName: string, pods: readonly PodInfo[]): void {
+    if (pods.length > 0) this.#nominated.set(nodeName, pods);
+    else this.#nominated.delete(nodeName);
+    this.#nodes.get(nodeName)?.setNominated(pods);
   }
 
   nominationOf(uid: string): string | undefined {
@@ -216,6 +233,7 @@ export class NodeCache implements Cluster {
     if (before?.nodeName === nodeName && node && holdsTheSame(before.info, info)) {
       const at = node.pods.indexOf(before.info);
       if (at >= 0) node.pods[at] = info;
+      node.generation++;
       return;
     }
     if (before) {

@@ -6,6 +6,7 @@ type Labels = Readonly<Record<string, string>>;
 
 const NO_LABELS: Labels = {};
 const NO_TAINTS: readonly Taint[] = [];
+const NOBODY: readonly PodInfo[] = [];
 
 /**
  * A node and what is promised to the Pods on it: the filters' and scores' whole view of a node. Sums are kept up to date as
@@ -26,9 +27,16 @@ export class NodeInfo {
   /** `PreferNoSchedule` taints. */
   softTaints: readonly Taint[] = NO_TAINTS;
   hostPorts: readonly HostPort[] = [];
+  /** Pods that wait for room here, preemptors above all. */
+  nominated: readonly PodInfo[] = NOBODY;
+  /** Another after each change of the above. */
+  generation = 0;
+  /** Its own among all nodes that a cluster has had: where to remember what was found out about it. */
+  readonly slot: number;
   #images: ReadonlyMap<string, number> | undefined;
 
-  constructor(node: Node, like?: NodeInfo) {
+  constructor(node: Node, slot = 0, like?: NodeInfo) {
+    this.slot = slot;
     this.name = node.metadata.name ?? '';
     this.node = node;
     this.requested = like ? copyAmounts(like.requested) : noAmounts();
@@ -42,17 +50,25 @@ export class NodeInfo {
     this.taints = like.taints;
     this.softTaints = like.softTaints;
     this.hostPorts = like.hostPorts;
+    this.nominated = like.nominated;
     for (const pod of like.pods) this.pods.push(pod);
   }
 
   setNode(node: Node): void {
+    this.generation++;
     this.node = node;
     this.allocatable = amountsOf(node.status?.allocatable);
     this.#images = undefined;
     this.#read(node);
   }
 
+  setNominated(pods: readonly PodInfo[]): void {
+    this.generation++;
+    this.nominated = pods;
+  }
+
   add(pod: PodInfo): void {
+    this.generation++;
     this.pods.push(pod);
     addAmounts(this.requested, pod.requests);
     addAmounts(this.weight, pod.weight);
@@ -64,6 +80,7 @@ export class NodeInfo {
     const at = this.pods.findIndex((pod) => pod.uid === uid);
     const pod = this.pods[at];
     if (!pod) return;
+    this.generation++;
     this.pods.splice(at, 1);
     addAmounts(this.requested, pod.requests, -1);
     addAmounts(this.weight, pod.weight, -1);
@@ -72,7 +89,7 @@ export class NodeInfo {
 
   /** For a what-if: Pods can be added and removed there without anybody noticing. */
   copy(): NodeInfo {
-    return new NodeInfo(this.node, this);
+    return new NodeInfo(this.node, this.slot, this);
   }
 
   /** Bytes by image name, as the node tells. */

@@ -28,6 +28,8 @@ export interface PodInfo {
   /** Epoch milliseconds; infinity where it has none. */
   readonly deadline: number;
   readonly group: PodGroup | undefined;
+  /** Equal for Pods of which the rules on one node at a time say the same, and that may send the same Pods away. */
+  readonly localKey: string;
 }
 
 /** What one Pod says of the group that it is placed with. */
@@ -42,7 +44,8 @@ const NONE: readonly never[] = [];
 
 export function podInfoOf(pod: Pod): PodInfo {
   const { namespace = '', name = '', uid, labels } = pod.metadata;
-  return {
+  let localKey: string | undefined;
+  const info: PodInfo = {
     pod,
     uid: uid ?? `${namespace}/${name}`,
     namespace,
@@ -55,7 +58,19 @@ export function podInfoOf(pod: Pod): PodInfo {
     claims: claimsOf(pod),
     deadline: deadlineOf(pod),
     group: groupOf(pod),
+    get localKey() {
+      localKey ??= localKeyOf(info);
+      return localKey;
+    },
   };
+  return info;
+}
+
+function localKeyOf({ pod: { spec }, priority, requests, hostPorts }: PodInfo): string {
+  const { preemptionPolicy, nodeName, nodeSelector, tolerations, affinity } = spec;
+  const nodes = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  const parts = [priority, preemptionPolicy, requests, hostPorts, nodeName, nodeSelector, nodes, tolerations];
+  return JSON.stringify(parts);
 }
 
 function deadlineOf({ metadata: { annotations } }: Pod): number {

@@ -7,7 +7,8 @@ import { matchesSelector, selectsEverything } from '#server/controllers/label-se
 import type { Cluster } from './cluster.plan.ts';
 import type { Filter, Refusal } from './filter/filter.ts';
 import { refusal } from './filter/filter.ts';
-import { Diagnosis, type Preparation, prepare, whyNot } from './fit.plan.ts';
+import { type Checks, Diagnosis, prepare, whyNot } from './fit.plan.ts';
+import type { FitMemory } from './fit-memory.plan.ts';
 import type { NodeInfo } from './node-info.plan.ts';
 import type { PodInfo } from './pod-info.plan.ts';
 
@@ -19,6 +20,7 @@ export interface PreemptInput {
   readonly resolvable: readonly NodeInfo[];
   /** Where others were sent away for it before. */
   readonly nominatedNode?: string | undefined;
+  readonly memory?: FitMemory;
   /** Uids of Pods that are being sent away, whether their objects show it yet or not. */
   readonly leaving: ReadonlySet<string>;
   /** In [0, 1): where to begin, since in a large cluster not all nodes are tried. */
@@ -31,6 +33,8 @@ export interface Candidate {
   readonly victims: readonly PodInfo[];
   /** Victims that a budget would rather keep. */
   readonly violations: number;
+  /** Smaller is better, the first figure that differs counts. */
+  readonly rank: readonly number[];
 }
 
 export type Preemption =
@@ -56,10 +60,13 @@ export function preempt(input: PreemptInput): Preemption {
   if ('checks' in prepared && resolvable.length > 0) {
     const budgets = cluster.budgets();
     const enough = Math.max(MIN_CANDIDATES, Math.trunc(resolvable.length * MIN_CANDIDATES_SHARE));
+    const remembers = prepared.local && budgets.length === 0;
+    const memory = remembers ? input.memory?.of(pod, cluster.nodes.length, input.nominatedNode) : undefined;
+    const find = (node: NodeInfo) => victimsOn(pod, node, prepared, budgets);
     const offset = Math.floor(random() * resolvable.length);
     for (; tried < resolvable.length && !(unviolated > 0 && candidates.length >= enough); tried++) {
       const node = resolvable[(offset + tried) % resolvable.length] as NodeInfo;
-      const candidate = victimsOn(pod, node, prepared, cluster, budgets);
+      const candidate = memory ? memory.victims.of(node, find) : find(node);
       if ('reasons' in candidate) diagnosis.add({ by: '', refusal: candidate });
       else {
         candidates.push(candidate);
@@ -98,14 +105,11 @@ export const leavesForPreemption = ({ pod: { metadata, status } }: PodInfo): boo
       type === 'DisruptionTarget' && is === 'True' && reason === 'PreemptionByScheduler',
   );
 
-type Checks = Extract<Preparation, { readonly checks: unknown }>;
-
 /** Everybody less important goes; then as many as possible come back, the most important first. */
 function victimsOn(
   pod: PodInfo,
   node: NodeInfo,
   { checks }: Checks,
-  cluster: Cluster,
   budgets: readonly PodDisruptionBudget[],
 ): Candidate | Refusal {
   const potential = node.pods.filter(({ priority }) => priority < pod.priority);
@@ -113,7 +117,7 @@ function victimsOn(
   const there = node.copy();
   for (const { uid } of potential) there.remove(uid);
   const removed = new Set(potential);
-  const refuses = () => whyNot(pod, there, checks, cluster, { added: [], removed: [...removed] });
+  const refuses = () => whyNot(pod, there, checks, { added: [], removed: [...removed] });
   const refused = refuses();
   if (refused) return refused.refusal;
   potential.sort(byImportance);
@@ -129,7 +133,7 @@ function victimsOn(
   const violated = violating.filter(staysOut);
   const victims = [...violated, ...harmless.filter(staysOut)].sort(byImportance);
   if (victims.length === 0) return NO_VICTIMS;
-  return { nodeName: node.name, victims, violations: violated.length };
+  return candidateOf(node.name, victims, violated.length);
 }
 
 /** Pods that have not started come last. */
@@ -171,40 +175,30 @@ function splitByBudget(
  * Fewest violated budgets, then the lowest of the highest priorities, the lowest sum of priorities, the fewest victims, and
  * the one whose most important victims have started last.
  */
-function bestOf(candidates: readonly Candidate[]): Candidate {
-  const RANKS: readonly ((candidate: Candidate) => number | string)[] = [
-    ({ violations }) => violations,
-    ({ victims }) => victims[0]?.priority ?? 0,
+function candidateOf(nodeName: string, victims: readonly PodInfo[], violations: number): Candidate {
+  const top = victims[0]?.priority ?? 0;
+  let sum = 0;
+  let earliest = Number.POSITIVE_INFINITY;
+  for (const { priority, pod } of victims) {
     // Lifted above zero, so that more victims of a negative priority are not better than fewer.
-    ({ victims }) => victims.reduce((sum, { priority }) => sum + priority + 2 ** 31, 0),
-    ({ victims }) => victims.length,
-  ];
-  let left = candidates;
-  for (const rank of RANKS) {
-    if (left.length === 1) break;
-    left = lowest(left, rank);
+    sum += priority + 2 ** 31;
+    if (priority !== top) continue;
+    const started = pod.status?.startTime;
+    if (started !== undefined) earliest = Math.min(earliest, Date.parse(started));
   }
-  let best = left[0] as Candidate;
-  for (const candidate of left) if (earliestStart(candidate) > earliestStart(best)) best = candidate;
+  return { nodeName, victims, violations, rank: [violations, top, sum, victims.length, -earliest] };
+}
+
+function bestOf(candidates: readonly Candidate[]): Candidate {
+  let best = candidates[0] as Candidate;
+  for (const candidate of candidates) if (isBetter(candidate, best)) best = candidate;
   return best;
 }
 
-function lowest(
-  candidates: readonly Candidate[],
-  rank: (candidate: Candidate) => number | string,
-): readonly Candidate[] {
-  const ranks = candidates.map(rank);
-  let least = ranks[0] as number | string;
-  for (const one of ranks) if (one < least) least = one;
-  return candidates.filter((_, i) => ranks[i] === least);
-}
-
-/** Of the victims of the highest priority, the one that has run longest. */
-function earliestStart({ victims }: Candidate): string {
-  const top = victims[0]?.priority;
-  const [earliest = '~'] = victims
-    .filter(({ priority }) => priority === top)
-    .map(startOf)
-    .sort();
-  return earliest;
+function isBetter({ rank }: Candidate, { rank: other }: Candidate): boolean {
+  for (let i = 0; i < rank.length; i++) {
+    const difference = (rank[i] ?? 0) - (other[i] ?? 0);
+    if (difference !== 0 && !Number.isNaN(difference)) return difference < 0;
+  }
+  return false;
 }

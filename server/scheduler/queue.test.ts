@@ -14,7 +14,8 @@ const pod = (uid: string, priority?: number, second = 0, more: Parameters<typeof
     ),
   );
 const due = (deadline: string) => ({ annotations: { [DEADLINE]: deadline } });
-const BY = new Set(['NodeResourcesFit']);
+const BY = { by: new Set(['NodeResourcesFit']), kind: undefined };
+const ofKind = (kind: string) => ({ by: BY.by, kind });
 
 let queue: SchedulingQueue;
 const add = (...pods: PodInfo[]): void => {
@@ -26,7 +27,7 @@ const drain = (stillFits = true): string[] => {
   for (let one = next(stillFits); one; one = next(stillFits)) uids.push(one.uid);
   return uids;
 };
-const wake = (it: Hint): void => queue.wake(() => it);
+const wake = (it: Hint): void => queue.wake({ hint: () => it, uids: [], kinds: true });
 const MAYBE: Hint = { type: 'maybe' };
 const FITS: Hint = { type: 'fits', nodeName: 'board-1' };
 
@@ -129,21 +130,50 @@ describe('parking', () => {
     expect([queue.active, queue.parked]).toEqual([0, 1]);
   });
 
-  it('looks at all nodes on which it was told to fit', () => {
-    park('a');
-    wake({ type: 'fits', nodeName: 'board-1' });
-    wake({ type: 'fits', nodeName: 'board-2' });
-    expect(queue.next((_, nodeName) => nodeName === 'board-2')?.uid).toBe('a');
+  it('asks one of a kind, and lets one after the other try while there is room', () => {
+    add(pod('late', 0, 2), pod('a', 0, 0), pod('b', 0, 1));
+    drain();
+    for (const uid of ['late', 'a', 'b']) queue.park(uid, ofKind('k'), 0);
+    let asked = 0;
+    queue.wake({
+      hint: () => {
+        asked++;
+        return FITS;
+      },
+      uids: [],
+      kinds: true,
+    });
+    expect([asked, queue.active, queue.parked]).toEqual([1, 1, 3]);
+    let room = 2;
+    const stillFits = () => room-- > 0;
+    const tried = [queue.next(stillFits), queue.next(stillFits), queue.next(stillFits)];
+    expect(tried.map((one) => one?.uid)).toEqual(['a', 'b', undefined]);
+    expect([queue.active, queue.parked]).toEqual([0, 1]);
+  });
+
+  it('asks those on their own whom the change is about, and no kind where it means nothing to any', () => {
+    add(pod('a'), pod('b'), pod('c'));
+    drain();
+    for (const uid of ['a', 'b', 'c']) queue.park(uid, ofKind('k'), 0);
+    const asked: string[] = [];
+    const hint = ({ uid }: { uid: string }): Hint => {
+      asked.push(uid);
+      return { type: 'no' };
+    };
+    queue.wake({ hint, uids: ['a'], kinds: true });
+    queue.wake({ hint, uids: ['b'], kinds: false });
+    expect(asked).toEqual(['a', 'b', 'b']);
   });
 
   it('tells by what it was refused', () => {
     park('a');
     const seen: ReadonlySet<string>[] = [];
-    queue.wake(({ by }) => {
+    const hint = ({ by }: { by: ReadonlySet<string> }): Hint => {
       seen.push(by);
       return { type: 'no' };
-    });
-    expect(seen).toEqual([BY]);
+    };
+    queue.wake({ hint, uids: [], kinds: true });
+    expect(seen).toEqual([BY.by]);
   });
 
   it('leaves those parked after the change', () => {

@@ -24,6 +24,25 @@ export interface QueuedPod {
   by: ReadonlySet<string>;
 }
 
+/** How a Pod waits. */
+export interface Parking {
+  readonly by: ReadonlySet<string>;
+  /**
+   * Equal for Pods to which every change means the same: one is asked for all of them. Undefined where each is asked, because
+   * more than one node at a time matters to it.
+   */
+  readonly kind: string | undefined;
+}
+
+/** Whom to ask after a change. */
+export interface Wake {
+  readonly hint: (pod: QueuedPod) => Hint;
+  /** Pods that are asked on their own, whatever their kind. */
+  readonly uids: readonly string[];
+  /** Are the kinds asked? Not all changes can mean something to Pods to which one node at a time matters. */
+  readonly kinds: boolean;
+}
+
 interface Entry extends QueuedPod {
   readonly serial: number;
   attempts: number;
@@ -32,6 +51,7 @@ interface Entry extends QueuedPod {
   state: 'active' | 'parked' | 'fits' | 'backing off' | 'taken';
   /** Of its turn in a heap: turns with other tickets are void. */
   ticket: number;
+  kind: string | undefined;
   /** Nodes on which it fitted when it was told so. */
   nodes: Set<string> | undefined;
 }
@@ -51,7 +71,11 @@ export class SchedulingQueue {
   readonly #entries = new Map<string, Entry>();
   readonly #turns = new Heap<Turn>(isEarlier);
   readonly #fits = new Set<Entry>();
-  readonly #parked = new Set<Entry>();
+  /** Parked, each on its own. */
+  readonly #single = new Set<Entry>();
+  /** Parked, by kind. */
+  readonly #kinds = new Map<string, Set<Entry>>();
+  #kindsCount = 0;
   readonly #backingOff = new Set<Entry>();
   #activeCount = 0;
   #serial = 0;
@@ -64,7 +88,7 @@ export class SchedulingQueue {
       const { uid } = pod;
       const entry: Entry = {
         ...{ uid, pod, serial: this.#serial, by: NOBODY, attempts: 0, notBefore: 0 },
-        ...{ state: 'parked', nodes: undefined, ticket: 0 },
+        ...{ state: 'taken', kind: undefined, nodes: undefined, ticket: 0 },
       };
       this.#entries.set(uid, entry);
       this.#activate(entry);
@@ -81,6 +105,8 @@ export class SchedulingQueue {
   remove(uid: string): void {
     const entry = this.#entries.get(uid);
     if (!entry) return;
+    // The room that it was told of is there for others of its kind.
+    if (entry.state === 'fits') this.#handOn(entry, entry.nodes ?? NOBODY);
     this.#leave(entry);
     entry.state = 'taken';
     this.#entries.delete(uid);
@@ -100,8 +126,11 @@ export class SchedulingQueue {
       // One that was removed since, or has another place in the order now.
       if (entry.ticket !== ticket || (entry.state !== 'active' && entry.state !== 'fits')) continue;
       const { state, pod, nodes = NOBODY } = entry;
-      if (state === 'active' || [...nodes].some((nodeName) => stillFits(pod, nodeName)))
+      if (state === 'active') return this.take(entry.uid);
+      if ([...nodes].some((nodeName) => stillFits(pod, nodeName))) {
+        this.#handOn(entry, nodes);
         return this.take(entry.uid);
+      }
       // Others who are as important were faster.
       this.#setState(entry, 'parked');
     }
@@ -118,10 +147,12 @@ export class SchedulingQueue {
   }
 
   /** It did not fit: it waits for a change. */
-  park(uid: string, by: ReadonlySet<string>, now: number): void {
+  park(uid: string, { by, kind }: Parking, now: number): void {
     const entry = this.#entries.get(uid);
     if (!entry) return;
+    this.#leave(entry);
     entry.by = by;
+    entry.kind = kind;
     this.#countAttempt(entry, now);
     this.#setState(entry, 'parked');
   }
@@ -140,20 +171,49 @@ export class SchedulingQueue {
     if (entry?.state === 'parked') this.#setState(entry, 'backing off');
   }
 
-  /** Something has changed: `hint` says whom it may help of those that are parked by now. */
-  wake(hint: (pod: QueuedPod) => Hint): void {
-    for (const entry of this.#parked) {
-      const it = hint(entry);
-      if (it.type === 'maybe') this.#setState(entry, 'backing off');
-      else if (it.type === 'fits') {
-        entry.nodes = new Set([it.nodeName]);
-        this.#setState(entry, 'fits');
-      }
+  /** Something has changed. Of a kind that fits somewhere now, the first tries; the others after it, as long as there is room. */
+  wake({ hint, uids, kinds }: Wake): void {
+    for (const entry of this.#single) this.#tell(entry, hint(entry));
+    for (const uid of uids) {
+      const entry = this.#entries.get(uid);
+      if (entry?.state === 'parked') this.#tell(entry, hint(entry));
     }
+    if (!kinds) return;
     for (const entry of this.#fits) {
       const it = hint(entry);
       if (it.type === 'fits') entry.nodes?.add(it.nodeName);
     }
+    for (const ofKind of this.#kinds.values()) {
+      const one = firstOf(ofKind, ({ uid }) => !uids.includes(uid));
+      const it = one ? hint(one) : undefined;
+      if (it?.type === 'maybe') for (const entry of ofKind) this.#tell(entry, it);
+      else if (it?.type === 'fits') this.#tell(earliestOf(ofKind), it);
+    }
+  }
+
+  #tell(entry: Entry | undefined, it: Hint): void {
+    if (!entry || it.type === 'no') return;
+    if (it.type === 'maybe') {
+      this.#setState(entry, 'backing off');
+      return;
+    }
+    entry.nodes = new Set([it.nodeName]);
+    this.#setState(entry, 'fits');
+  }
+
+  /** There may be room for one more of its kind. One that is told of other nodes already takes these with it. */
+  #handOn(from: Entry, nodes: ReadonlySet<string>): void {
+    const { kind } = from;
+    if (kind === undefined) return;
+    const told = firstOf(this.#fits, (entry) => entry !== from && entry.kind === kind);
+    if (told) {
+      for (const nodeName of nodes) told.nodes?.add(nodeName);
+      return;
+    }
+    const next = earliestOf(this.#kinds.get(kind) ?? []);
+    if (!next) return;
+    next.nodes = new Set(nodes);
+    this.#setState(next, 'fits');
   }
 
   /** Whose back-off is over is active again. Gives when the next one's is, or undefined where nobody backs off. */
@@ -177,7 +237,7 @@ export class SchedulingQueue {
 
   /** Pods that wait for a change. */
   get parked(): number {
-    return this.#parked.size + this.#fits.size;
+    return this.#single.size + this.#kindsCount + this.#fits.size;
   }
 
   #activate(entry: Entry): void {
@@ -195,7 +255,7 @@ export class SchedulingQueue {
     this.#leave(entry);
     entry.state = state;
     if (state !== 'fits') entry.nodes = undefined;
-    if (state === 'parked') this.#parked.add(entry);
+    if (state === 'parked') this.#addParked(entry);
     else if (state === 'fits') {
       this.#fits.add(entry);
       this.#lineUp(entry);
@@ -204,9 +264,28 @@ export class SchedulingQueue {
 
   #leave(entry: Entry): void {
     if (entry.state === 'active') this.#activeCount--;
-    this.#parked.delete(entry);
+    if (entry.state === 'parked') this.#removeParked(entry);
     this.#fits.delete(entry);
     this.#backingOff.delete(entry);
+  }
+
+  #addParked(entry: Entry): void {
+    if (entry.kind === undefined) {
+      this.#single.add(entry);
+      return;
+    }
+    const known = this.#kinds.get(entry.kind);
+    if (known) known.add(entry);
+    else this.#kinds.set(entry.kind, new Set([entry]));
+    this.#kindsCount++;
+  }
+
+  #removeParked(entry: Entry): void {
+    if (this.#single.delete(entry) || entry.kind === undefined) return;
+    const ofKind = this.#kinds.get(entry.kind);
+    if (!ofKind?.delete(entry)) return;
+    this.#kindsCount--;
+    if (ofKind.size === 0) this.#kinds.delete(entry.kind);
   }
 
   #countAttempt(entry: Entry, now: number): void {
@@ -214,6 +293,24 @@ export class SchedulingQueue {
     const backoffMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(entry.attempts - 1, 10));
     entry.notBefore = now + backoffMs;
   }
+}
+
+function firstOf(entries: Iterable<Entry>, suits: (entry: Entry) => boolean): Entry | undefined {
+  for (const entry of entries) if (suits(entry)) return entry;
+  return undefined;
+}
+
+function earliestOf(entries: Iterable<Entry>): Entry | undefined {
+  let earliest: Entry | undefined;
+  for (const entry of entries) {
+    if (!earliest) {
+      earliest = entry;
+      continue;
+    }
+    const order = compareTurns(entry.pod, earliest.pod);
+    if (order < 0 || (order === 0 && entry.serial < earliest.serial)) earliest = entry;
+  }
+  return earliest;
 }
 
 /** Of equals, the one that came first. */

@@ -1,7 +1,8 @@
 import type { Cluster } from './cluster.plan.ts';
 import type { Filter } from './filter/filter.ts';
 import { NOT_NAMED, pinnedNodes } from './filter/pinned-node.ts';
-import { Diagnosis, type Preparation, prepare, whyNot } from './fit.plan.ts';
+import { type Checks, Diagnosis, prepare, type Refused, whyNot } from './fit.plan.ts';
+import type { FitMemory } from './fit-memory.plan.ts';
 import type { NodeInfo } from './node-info.plan.ts';
 import type { PodInfo } from './pod-info.plan.ts';
 import type { Score } from './score/score.ts';
@@ -35,6 +36,9 @@ export interface ScheduleInput {
   readonly random: () => number;
   /** The index of the node to begin with; matters where not all are looked at. */
   readonly start?: number;
+  readonly memory?: FitMemory;
+  /** Looks at all nodes, however many fit. */
+  readonly everything?: boolean;
   /** Where room was made for it. It goes there if it fits, whatever is better elsewhere. */
   readonly nominatedNode?: string | undefined;
 }
@@ -63,7 +67,7 @@ export function schedule(input: ScheduleInput): Decision {
     return refused(message, new Set([prepared.by]));
   }
   const nominated = nominatedNode === undefined ? undefined : cluster.node(nominatedNode);
-  if (nominated && !whyNot(pod, nominated, prepared.checks, cluster))
+  if (nominated && !whyNot(pod, nominated, prepared.checks))
     return { type: 'bind', nodeName: nominated.name, looked: 0 };
   return chooseAmong(input, prepared);
 }
@@ -76,9 +80,7 @@ const refused = (message: string, by: ReadonlySet<string>): NoPlace => ({
   looked: 0,
 });
 
-type Checks = Extract<Preparation, { readonly checks: unknown }>;
-
-function chooseAmong(input: ScheduleInput, { checks }: Checks): Decision {
+function chooseAmong(input: ScheduleInput, { checks, local }: Checks): Decision {
   const { pod, cluster, start = 0 } = input;
   const all = cluster.nodes;
   const names = pinnedNodes(pod);
@@ -88,14 +90,16 @@ function chooseAmong(input: ScheduleInput, { checks }: Checks): Decision {
       new Set(['NodeAffinity']),
     );
   const nodes = names ? names.flatMap((name) => cluster.node(name) ?? []) : all;
-  const enough = nodesToFind(nodes.length);
+  const enough = input.everything ? nodes.length : nodesToFind(nodes.length);
   const fitting: NodeInfo[] = [];
   const resolvable: NodeInfo[] = [];
   const diagnosis = new Diagnosis();
+  const memory = local ? input.memory?.of(pod, nodes.length, input.nominatedNode)?.fits : undefined;
+  const find = (node: NodeInfo): Refused | undefined => whyNot(pod, node, checks);
   let looked = 0;
   for (; looked < nodes.length && fitting.length < enough; looked++) {
     const node = nodes[(start + looked) % nodes.length] as NodeInfo;
-    const why = whyNot(pod, node, checks, cluster);
+    const why = memory ? memory.of(node, find) : find(node);
     if (!why) {
       fitting.push(node);
       continue;

@@ -210,11 +210,16 @@ export class Scheduler {
   #wake(change: ClusterChange): void {
     if (this.#queue.parked > 0) {
       const cluster = this.#cache;
-      this.#queue.wake(({ pod, by, uid }) => {
-        const nominatedNode = cluster.nominationOf(uid);
-        const it = hint({ pod, by, nominatedNode, change, cluster, filters: FILTERS });
-        // Room for one Pod is not room for its group.
-        return pod.group && it.type === 'fits' ? { type: 'maybe' } : it;
+      const node = 'node' in change ? change.node : undefined;
+      this.#queue.wake({
+        hint: ({ pod, by, uid }) => {
+          const nominatedNode = cluster.nominationOf(uid);
+          const it = hint({ pod, by, nominatedNode, change, cluster, filters: FILTERS });
+          // Room for one Pod is not room for its group.
+          return pod.group && it.type === 'fits' ? { type: 'maybe' } : it;
+        },
+        uids: node?.nominated.map(({ uid }) => uid) ?? [],
+        kinds: change.type === 'node' || change.type === 'pod gone',
       });
     }
     this.#release();
@@ -322,7 +327,11 @@ export class Scheduler {
   }
 
   #park({ pod, message, by }: Refusals, nominatedNode: string | undefined): void {
-    this.#queue.park(pod.uid, by, this.#options.clock.now());
+    const nominated = this.#cache.nominationOf(pod.uid) !== undefined;
+    const local =
+      !pod.group && !by.has('') && !FILTERS.some(({ name, helpedBy }) => helpedBy && by.has(name));
+    const kind = local ? `${pod.localKey}${nominated ? ' nominated' : ''}` : undefined;
+    this.#queue.park(pod.uid, { by, kind }, this.#options.clock.now());
     void tellNoNode(this.#options, pod.pod, { reason: 'Unschedulable', message, nominatedNode });
   }
 
@@ -353,6 +362,7 @@ export class Scheduler {
       for (const { pod, nodeName } of this.#stopped ? [] : nominations) {
         if (this.#cache.nominationOf(pod.uid) !== nodeName) continue;
         this.#releaseNomination(pod, nodeName);
+        this.#queue.reconsider(pod.uid);
         void clearNomination(this.#options, pod.pod);
       }
     });

@@ -1,5 +1,6 @@
 /** Decisions on the cache as it is, and as it would be: what a group's plan tries is undone here. */
 import type { Filter } from './filter/filter.ts';
+import { FitMemory } from './fit-memory.plan.ts';
 import type { Trial } from './group.plan.ts';
 import type { NodeCache } from './node-cache.ts';
 import type { PodInfo } from './pod-info.plan.ts';
@@ -19,6 +20,7 @@ export class CacheTrial implements Trial {
   readonly #deps: TrialDeps;
   /** How to undo what was done, the last first. */
   readonly #undo: (() => void)[] = [];
+  readonly #memory = new FitMemory();
   #start = 0;
 
   constructor(deps: TrialDeps) {
@@ -28,7 +30,9 @@ export class CacheTrial implements Trial {
   schedule(pod: PodInfo): Placement | NoPlace {
     const { cache: cluster, filters, scores, random } = this.#deps;
     const nominatedNode = cluster.nominationOf(pod.uid);
-    const decision = schedule({ pod, cluster, filters, scores, random, start: this.#start, nominatedNode });
+    const memory = this.#memory;
+    const start = this.#start;
+    const decision = schedule({ pod, cluster, filters, scores, random, start, nominatedNode, memory });
     this.#start = (this.#start + decision.looked) % Math.max(1, cluster.nodes.length);
     return decision;
   }
@@ -36,7 +40,8 @@ export class CacheTrial implements Trial {
   preempt(pod: PodInfo, { resolvable }: NoPlace): Preemption {
     const { cache: cluster, filters, random, leaving } = this.#deps;
     const nominatedNode = cluster.nominationOf(pod.uid);
-    return preempt({ pod, cluster, filters, resolvable, nominatedNode, random, leaving: leaving() });
+    const rest = { nominatedNode, random, leaving: leaving(), memory: this.#memory };
+    return preempt({ pod, cluster, filters, resolvable, ...rest });
   }
 
   place(pod: PodInfo, nodeName: string): void {

@@ -15,7 +15,8 @@ export const interPodAffinity: Filter = {
     const company = requiredCompany(pod, cluster);
     const distance = requiredDistance(pod, cluster);
     const unwelcome = existingDistance(pod, cluster);
-    return (node, whatIf) => company?.(node, whatIf) ?? distance?.(node, whatIf) ?? unwelcome(node, whatIf);
+    if (!company && !distance && !unwelcome) return undefined;
+    return (node, whatIf) => company?.(node, whatIf) ?? distance?.(node, whatIf) ?? unwelcome?.(node, whatIf);
   },
   helpedBy: (pod, change) => {
     switch (change.type) {
@@ -92,8 +93,8 @@ function requiredDistance(pod: PodInfo, cluster: Cluster): Check | undefined {
   };
 }
 
-/** What-ifs may add Pods with rules of their own, so a Pod whom nobody minds yet is checked too. */
-function existingDistance(pod: PodInfo, cluster: Cluster): Check {
+/** What-ifs may add Pods that wait for room and have rules of their own. */
+function existingDistance(pod: PodInfo, cluster: Cluster): Check | undefined {
   const labelsOf = (namespace: string) => cluster.namespaceLabels(namespace);
   const minds = (term: AffinityTerm): boolean => matchesTerm(term, labelledOf(pod), labelsOf);
   const places = new Map<string, ReadonlyMap<string, number>[]>();
@@ -103,6 +104,7 @@ function existingDistance(pod: PodInfo, cluster: Cluster): Check {
     if (known) known.push(byValue);
     else places.set(term.topologyKey, [byValue]);
   }
+  if (places.size === 0 && !cluster.nominatedMind) return undefined;
   return (node, whatIf) => {
     for (const [topologyKey, maps] of places) {
       const value = node.labels[topologyKey];

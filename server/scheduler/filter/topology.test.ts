@@ -29,7 +29,7 @@ function cluster(...lines: string[]): NodeCache {
 }
 function ask(filter: Filter, pod: PodInfo, there: NodeCache, whatIf?: WhatIf): Record<string, string> {
   const prepared = filter.prepare(pod, there);
-  if (typeof prepared !== 'function') throw new Error('it has nothing to say');
+  if (typeof prepared !== 'function') return Object.fromEntries(there.nodes.map(({ name }) => [name, '']));
   const answers = there.nodes.map((node) => [node.name, prepared(node, whatIf)?.reasons[0] ?? '']);
   return Object.fromEntries(answers) as Record<string, string>;
 }
@@ -210,6 +210,11 @@ describe('InterPodAffinity', () => {
 
   const node = (there: NodeCache, name: string): NodeInfo => there.node(name) as NodeInfo;
   const db = aPodInfo({}, { labels: { app: 'db' } });
+  const minding = aPodInfo(far(own), { uid: 'minding' });
+  const awaiting = (there: NodeCache, one: PodInfo): NodeCache => {
+    there.nominate(one, 'a');
+    return there;
+  };
 
   it.each<[string, PodInfo, NodeCache, WhatIf, boolean]>([
     ['the company went', pod(near(term())), cluster('a east db'), { removed: [db], added: [] }, false],
@@ -234,8 +239,8 @@ describe('InterPodAffinity', () => {
     [
       'one came who will not',
       pod({}),
-      cluster('a east'),
-      { removed: [], added: [aPodInfo(far(own))] },
+      awaiting(cluster('a east'), minding),
+      { removed: [], added: [minding] },
       false,
     ],
   ])('what if %s', (_, info, there, whatIf, want) => {
