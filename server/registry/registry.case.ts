@@ -29,9 +29,10 @@ export function updateProblems<T extends KubeObject>(
   strategy: Strategy<T>,
   object: T,
   change: (object: T) => void,
-  context = aContext(),
+  given = aContext(),
 ): string[] {
   const old = created(strategy, object);
+  const context = { ...given, old };
   const next = structuredClone(old);
   change(next);
   strategy.applyDefaults?.(next);

@@ -7,7 +7,7 @@ import { presentEntry, storedOf, toStored } from '#server/apiserver/rest/convers
 import { exists } from '#server/apiserver/rest/errors.ts';
 import { generateName, settleNamespace, stampNew } from '#server/apiserver/rest/metadata.ts';
 import { noteUpdate } from '#server/apiserver/rest/ownership.ts';
-import { countsGenerations, takesKubeFinalizers } from '#server/apiserver/rest/traits.ts';
+import { countsGenerations, hasStatus, takesKubeFinalizers } from '#server/apiserver/rest/traits.ts';
 import { contextOf, refuse, save, validationContext } from '#server/apiserver/rest/write.ts';
 import { validateObjectMeta } from '#server/registry/validation/object-meta.ts';
 import { type Entry, RevisionMismatch } from '#server/store/store.ts';
@@ -63,6 +63,7 @@ async function createOnce(api: Api, call: Call, body: KubeObject): Promise<Entry
   if (!meta.name && meta.generateName) meta.name = generateName(meta.generateName, api.random);
   stampNew(api, object);
   strategy.prepareForCreate?.(object, contextOf(api, call));
+  if (hasStatus(stored, strategy)) fillStatus(object, api.codec.zeroOf(stored));
   if (countsGenerations(stored, strategy)) object.metadata.generation = 1;
 
   const context = await validationContext(api, call, strategy, object);
@@ -85,4 +86,12 @@ async function createOnce(api: Api, call: Call, body: KubeObject): Promise<Entry
     reservation.settle(false);
     throw err;
   }
+}
+
+/** A new status has what Go writes of nothing: counts of zero. */
+function fillStatus(object: KubeObject, zero: KubeObject): void {
+  const begun = object as { status?: object };
+  const nothing = (zero as { status?: object }).status;
+  if (nothing && Object.keys(nothing).length > 0)
+    begun.status = { ...structuredClone(nothing), ...begun.status };
 }

@@ -104,8 +104,11 @@ export class ServiceAllocator {
       taken.push(spec.clusterIP);
     }
     spec.clusterIPs ??= [spec.clusterIP];
-    spec.ipFamilies ??= ['IPv4'];
-    spec.ipFamilyPolicy ??= 'SingleStack';
+    // Without selector and address its endpoints are anybody's, of any family.
+    const isOpen = spec.clusterIP === 'None' && Object.keys(spec.selector ?? {}).length === 0;
+    const both = isOpen && spec.ipFamilyPolicy !== 'SingleStack' && !spec.ipFamilies?.length;
+    spec.ipFamilies ??= both ? ['IPv4', 'IPv6'] : ['IPv4'];
+    spec.ipFamilyPolicy ??= spec.ipFamilies.length > 1 ? 'RequireDualStack' : 'SingleStack';
   }
 
   #takeIp(service: Service, ip: string): void {

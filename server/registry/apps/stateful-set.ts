@@ -86,6 +86,9 @@ function validateSpec(spec: StatefulSetSpec): FieldError[] {
     ...errors,
     ...oneOf(`${retention}.whenDeleted`, persistentVolumeClaimRetentionPolicy?.whenDeleted, RETENTION),
     ...oneOf(`${retention}.whenScaled`, persistentVolumeClaimRetentionPolicy?.whenScaled, RETENTION),
+    ...(spec.serviceName
+      ? problemsAt('spec.serviceName', spec.serviceName, dnsLabelProblems(spec.serviceName))
+      : []),
     ...nonNegative('spec.replicas', spec.replicas),
     ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
     ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),

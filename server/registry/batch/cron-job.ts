@@ -1,7 +1,8 @@
 import { type FieldError, invalidValue, notSupported, required } from '#proto/meta/field-error.ts';
 import type { CronJob, CronJobSpec } from '#proto/schema/generated/batch-v1.ts';
-import { applyJobSpecDefaults, validateJobSpec } from '#server/registry/batch/job.ts';
+import { validateJobSpec } from '#server/registry/batch/job.ts';
 import { scheduleProblem } from '#server/registry/batch/schedule.ts';
+import { applyTemplateDefaults } from '#server/registry/core/pod-defaults.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
 import { nonNegative, oneOf } from '#server/registry/validation/field-checks.ts';
 import { validateAnnotations, validateLabels } from '#server/registry/validation/object-meta.ts';
@@ -20,11 +21,9 @@ export const cronJob: Strategy<CronJob> = {
     spec.failedJobsHistoryLimit ??= 1;
     spec.jobTemplate ??= { spec: { template: {} } };
     spec.jobTemplate.spec ??= { template: {} };
-    const jobSpec = spec.jobTemplate.spec;
-    // Upstream leaves these to the Job itself where the template is silent.
-    const { manualSelector } = jobSpec;
-    applyJobSpecDefaults(jobSpec);
-    if (manualSelector === undefined) delete jobSpec.manualSelector;
+    // What else a Job has is left to the Job.
+    spec.jobTemplate.spec.template ??= {};
+    applyTemplateDefaults(spec.jobTemplate.spec.template);
   },
   validate: ({ metadata, spec }, { subresource }) => {
     if (subresource === 'status') return [];

@@ -18,11 +18,12 @@ export const job: Strategy<Job> = {
   applyDefaults: (object) => {
     object.spec ??= { template: {} };
     applyJobSpecDefaults(object.spec);
-    const labels = object.spec.template.metadata?.labels;
-    if (labels && Object.keys(object.metadata.labels ?? {}).length === 0)
-      object.metadata.labels = { ...labels };
+    labelAsTemplate(object);
   },
-  prepareForCreate: generateSelector,
+  prepareForCreate: (object) => {
+    generateSelector(object);
+    labelAsTemplate(object);
+  },
   validate: (object, { subresource }) =>
     subresource === 'status'
       ? []
@@ -49,6 +50,11 @@ export function applyJobSpecDefaults(spec: JobSpec): void {
   for (const rule of spec.podFailurePolicy?.rules ?? []) {
     for (const pattern of rule.onPodConditions ?? []) pattern.status ||= 'True';
   }
+}
+
+function labelAsTemplate({ metadata, spec }: Job): void {
+  const labels = spec.template.metadata?.labels;
+  if (labels && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels };
 }
 
 /** Pods are found by the uid of their Job, so that no two Jobs of a name ever share them. */

@@ -18,6 +18,8 @@ export function applyPodSpecDefaults(spec: PodSpec): void {
   spec.restartPolicy ||= 'Always';
   spec.securityContext ??= {};
   spec.terminationGracePeriodSeconds ??= 30;
+  // It once meant "at once", which no runtime can do.
+  if (spec.terminationGracePeriodSeconds < 0) spec.terminationGracePeriodSeconds = 1;
   spec.schedulerName ||= 'default-scheduler';
   // The old name of the field is kept in step with the new one.
   if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName;

@@ -205,7 +205,7 @@ describe('pod validation', () => {
       'a wrong restart policy',
       { restartPolicy: 'Sometimes' },
       [
-        'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"',
+        'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"',
       ],
     ],
     [

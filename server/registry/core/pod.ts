@@ -31,9 +31,11 @@ export const pod: Strategy<Pod> = {
   prepareForUpdate: (object, old, { subresource }) => {
     if (subresource === undefined && object.status) object.status.qosClass = old.status?.qosClass;
   },
-  validate: (object, { subresource }) => {
+  validate: (object, { subresource, old }) => {
     if (subresource === 'status') return [];
     const errors = validatePodSpec(object.spec, 'spec', true);
+    if (!old && !subresource && object.spec.ephemeralContainers?.length)
+      errors.push(forbiddenField('spec.ephemeralContainers', 'cannot be set on create'));
     if (object.spec.serviceAccountName) return errors;
     for (const [v, volume] of (object.spec.volumes ?? []).entries()) {
       for (const [s, source] of (volume.projected?.sources ?? []).entries()) {

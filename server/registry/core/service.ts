@@ -7,8 +7,9 @@ import {
 } from '#proto/meta/field-error.ts';
 import { labelKeyProblems } from '#proto/meta/label-syntax.ts';
 import type { Service, ServicePort, ServiceSpec } from '#proto/schema/generated/core-v1.ts';
+import { validateAddresses, validateExternalIp } from '#server/registry/core/service-addresses.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
-import { validateCidr, validateIp } from '#server/registry/validation/addresses.ts';
+import { validateCidr } from '#server/registry/validation/addresses.ts';
 import { eachAt, named, oneOf, oneOfOptional, problemsAt } from '#server/registry/validation/field-checks.ts';
 import {
   dnsLabelProblems,
@@ -43,6 +44,10 @@ export const service: Strategy<Service> = {
   validate: ({ spec }, { subresource }) => (subresource ? [] : validateSpec(spec)),
   validateUpdate: (object, old, { subresource }) =>
     subresource ? [] : validateAddressUpdate(object.spec, old.spec),
+  warnings: ({ spec }) =>
+    spec.trafficDistribution === 'PreferClose'
+      ? ['spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"']
+      : [],
 };
 
 function applySpecDefaults(spec: ServiceSpec): void {
@@ -96,11 +101,12 @@ function validateSpec(spec: ServiceSpec): FieldError[] {
   return [
     ...errors,
     ...validateType(spec),
+    ...validateAddresses(spec),
     ...eachAt(ports, 'spec.ports', (port, at) => validatePort(port, ports.length > 1, names, at)),
     ...validateLabels(spec.selector, 'spec.selector'),
     ...oneOf('spec.sessionAffinity', spec.sessionAffinity, ['ClientIP', 'None']),
     ...validateAffinitySeconds(spec),
-    ...eachAt(spec.externalIPs, 'spec.externalIPs', validateIp),
+    ...eachAt(spec.externalIPs, 'spec.externalIPs', validateExternalIp),
     ...oneOf('spec.type', spec.type, TYPES),
     ...validateNodePorts(spec),
     ...validateUniquePorts(ports),
@@ -185,6 +191,9 @@ function validateBalancer(spec: ServiceSpec): FieldError[] {
   for (const field of ['allocateLoadBalancerNodePorts', 'loadBalancerClass'] as const) {
     if (spec[field] !== undefined && !isBalancer) errors.push(forbiddenField(`spec.${field}`, only));
   }
+  const { loadBalancerClass: loadBalancer } = spec;
+  if (isBalancer && loadBalancer !== undefined)
+    errors.push(...problemsAt('spec.loadBalancerClass', loadBalancer, labelKeyProblems(loadBalancer)));
   return errors;
 }
 
@@ -200,6 +209,10 @@ function validateTraffic(spec: ServiceSpec): FieldError[] {
     errors.push(invalidValue('spec.externalTrafficPolicy', spec.externalTrafficPolicy, detail));
   } else if (isReachable) {
     errors.push(...oneOf('spec.externalTrafficPolicy', spec.externalTrafficPolicy, policies));
+  }
+  if (spec.healthCheckNodePort && !(spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local')) {
+    const detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+    errors.push(invalidValue('spec.healthCheckNodePort', spec.healthCheckNodePort, detail));
   }
   return [
     ...errors,

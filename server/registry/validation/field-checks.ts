@@ -1,4 +1,10 @@
-import { type FieldError, invalidValue, notSupported, required } from '#proto/meta/field-error.ts';
+import {
+  type FieldError,
+  invalidValue,
+  notSupported,
+  notSupportedInOrder,
+  required,
+} from '#proto/meta/field-error.ts';
 
 /** One error for each problem of one value. */
 export const problemsAt = (path: string, value: unknown, problems: readonly string[]): FieldError[] =>
@@ -11,10 +17,16 @@ export const eachAt = <T>(
   check: (item: T, path: string) => readonly FieldError[],
 ): FieldError[] => (items ?? []).flatMap((item, i) => check(item, `${path}[${i}]`));
 
-/** Required, and one of a set of words. */
-export function oneOf(path: string, value: string | undefined, supported: readonly string[]): FieldError[] {
+/** Required, and one of a set of words. `inOrder`: where upstream lists them in an order of its own. */
+export function oneOf(
+  path: string,
+  value: string | undefined,
+  supported: readonly string[],
+  inOrder = false,
+): FieldError[] {
   if (!value) return [required(path)];
-  return supported.includes(value) ? [] : [notSupported(path, value, supported)];
+  if (supported.includes(value)) return [];
+  return [(inOrder ? notSupportedInOrder : notSupported)(path, value, supported)];
 }
 
 /** Absent, or one of a set of words. */

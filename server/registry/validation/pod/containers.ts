@@ -111,19 +111,67 @@ function validateCommon(container: Container, around: Surroundings, path: string
   else if (image !== image.trim()) {
     errors.push(invalidValue(`${path}.image`, image, 'must not have leading or trailing whitespace'));
   }
-  const policies = ['FallbackToLogsOnError', 'File'];
+  const policies = ['File', 'FallbackToLogsOnError'];
   const isPrivileged = container.securityContext?.privileged === true;
   return [
     ...errors,
-    ...oneOf(`${path}.terminationMessagePolicy`, container.terminationMessagePolicy, policies),
+    ...oneOf(`${path}.terminationMessagePolicy`, container.terminationMessagePolicy, policies, true),
     ...validatePorts(container.ports, `${path}.ports`),
     ...eachAt(container.env, `${path}.env`, validateEnv),
     ...validateEnvFrom(container.envFrom, `${path}.envFrom`),
     ...validateVolumeMounts(container.volumeMounts, around.volumes, isPrivileged, `${path}.volumeMounts`),
+    ...validateVolumeDevices(container, around.volumes, `${path}.volumeDevices`),
     ...oneOf(`${path}.imagePullPolicy`, container.imagePullPolicy, ['Always', 'IfNotPresent', 'Never']),
     ...validateResources(container.resources, around.claims, `${path}.resources`),
+    ...validateResizePolicies(container, `${path}.resizePolicy`),
     ...validateSecurityContext(container.securityContext, `${path}.securityContext`, around.hostUsers),
   ];
+}
+
+/** Raw devices. Rule: upstream's `validateVolumeDevices`. */
+function validateVolumeDevices(
+  { volumeDevices, volumeMounts }: Container,
+  volumes: ReadonlySet<string>,
+  path: string,
+): FieldError[] {
+  const [names, paths] = [new Set<string>(), new Set<string>()];
+  const mounted = new Set(volumeMounts?.map((mount) => mount.name));
+  return eachAt(volumeDevices, path, ({ name, devicePath }, at) => {
+    const errors: FieldError[] = [];
+    if (!name) errors.push(required(`${at}.name`));
+    if (names.has(name)) errors.push(invalidValue(`${at}.name`, name, 'must be unique'));
+    if (name && !volumes.has(name)) errors.push(notFoundField(`${at}.name`, name));
+    if (!devicePath) errors.push(required(`${at}.devicePath`));
+    else if (paths.has(devicePath))
+      errors.push(invalidValue(`${at}.devicePath`, devicePath, 'must be unique'));
+    else if (devicePath.split('/').includes('..'))
+      errors.push(invalidValue(`${at}.devicePath`, devicePath, "can not contain backsteps ('..')"));
+    if (mounted.has(name))
+      errors.push(invalidValue(`${at}.name`, name, 'must not already exist in volumeMounts'));
+    names.add(name);
+    paths.add(devicePath);
+    return errors;
+  });
+}
+
+const RESIZABLE = ['cpu', 'memory'];
+const RESIZES = ['NotRequired', 'RestartContainer'];
+
+/** What a change of a resource asks of the container. Rule: upstream's `validateResizePolicy`. */
+function validateResizePolicies({ resizePolicy, restartPolicy }: Container, path: string): FieldError[] {
+  const seen = new Set<string>();
+  return (resizePolicy ?? []).flatMap(({ resourceName, restartPolicy: policy }) => {
+    const errors: FieldError[] = [];
+    if (seen.has(resourceName)) errors.push(duplicate(path, resourceName));
+    seen.add(resourceName);
+    if (!resourceName) errors.push(required(path));
+    else if (!RESIZABLE.includes(resourceName)) errors.push(notSupported(path, resourceName, RESIZABLE));
+    if (!policy) errors.push(required(path));
+    else if (!RESIZES.includes(policy)) errors.push(notSupported(path, policy, RESIZES));
+    if (restartPolicy === 'Never' && policy === 'RestartContainer')
+      errors.push(invalidValue(path, policy, "must be 'NotRequired' when `restartPolicy` is 'Never'"));
+    return errors;
+  });
 }
 
 function validateRestartPolicy(container: Container, path: string): FieldError[] {

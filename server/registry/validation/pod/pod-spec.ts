@@ -22,8 +22,8 @@ import { validatePodSecurityContext } from '#server/registry/validation/pod/secu
 import { validateVolumes } from '#server/registry/validation/pod/volumes.ts';
 
 const MAX_INT32 = 2 ** 31 - 1;
-const DNS_POLICIES = ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'];
-const RESTART_POLICIES = ['Always', 'Never', 'OnFailure'];
+const DNS_POLICIES = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
+const RESTART_POLICIES = ['Always', 'OnFailure', 'Never'];
 
 /**
  * The spec of a Pod, or of a template where `isPod` is false. Defaults have been applied.
@@ -35,8 +35,8 @@ export function validatePodSpec(spec: PodSpec, path: string, isPod: boolean): Fi
     ...validateVolumes(spec.volumes, at('volumes')),
     ...validateContainers(spec, path),
     ...validateHostNetwork(spec, path, isPod),
-    ...oneOf(at('restartPolicy'), spec.restartPolicy, RESTART_POLICIES),
-    ...oneOf(at('dnsPolicy'), spec.dnsPolicy, DNS_POLICIES),
+    ...oneOf(at('restartPolicy'), spec.restartPolicy, RESTART_POLICIES, true),
+    ...oneOf(at('dnsPolicy'), spec.dnsPolicy, DNS_POLICIES, true),
     ...validateLabels(spec.nodeSelector, at('nodeSelector')),
     ...validatePodSecurityContext(spec, at('securityContext')),
     ...validateAffinity(spec.affinity, at('affinity')),
@@ -55,7 +55,7 @@ export function validatePodSpec(spec: PodSpec, path: string, isPod: boolean): Fi
       ...eachAt(hostnames, `${p}.hostnames`, (name, n) => problemsAt(n, name, dnsSubdomainProblems(name))),
     ]),
     ...oneOfOptional(at('preemptionPolicy'), spec.preemptionPolicy, ['Never', 'PreemptLowerPriority']),
-    ...(spec.os ? oneOf(at('os.name'), spec.os.name, ['linux', 'windows']) : []),
+    ...(spec.os ? oneOf(at('os'), spec.os.name, ['linux', 'windows']) : []),
   ];
 }
 

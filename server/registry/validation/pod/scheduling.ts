@@ -1,4 +1,11 @@
-import { duplicate, type FieldError, invalidValue, notSupported, required } from '#proto/meta/field-error.ts';
+import {
+  duplicate,
+  type FieldError,
+  invalidValue,
+  notSupported,
+  notSupportedInOrder,
+  required,
+} from '#proto/meta/field-error.ts';
 import { labelKeyProblems, labelValueProblems } from '#proto/meta/label-syntax.ts';
 import type {
   Affinity,
@@ -44,7 +51,7 @@ export function validateToleration(toleration: Toleration, path: string): FieldE
     errors.push(notSupported(`${path}.operator`, operator, supported));
   }
   if (effect && !TAINT_EFFECTS.includes(effect)) {
-    errors.push(notSupported(`${path}.effect`, effect, TAINT_EFFECTS));
+    errors.push(notSupportedInOrder(`${path}.effect`, effect, TAINT_EFFECTS));
   }
   return errors;
 }

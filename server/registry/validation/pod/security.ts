@@ -3,7 +3,8 @@ import type { PodSpec, SeccompProfile, SecurityContext } from '#proto/schema/gen
 import { eachAt, oneOf, oneOfOptional } from '#server/registry/validation/field-checks.ts';
 import { between } from '#server/registry/validation/names.ts';
 
-const MAX_ID = 0xffffffff;
+/** Linux has twice as many; upstream draws the line at what a signed number holds. */
+const MAX_ID = 0x7fffffff;
 
 const validateId = (id: number | undefined, path: string): FieldError[] =>
   id === undefined || (id >= 0 && id <= MAX_ID) ? [] : [invalidValue(path, id, between(0, MAX_ID))];
