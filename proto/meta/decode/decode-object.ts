@@ -25,8 +25,6 @@ export interface DecodeOptions {
   readonly fieldValidation?: FieldValidation | undefined;
   /** Without it, such a kind is read as it is, but for its metadata. */
   readonly custom?: CustomReader | undefined;
-  /** Words for an object that does not fit its type; undefined for the usual ones. */
-  readonly problem?: ((why: string, cause?: unknown) => StatusError) | undefined;
 }
 
 export interface Decoded<T> {
@@ -57,14 +55,13 @@ export function decodeObject<T = KubeObject>(
 /** The rest of {@link decodeObject} for a value that is parsed: what a patch made of an object, say. */
 export function checkObject<T = KubeObject>(
   value: unknown,
-  { resource, fieldValidation, custom, problem }: DecodeOptions,
+  { resource, fieldValidation, custom }: DecodeOptions,
   strict: StrictErrors | undefined = fieldValidation === 'Ignore' ? undefined : new StrictErrors(),
   body: Uint8Array = new Uint8Array(0),
 ): Decoded<T> {
   const given = kindGiven(value, resource, body);
   const message = schema.kind(resource);
   const cannot = (why: string, cause?: unknown): StatusError =>
-    problem?.(why, cause) ??
     badRequest(
       `${given.kind} in version ${JSON.stringify(given.version)} cannot be handled as a ${resource.kind}: ${why}`,
       cause,

@@ -1,6 +1,5 @@
 import type { FieldValidation } from '#proto/meta/decode/strict.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
-import type { StatusError } from '#proto/meta/status-error.ts';
 import type { GroupVersionKind } from '#proto/schema/schema.ts';
 import type { Shape } from '#server/apiserver/apply/shape.ts';
 
@@ -26,8 +25,6 @@ export interface Codec {
     readonly kind: GroupVersionKind;
     readonly validation: FieldValidation;
     readonly warn: (message: string) => void;
-    /** Words for an object that does not fit its type; those of a body where absent. */
-    readonly problem?: (why: string, cause?: unknown) => StatusError;
   }): KubeObject;
   /** Static defaults of the schema, in place. */
   applyDefaults(object: KubeObject, kind: GroupVersionKind): void;

@@ -46,12 +46,11 @@ export function createSchemaCodec(custom: CustomKinds = { ofKind: () => undefine
       if (validation === 'Warn') warnings.forEach(warn);
       return object;
     },
-    recode: ({ object, kind, validation, warn, problem }) => {
+    recode: ({ object, kind, validation, warn }) => {
       const checked = checkObject(object, {
         resource: kind,
         fieldValidation: validation,
         custom: readerOf(kind),
-        problem,
       });
       if (validation === 'Warn') checked.warnings.forEach(warn);
       return checked.object;

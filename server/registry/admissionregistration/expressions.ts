@@ -15,7 +15,11 @@ const RESERVED = new Set(
 
 /** Why an expression does not compile, at its field; nothing where it does. */
 export function compileErrors(compiled: Compiled, path: string, source: string): FieldError[] {
-  return 'problem' in compiled ? [invalidValue(path, source, compiled.problem)] : [];
+  if (!('problem' in compiled)) return [];
+  // A constant that can't be computed is, upstream, nobody's mistake.
+  return compiled.problem.startsWith('program instantiation failed')
+    ? [{ reason: 'InternalError', message: `Internal error: ${compiled.problem}`, field: path }]
+    : [invalidValue(path, source, compiled.problem)];
 }
 
 /** The conditions of webhooks and policies. Conditions that an update leaves alone are checked no more. */

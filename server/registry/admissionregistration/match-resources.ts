@@ -54,10 +54,11 @@ export function validateMatchConstraints(match: MatchResources | undefined): Fie
 function validateNamedRule(rule: NamedRuleWithOperations, path: string): FieldError[] {
   const names = rule.resourceNames ?? [];
   return [
-    ...eachAt(names, `${path}.resourceNames`, (name, at) => problemsAt(at, name, pathSegmentProblems(name))),
-    ...names.flatMap((name, i) =>
-      names.indexOf(name) < i ? [duplicate(`${path}.resourceNames[${i}]`, name)] : [],
-    ),
+    ...names.flatMap((name, i) => {
+      const at = `${path}.resourceNames[${i}]`;
+      const errors = problemsAt(at, name, pathSegmentProblems(name));
+      return names.indexOf(name) < i ? [...errors, duplicate(at, name)] : errors;
+    }),
     ...validateRule(rule, path),
   ];
 }
@@ -112,5 +113,9 @@ export function validateParamRef(ref: ParamRef | undefined): FieldError[] {
     if (name) errors.push(forbiddenField(`${path}.selector`, EXCLUSIVE));
   }
   if (!name && !selector) errors.push(required(path, 'one of name or selector must be specified'));
-  return [...errors, ...oneOf(`${path}.parameterNotFoundAction`, action, ['Allow', 'Deny'])];
+  if (!action) return [...errors, required(`${path}.parameterNotFoundAction`)];
+  if (action === 'Deny' || action === 'Allow') return errors;
+  const error = notSupported(`${path}.parameterNotFoundAction`, action, []);
+  // Upstream does not sort these two.
+  return [...errors, { ...error, message: `${error.message}"Deny", "Allow"` }];
 }

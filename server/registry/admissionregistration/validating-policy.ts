@@ -25,7 +25,7 @@ import type { Strategy, StrategyContext } from '#server/registry/strategy.ts';
 import { eachAt, named, oneOf, problemsAt } from '#server/registry/validation/field-checks.ts';
 import { dnsSubdomainProblems } from '#server/registry/validation/names.ts';
 
-const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized'];
+const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge'];
 const MAX_ANNOTATIONS = 20;
 const MAX_ANNOTATION_BYTES = 5 * 1024;
 const NOT_EMPTY = 'must be non-empty if specified';

@@ -403,7 +403,7 @@ describe('a policy as it is written', () => {
     [
       'a reason',
       { validations: [{ expression: 'true', reason: 'Gone' }] },
-      'spec.validations[0].reason: Unsupported value: "Gone": supported values: "Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized"',
+      'spec.validations[0].reason: Unsupported value: "Gone": supported values: "Forbidden", "Invalid", "RequestEntityTooLarge"',
     ],
     [
       'a message of lines',
