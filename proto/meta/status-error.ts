@@ -159,9 +159,7 @@ export const internalError = (cause: unknown): StatusError =>
   new StatusError(
     'InternalError',
     `Internal error occurred: ${cause instanceof Error ? cause.message : String(cause)}`,
-    {
-      cause,
-    },
+    { cause, details: { causes: [{ message: cause instanceof Error ? cause.message : String(cause) }] } },
   );
 
 export const serviceUnavailable = (message: string): StatusError =>

@@ -1,4 +1,5 @@
 import type { Resource } from '#proto/api/resource.ts';
+import type { FieldValidation } from '#proto/meta/decode/strict.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import type { GroupVersionKind } from '#proto/schema/schema.ts';
 import type { Reinvocation } from '#server/apiserver/admission/reinvocation.ts';
@@ -36,8 +37,15 @@ export interface ObjectVersions {
   readonly equivalents: readonly Resource[];
   /** From the stored version to that of `resource`, as a client would see it: a private copy. */
   present(object: KubeObject, resource: Resource): Promise<KubeObject> | KubeObject;
-  /** Back, after it was changed: unknown fields are dropped, and defaults set. Rejects with a StatusError. */
-  accept(object: KubeObject, resource: Resource): Promise<KubeObject> | KubeObject;
+  /**
+   * Back, after it was changed, with defaults. Unknown fields are dropped, or refused where `validation` is `Strict`.
+   * Rejects with a StatusError.
+   */
+  accept(
+    object: KubeObject,
+    resource: Resource,
+    validation?: FieldValidation,
+  ): Promise<KubeObject> | KubeObject;
 }
 
 /** `admit` may change the object; `validate` may only refuse, by throwing a StatusError. Run in list order, all admits first. */

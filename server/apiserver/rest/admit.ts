@@ -96,8 +96,8 @@ function versionsOf(api: Api, call: Call): ObjectVersions {
     },
     present: (object, resource) =>
       structuredClone(objectOf(presentEntry(resource, literalEntry(object)))) as KubeObject,
-    accept(object, resource) {
-      const read = api.codec.recode({ object, kind: resource, validation: 'Ignore', warn: () => {} });
+    accept(object, resource, validation = 'Ignore') {
+      const read = api.codec.recode({ object, kind: resource, validation, warn: () => {} });
       const next = toStored(resource, read);
       Object.assign(next, { apiVersion: apiVersionOf(stored), kind: stored.kind });
       api.codec.applyDefaults(next, stored);
@@ -115,8 +115,8 @@ function oneVersion(api: Api, call: Call, kind: GroupVersionKind): ObjectVersion
       apiVersion: apiVersionOf(kind),
       kind: kind.kind,
     }),
-    accept(object) {
-      const next = api.codec.recode({ object, kind, validation: 'Ignore', warn: () => {} });
+    accept(object, _resource, validation = 'Ignore') {
+      const next = api.codec.recode({ object, kind, validation, warn: () => {} });
       api.codec.applyDefaults(next, kind);
       return next;
     },

@@ -1,5 +1,5 @@
 import type { KubeObject } from '#proto/meta/object.ts';
-import { applyJsonPatch, readJsonPatch } from '#proto/meta/patch/json-patch.ts';
+import { applyJsonPatch, type Operation, readJsonPatch } from '#proto/meta/patch/json-patch.ts';
 import { StatusError } from '#proto/meta/status-error.ts';
 import type { GroupVersionKind } from '#proto/schema/schema.ts';
 import {
@@ -60,11 +60,15 @@ function evaluate(activation: Activation, expression: Parameters<Activation['eva
   }
 }
 
+/** A value that is not said is null. */
+const withValue = (operation: Operation): Operation =>
+  operation.op === 'add' || operation.op === 'replace' ? { value: null, ...operation } : operation;
+
 function patched(object: KubeObject, operations: unknown): KubeObject {
   if (operations === undefined)
     throw new MutationProblem('JSONPath valueExpression evaluated to a type that could not marshal to JSON');
   try {
-    const parsed = readJsonPatch(operations);
+    const parsed = readJsonPatch(operations).map(withValue);
     return parsed.length === 0 ? object : (applyJsonPatch(object, parsed) as KubeObject);
   } catch (err) {
     if (!(err instanceof StatusError)) throw err;

@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { mutatingadmissionpolicies } from '#proto/api/admissionregistration/mutatingadmissionpolicies.ts';
 import { mutatingadmissionpolicybindings } from '#proto/api/admissionregistration/mutatingadmissionpolicybindings.ts';
+import type { Resource } from '#proto/api/resource.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
-import { StatusError } from '#proto/meta/status-error.ts';
+import { internalError, StatusError } from '#proto/meta/status-error.ts';
 import type {
+  Mutation,
   MutatingAdmissionPolicy as Policy,
   MutatingAdmissionPolicyBinding as PolicyBinding,
 } from '#proto/schema/generated/admissionregistration-v1.ts';
@@ -121,7 +123,8 @@ export class MutatingAdmissionPolicy implements AdmissionPlugin {
             this.#deps.shapeOf,
           ),
         );
-        if (next !== current) attributes.object = await versions.accept(next, resource);
+        if (next !== current)
+          attributes.object = await accepted(attributes, next, resource, mutation.mutation);
       } catch (err) {
         if (!(err instanceof MutationProblem)) throw err;
         failures.push(failed(err.message));
@@ -141,6 +144,23 @@ export class MutatingAdmissionPolicy implements AdmissionPlugin {
     const compiled = compileMutatingPolicy(await loadCel(), policy);
     this.#compiled.set(policy, compiled);
     return compiled;
+  }
+}
+
+/** What a mutation left, as it is stored. Throws a {@link MutationProblem}, or 500 for a patch that made nonsense, as upstream. */
+async function accepted(
+  { versions }: AdmissionAttributes,
+  object: KubeObject,
+  resource: Resource,
+  { patchType }: Mutation,
+): Promise<KubeObject> {
+  try {
+    return await versions.accept(object, resource, patchType === 'JSONPatch' ? 'Strict' : 'Ignore');
+  } catch (err) {
+    if (!(err instanceof StatusError)) throw err;
+    const why = /cannot be handled as an? \w+: (.*)$/s.exec(err.message)?.[1] ?? err.message;
+    if (patchType === 'JSONPatch') throw internalError(new Error(why));
+    throw new MutationProblem(`error applying patch: failed to convert patch object to typed object: ${why}`);
   }
 }
 

@@ -14,24 +14,29 @@ export interface ParamSource {
 /** The parameters can't be had: `failurePolicy` says what follows. */
 export class ParamProblem extends Error {}
 
+/** The kind of a policy's parameters; undefined where it has none. Throws a {@link ParamProblem} where there is no such kind. */
+export function paramResource(kind: ParamKind | undefined, { kinds }: ParamSource): Resource | undefined {
+  if (!kind) return undefined;
+  const found = kinds().find(
+    (known) =>
+      known.kind === kind.kind && apiVersionOf(known) === kind.apiVersion && known.verbs.includes('get'),
+  );
+  if (found) return found;
+  const version = kind.apiVersion?.includes('/') ? kind.apiVersion : `/${kind.apiVersion}`;
+  throw new ParamProblem(`failed to find resource referenced by paramKind: '${version}, Kind=${kind.kind}'`);
+}
+
 /**
  * The parameters with which a policy is evaluated for a binding, once with each; `[undefined]` where it has none.
  * Rejects with a {@link ParamProblem}. Rule: `CollectParams` of apiserver.
  */
 export async function paramsOf(
-  kind: ParamKind | undefined,
+  resource: Resource | undefined,
   ref: ParamRef | undefined,
   namespace: string | undefined,
   source: ParamSource,
 ): Promise<readonly (KubeObject | undefined)[]> {
-  if (!kind || !ref) return [undefined];
-  const resource = source
-    .kinds()
-    .find(
-      (known) =>
-        known.kind === kind.kind && apiVersionOf(known) === kind.apiVersion && known.verbs.includes('get'),
-    );
-  if (!resource) throw new ParamProblem(`paramKind kind \`${kind.apiVersion}, Kind=${kind.kind}\` not known`);
+  if (!resource || !ref) return [undefined];
   const params = await read(resource, ref, namespaceFor(resource, ref, namespace), source.client());
   if (params.length === 0 && ref.parameterNotFoundAction === 'Deny')
     throw new ParamProblem('no params found for policy binding with `Deny` parameterNotFoundAction');

@@ -4,7 +4,7 @@ import type { KubeObject } from '#proto/meta/object.ts';
 import { notFound } from '#proto/meta/status-error.ts';
 import type { Namespace } from '#proto/schema/generated/core-v1.ts';
 import type { AdmissionAttributes } from '#server/apiserver/admission/admission.ts';
-import { type ParamSource, paramsOf } from '#server/apiserver/admission/policy/params.ts';
+import { type ParamSource, paramResource, paramsOf } from '#server/apiserver/admission/policy/params.ts';
 import type { Binding, BoundPolicy, Policy } from '#server/apiserver/admission/policy/policies.ts';
 import { matchedResource } from '#server/apiserver/admission/policy/selection.ts';
 import { isNamespaceKind } from '#server/apiserver/admission/webhook/match.plan.ts';
@@ -40,26 +40,27 @@ export async function invocationsOf<P extends Policy, B extends Binding>(
 ): Promise<readonly (Invocation<P, B> | Misconfigured<P, B>)[]> {
   const found: (Invocation<P, B> | Misconfigured<P, B>)[] = [];
   for (const { policy, bindings } of bound) {
+    const failed = (binding: B | undefined, err: unknown): void => {
+      const what = binding ? 'binding' : 'policy';
+      found.push({ policy, binding, message: `failed to configure ${what}: ${(err as Error).message}` });
+    };
     let resource: Resource | undefined;
+    let paramKind: Resource | undefined;
     try {
       resource = matchedResource(policy.spec.matchConstraints, attributes, reader);
+      if (!resource) continue;
+      paramKind = paramResource(policy.spec.paramKind, params);
     } catch (err) {
-      found.push({
-        policy,
-        binding: undefined,
-        message: `failed to configure policy: ${(err as Error).message}`,
-      });
+      failed(undefined, err);
       continue;
     }
-    if (!resource) continue;
     for (const binding of bindings) {
       try {
         if (!matchedResource(binding.spec.matchResources, attributes, reader)) continue;
-        const { paramKind } = policy.spec;
         for (const param of await paramsOf(paramKind, binding.spec.paramRef, attributes.namespace, params))
           found.push({ policy, binding, resource, params: param });
       } catch (err) {
-        found.push({ policy, binding, message: `failed to configure binding: ${(err as Error).message}` });
+        failed(binding, err);
       }
     }
   }

@@ -326,7 +326,7 @@ describe('parameters', () => {
     [
       'Deny',
       { kind: 'Nonsense' },
-      'failed to configure binding: paramKind kind `v1, Kind=Nonsense` not known',
+      "failed to configure policy: failed to find resource referenced by paramKind: '/v1, Kind=Nonsense'",
     ],
   ])('that are not there: %s %o', async (parameterNotFoundAction, kind, expected) => {
     const { create, validate } = await aCluster();
