@@ -243,12 +243,18 @@ describe('the budget', () => {
 
   const list = `[${Array.from({ length: 200 }, (_, i) => i).join(',')}]`;
   it.each([
-    `${list}.all(a, ${list}.all(b, ${list}.all(c, a + b + c >= 0)))`,
-    `${list}.map(a, ${list}.map(b, ${list}.map(c, 'x')))`,
-    'lists.range(1000000000).size() > 0',
-    `${list}.all(a, '${'a'.repeat(3000)}'.matches('((((a{1,20}){1,20}){1,20})*)*b'))`,
-    `'x'.replace('', '${'y'.repeat(50_000)}').replace('y', '${'z'.repeat(40_000)}').size() > 0`,
-  ])('ends %s', (source) => {
+    ['loops in loops', `${list}.all(a, ${list}.all(b, ${list}.all(c, a + b + c >= 0)))`],
+    ['what grows', `${list}.map(a, ${list}.map(b, ${list}.map(c, 'x')))`],
+    ['a long range', 'lists.range(1000000000).size() > 0'],
+    [
+      'a pattern that is large',
+      `${list}.all(a, '${'a'.repeat(3000)}'.matches('((((a{1,20}){1,20}){1,20})*)*b'))`,
+    ],
+    [
+      'a text that is large',
+      `'x'.replace('', '${'y'.repeat(50_000)}').replace('y', '${'z'.repeat(40_000)}').size() > 0`,
+    ],
+  ])('ends %s', (_what, source) => {
     expect(evaluate(source)).toMatchObject({
       error: 'operation cancelled: actual cost limit exceeded',
       isOverBudget: true,

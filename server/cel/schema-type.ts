@@ -38,7 +38,7 @@ const META: StructuralSchema = {
   properties: { name: { type: 'string' }, generateName: { type: 'string' } },
 };
 
-/** See `CelEngine.typeOfSchema`. Rule: apiserver `pkg/cel/common/schemas.go`. */
+/** See `CelEngine.typeOfSchema`. What no schema describes, preserved or not, can't be seen. Rule: apiserver `pkg/cel/common/schemas.go`. */
 export function typeOfSchema(
   schema: StructuralSchema,
   isResourceRoot = false,
@@ -51,7 +51,6 @@ export function typeOfSchema(
       return typeOfArray(schema, name);
     case 'object': {
       const values = schema.additionalProperties;
-      if (values === true) return mapOf(STRING, DYN);
       if (typeof values === 'object') {
         const type = typeOfSchema(values, values['x-kubernetes-embedded-resource'], `${name}.@elem`);
         return type && mapOf(STRING, type);
@@ -67,7 +66,7 @@ export function typeOfSchema(
     case 'integer':
       return INT;
     default:
-      return schema['x-kubernetes-preserve-unknown-fields'] ? DYN : undefined;
+      return undefined;
   }
 }
 
@@ -99,8 +98,6 @@ function typeOfArray(schema: StructuralSchema, name: string): CelType | undefine
 /** Its fields are read when an expression first asks for one. */
 function typeOfObject(schema: StructuralSchema, isResource: boolean, name: string): CelType | undefined {
   const properties = schema.properties ?? {};
-  if (!isResource && Object.keys(properties).length === 0)
-    return schema['x-kubernetes-preserve-unknown-fields'] ? DYN : mapOrObject(name);
   const jsonNames = new Map<string, string>();
   for (const json of Object.keys(properties)) jsonNames.set(escapeProperty(json) ?? '', json);
   jsonNames.delete('');
@@ -132,6 +129,3 @@ const pickNames = (metadata: StructuralSchema | undefined): Readonly<Record<stri
   ...(metadata?.properties?.['name'] ? { name: metadata.properties['name'] } : {}),
   ...(metadata?.properties?.['generateName'] ? { generateName: metadata.properties['generateName'] } : {}),
 });
-
-/** An object of which nothing is known has no fields. */
-const mapOrObject = (name: string): CelType => ({ kind: 'object', name, field: () => undefined });

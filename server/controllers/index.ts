@@ -38,6 +38,7 @@ import { createServiceAccountController } from '#server/controllers/serviceaccou
 import { createStatefulSetController } from '#server/controllers/statefulset/statefulset.controller.ts';
 import { createStorageProtectionController } from '#server/controllers/storageprotection/storageprotection.controller.ts';
 import { createTtlAfterFinishedController } from '#server/controllers/ttlafterfinished/ttlafterfinished.controller.ts';
+import { createValidatingAdmissionPolicyController } from '#server/controllers/validatingadmissionpolicy/validatingadmissionpolicy.controller.ts';
 import type { QueueMetrics } from '#server/metrics/queue-metrics.ts';
 
 export interface ControllersOptions {
@@ -105,6 +106,8 @@ export async function startControllers(options: ControllersOptions): Promise<voi
 
     createPodGcController(context),
     createStorageProtectionController(context),
+
+    createValidatingAdmissionPolicyController(context, () => kinds.all),
   ];
   informers.start(signal);
   await informers.whenSynced(signal);

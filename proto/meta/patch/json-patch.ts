@@ -45,26 +45,27 @@ export function applyJsonPatch(object: unknown, operations: readonly Operation[]
     const target = pointer(path);
     if (op === 'move' || op === 'copy') {
       const source = pointer(from);
-      const value = read(root, source);
+      const value = read(place(root, source, op, from));
       if (op === 'move') {
         if (target.length > source.length && source.every((part, i) => part === target[i]))
           throw unprocessable(`${op} operation moves ${from} into itself`);
-        remove(root, source);
-        add(root, target, value);
+        remove(place(root, source, op, from));
+        add(place(root, target, op, path), value);
       } else {
         copied += JSON.stringify(value)?.length ?? 0;
         if (copied > MAX_COPIED_BYTES)
           throw unprocessable('the accumulated copy size of the patch is too large');
-        add(root, target, structuredClone(value));
+        add(place(root, target, op, path), structuredClone(value));
       }
       continue;
     }
-    if (op === 'remove') remove(root, target);
-    else if (op === 'test') test(root, target, operation);
+    const found = place(root, target, op, path);
+    if (op === 'remove') remove(found);
+    else if (op === 'test') test(found, operation);
     else {
       if (!Object.hasOwn(operation, 'value')) throw unprocessable(`${op} operation has no value: ${path}`);
-      if (op === 'replace') makeRoom(root, target);
-      add(root, target, structuredClone(operation.value));
+      if (op === 'replace') makeRoom(found);
+      add(found, structuredClone(operation.value));
     }
   }
   return root[''];
@@ -79,63 +80,78 @@ function pointer(path: unknown): string[] {
 
 type Container = Record<string, unknown> | unknown[];
 
-function parentOf(root: Container, tokens: readonly string[]): { parent: Container; key: string } {
+/** Where an operation is at work. */
+interface Place {
+  readonly op: string;
+  readonly path: unknown;
+  readonly parent: Container;
+  readonly key: string;
+}
+
+function place(root: Container, tokens: readonly string[], op: string, path: unknown): Place {
   let parent: Container = root;
   for (const token of tokens.slice(0, -1)) {
     const next = child(parent, token);
-    if (!Array.isArray(next) && !isObject(next)) throw missing(tokens);
+    if (!Array.isArray(next) && !isObject(next))
+      throw unprocessable(`${op} operation does not apply: doc is missing path: "${path}": missing value`);
     parent = next;
   }
-  return { parent, key: tokens.at(-1) ?? '' };
+  return { op, path, parent, key: tokens.at(-1) ?? '' };
 }
 
 function child(parent: Container, token: string): unknown {
   if (!Array.isArray(parent)) return Object.hasOwn(parent, token) ? parent[token] : undefined;
-  const index = indexOf(token, parent.length - 1);
+  const index = indexOf(token, parent.length);
   return index === undefined ? undefined : parent[index];
 }
 
-function indexOf(token: string, last: number): number | undefined {
-  if (!/^(0|[1-9][0-9]{0,9})$/.test(token)) return undefined;
-  return Number(token) <= last ? Number(token) : undefined;
+/** Upstream's library counts from the end, too. */
+function indexOf(token: string, length: number): number | undefined {
+  if (!/^-?(0|[1-9][0-9]{0,9})$/.test(token)) return undefined;
+  const index = Number(token) < 0 ? Number(token) + length : Number(token);
+  return index >= 0 && index < length ? index : undefined;
 }
 
-function read(root: Container, tokens: readonly string[]): unknown {
-  const { parent, key } = parentOf(root, tokens);
-  const value = child(parent, key);
-  if (value === undefined) throw missing(tokens);
+function read(at: Place): unknown {
+  const value = child(at.parent, at.key);
+  if (value === undefined) throw missing(at);
   return value;
 }
 
-function add(root: Container, tokens: readonly string[], value: unknown): void {
-  const { parent, key } = parentOf(root, tokens);
+function add(at: Place, value: unknown): void {
+  const { parent, key } = at;
   if (!Array.isArray(parent)) {
     setOwn(parent, key, value);
     return;
   }
-  const index = key === '-' ? parent.length : indexOf(key, parent.length);
-  if (index === undefined) throw missing(tokens);
+  const index = key === '-' ? parent.length : indexOf(key, parent.length + 1);
+  if (index === undefined) throw missing(at);
   parent.splice(index, 0, value);
 }
 
-function remove(root: Container, tokens: readonly string[]): void {
-  const { parent, key } = parentOf(root, tokens);
-  if (child(parent, key) === undefined) throw missing(tokens);
-  if (Array.isArray(parent)) parent.splice(Number(key), 1);
+function remove(at: Place): void {
+  const { parent, key } = at;
+  read(at);
+  if (Array.isArray(parent)) parent.splice(indexOf(key, parent.length) ?? parent.length, 1);
   else delete parent[key];
 }
 
 /** For what takes an item's place. A field need not have been there: upstream's library does not look. */
-function makeRoom(root: Container, tokens: readonly string[]): void {
-  const { parent } = parentOf(root, tokens);
-  if (Array.isArray(parent)) remove(root, tokens);
+function makeRoom(at: Place): void {
+  if (!Array.isArray(at.parent)) return;
+  if (child(at.parent, at.key) === undefined)
+    throw unprocessable(`replace operation does not apply: doc is missing key: ${at.path}: missing value`);
+  remove(at);
 }
 
-function test(root: Container, tokens: readonly string[], { path, value = null }: Operation): void {
-  const { parent, key } = parentOf(root, tokens);
+function test({ parent, key }: Place, { path, value = null }: Operation): void {
   if (!isDeepStrictEqual(child(parent, key) ?? null, value))
     throw unprocessable(`testing value ${path} failed: test failed`);
 }
 
-const missing = (tokens: readonly string[]): StatusError =>
-  unprocessable(`doc is missing path: ${tokens.join('/')}: missing value`);
+function missing({ op, path, parent, key }: Place): StatusError {
+  const why = Array.isArray(parent)
+    ? `Unable to access invalid index: ${key}: invalid index referenced`
+    : `Unable to remove nonexistent key: ${key}: missing value`;
+  return unprocessable(`error in ${op} for path: '${path}': ${why}`);
+}

@@ -108,7 +108,7 @@ describe('a JSON patch', () => {
     await closed.mutate('p', broken);
     const err = await fails(closed.create(configmaps, aConfigMap('x', { a: 'b' })));
     expect(err.message).toBe(
-      "policy 'p' with binding 'p-b' denied request: JSON Patch: doc is missing path: /data/none: missing value",
+      "policy 'p' with binding 'p-b' denied request: JSON Patch: error in remove for path: '/data/none': Unable to remove nonexistent key: none: missing value",
     );
     const open = await aCluster();
     await open.mutate('p', { ...broken, failurePolicy: 'Ignore' });
