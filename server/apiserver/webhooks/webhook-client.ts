@@ -187,12 +187,11 @@ class WebhookAgent extends Agent {
     const opened = service
       ? this.#connector.toService(service.namespace, service.name, service.port)
       : this.#connector.toAddress({ host, port: Number(options.port) });
-    opened.then(
-      (socket) =>
-        done(
-          null,
-          connect({ ...(options as ConnectionOptions), socket, servername: isIP(host) ? '' : host }),
-        ),
+    const secured = opened.then((socket) =>
+      connect({ ...(options as ConnectionOptions), socket, servername: isIP(host) ? '' : host }),
+    );
+    secured.then(
+      (socket) => done(null, socket),
       (err: Error) => done(err, undefined as unknown as Duplex),
     );
     return undefined;
