@@ -32,6 +32,7 @@ export function onlyPart(
     case 'approval': {
       const result = structuredClone(old) as WithStatus;
       const conditions = wished.status?.['conditions'];
+      result.metadata = next.metadata;
       return put(result, 'status', dropUndefined({ ...result.status, conditions }));
     }
     default:
