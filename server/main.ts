@@ -105,6 +105,7 @@ export async function main(options: ServerOptions): Promise<void> {
     clock,
   });
   const bootstrap = new BootstrapTokenAuthenticator(reader, clock);
+  const oidc = await openLogin(options, clock, log);
   const rbac = new RbacAuthorizer(reader);
   const authorizer = new UnionAuthorizer([new NodeAuthorizer(reader), rbac]);
 
@@ -161,12 +162,12 @@ export async function main(options: ServerOptions): Promise<void> {
       }),
       new RoleEscalation(authorizer, rbac),
     ],
-    authenticators: [new ClientCertificateAuthenticator(), tokens, bootstrap],
+    authenticators: [new ClientCertificateAuthenticator(), tokens, bootstrap, ...(oidc ? [oidc] : [])],
     authorizer,
     reviews: {
       ...accessReviews({ authorizer, rbac }),
       selfsubjectreviews: (body, { user }) => reviewSelf(body as SelfSubjectReview, user),
-      tokenreviews: (body) => reviewToken({ tokens, bootstrap }, body as TokenReview),
+      tokenreviews: (body) => reviewToken({ tokens, bootstrap, others: oidc && [oidc] }, body as TokenReview),
     },
     tokenIssuer: (request, account, validate) =>
       issueServiceAccountToken({ tokens, reader }, request, account, validate),
@@ -381,6 +382,27 @@ async function openAudit(options: ServerOptions, clock: Clock, log: Logger) {
       maxSize: options.auditLogMaxsize,
       maxAge: options.auditLogMaxage,
       maxBackup: options.auditLogMaxbackup,
+    },
+    clock,
+    log,
+  );
+}
+
+/** The login of people at an OpenID Connect issuer, where one is named. */
+async function openLogin(options: ServerOptions, clock: Clock, log: Logger) {
+  if (!options.oidcIssuerUrl) return undefined;
+  const { openOidc } = await import('./apiserver/authn/oidc/open-oidc.ts');
+  return openOidc(
+    {
+      issuer: options.oidcIssuerUrl,
+      clientId: options.oidcClientId,
+      caFile: options.oidcCaFile,
+      usernameClaim: options.oidcUsernameClaim,
+      usernamePrefix: options.oidcUsernamePrefix || undefined,
+      groupsClaim: options.oidcGroupsClaim,
+      groupsPrefix: options.oidcGroupsPrefix,
+      requiredClaims: options.oidcRequiredClaim,
+      algorithms: options.oidcSigningAlgs.split(','),
     },
     clock,
     log,
