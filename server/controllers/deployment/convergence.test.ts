@@ -1,4 +1,3 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { deployments } from '#proto/api/apps/deployments.ts';
 import { replicasets } from '#proto/api/apps/replicasets.ts';
@@ -8,7 +7,9 @@ import { createDeploymentController } from '#server/controllers/deployment/deplo
 import { isPodActive, isPodReady } from '#server/controllers/pod-state.ts';
 import { createReplicaSetController } from '#server/controllers/replicaset/replicaset.controller.ts';
 import type { Harness } from '#server/controllers/testing/harness.ts';
-import { reportPod, startHarness } from '#server/controllers/testing/harness.ts';
+import { startHarness } from '#server/controllers/testing/harness.ts';
+import { LaggingClient } from '#server/controllers/testing/lagging-client.ts';
+import { converge, expectQuiet, failSometimes, nodeStep } from '#server/controllers/testing/node-agent.ts';
 import { seeded } from '#server/controllers/testing/random.ts';
 
 const KEY = { namespace: 'default', name: 'web' };
@@ -39,28 +40,16 @@ async function counts(harness: Harness) {
   return { active: active.length, available: active.filter(isPodReady).length };
 }
 
-/** Readies one random pod that is not, after a random number of turns. */
-async function nodeStep(harness: Harness, rng: () => number): Promise<boolean> {
-  for (let i = Math.floor(rng() * 6); i > 0; i -= 1) await turn();
-  const waiting = (await harness.client.list(pods)).items.filter((p) => isPodActive(p) && !isPodReady(p));
-  const pod = waiting[Math.floor(rng() * waiting.length)];
-  if (!pod) return false;
-  await reportPod(harness, pod, true);
-  return true;
-}
-
-/** Until nothing moves; `check` sees every state between. */
-async function converge(harness: Harness, rng: () => number, check: () => Promise<void>): Promise<void> {
-  for (let quiet = 0, steps = 0; quiet < 3; steps += 1) {
-    if (steps > 500) throw new Error('does not converge');
-    await check();
-    if (await nodeStep(harness, rng)) quiet = 0;
-    else {
-      await harness.settle();
-      await harness.clock.advance(1000);
-      quiet += 1;
-    }
-  }
+/** Deployments and ReplicaSets on caches that lag, with writes that fail from here on. */
+async function start(rng: () => number, deployment: Deployment): Promise<Harness> {
+  const harness = await startHarness(
+    [createDeploymentController, createReplicaSetController],
+    rng,
+    (now) => new LaggingClient(now, rng),
+  );
+  await harness.client.create(deployments, deployment);
+  harness.client.onCall = failSometimes(rng);
+  return harness;
 }
 
 describe.each(SEEDS)('a Deployment under random interleavings, seed %i', (seed) => {
@@ -70,9 +59,8 @@ describe.each(SEEDS)('a Deployment under random interleavings, seed %i', (seed) 
     { replicas: 3, maxSurge: 1, maxUnavailable: 0 },
   ])('rolls $replicas with surge $maxSurge and unavailable $maxUnavailable', async (shape) => {
     const rng = seeded(seed);
-    const harness = await startHarness([createDeploymentController, createReplicaSetController], rng);
     const { replicas, maxSurge, maxUnavailable } = shape;
-    await harness.client.create(deployments, aDeployment(replicas, maxSurge, maxUnavailable));
+    const harness = await start(rng, aDeployment(replicas, maxSurge, maxUnavailable));
     const bounded = async (): Promise<void> =>
       expect((await counts(harness)).active).toBeLessThanOrEqual(replicas + maxSurge);
     await converge(harness, rng, bounded);
@@ -104,6 +92,9 @@ describe.each(SEEDS)('a Deployment under random interleavings, seed %i', (seed) 
     expect(active.map((rs) => rs.spec.template?.spec?.containers[0]?.image)).toEqual(['1']);
     expect(deployment.status?.conditions?.find((c) => c.type === 'Progressing')?.reason).toBe(
       'NewReplicaSetAvailable',
+    );
+    await expectQuiet(harness, () =>
+      harness.client.patch(deployments, KEY, 'merge', { metadata: { labels: { woken: 'yes' } } }),
     );
     harness.stop();
   });

@@ -1,7 +1,7 @@
 import { deployments } from '#proto/api/apps/deployments.ts';
 import { replicasets } from '#proto/api/apps/replicasets.ts';
 import { pods } from '#proto/api/core/pods.ts';
-import { keyOf } from '#proto/meta/object.ts';
+import { keyOf, parseKey } from '#proto/meta/object.ts';
 import { isAlreadyExists, isNotFound } from '#proto/meta/status-error.ts';
 import type { Deployment, DeploymentStatus, ReplicaSet } from '#proto/schema/generated/apps-v1.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
@@ -31,6 +31,14 @@ import {
   planClaims,
 } from '#server/controllers/ownership.ts';
 
+/** How long a write may take to show in the cache. */
+const SEEN_WITHIN_MS = 10_000;
+
+interface Written {
+  readonly revision: number;
+  readonly atMs: number;
+}
+
 /** Rolls a Deployment's template out over ReplicaSets. Reads ReplicaSets and Pods, writes ReplicaSets and status. */
 class DeploymentController implements Controller {
   readonly #context: ControllerContext;
@@ -39,6 +47,8 @@ class DeploymentController implements Controller {
   readonly #pods: Informer<Pod>;
   readonly #events: EventRecorder;
   readonly #queue: WorkQueue;
+  /** ReplicaSets of a Deployment that were written, with their revisions: a round waits until the cache shows them. */
+  readonly #written = new Map<string, Map<string, Written>>();
 
   constructor(context: ControllerContext) {
     this.#context = context;
@@ -85,7 +95,11 @@ class DeploymentController implements Controller {
 
   async #reconcile(key: string): Promise<Outcome> {
     const deployment = this.#deployments.get(key);
-    if (!deployment) return undefined;
+    if (!deployment) {
+      this.#written.delete(key);
+      return undefined;
+    }
+    if (this.#isBehind(key)) return { requeueAfterMs: SEEN_WITHIN_MS };
     if (selectsEverything(deployment.spec.selector)) {
       this.#events.event(deployment, selectingAll);
       return this.#writeStatus(deployment, {
@@ -107,6 +121,28 @@ class DeploymentController implements Controller {
     }
     await this.#writeStatus(deployment, plan.status);
     return plan.requeueAfterMs === undefined ? undefined : { requeueAfterMs: plan.requeueAfterMs };
+  }
+
+  /** Sizes are decided on all ReplicaSets together: one that is out of date would let two of them grow. */
+  #isBehind(key: string): boolean {
+    const written = this.#written.get(key);
+    const now = this.#context.clock.now();
+    for (const [name, { revision, atMs }] of written ?? []) {
+      const cached = this.#replicaSets.get(`${parseKey(key).namespace}/${name}`);
+      const seen = Number(cached?.metadata.resourceVersion ?? 0) >= revision;
+      // One that has gone meanwhile does not come back.
+      if (!seen && now - atMs < SEEN_WITHIN_MS) return true;
+    }
+    this.#written.delete(key);
+    return false;
+  }
+
+  #remember(deployment: Deployment, { metadata }: ReplicaSet): void {
+    const key = keyOf(deployment);
+    const written = this.#written.get(key) ?? new Map<string, Written>();
+    this.#written.set(key, written);
+    const revision = Number(metadata.resourceVersion);
+    written.set(metadata.name ?? '', { revision, atMs: this.#context.clock.now() });
   }
 
   async #claim(deployment: Deployment): Promise<ReplicaSet[]> {
@@ -139,7 +175,7 @@ class DeploymentController implements Controller {
         return this.#create(deployment, replicaSets, action.replicaSet);
       case 'updateReplicaSet': {
         const { replicaSet, from } = action;
-        await client.update(replicasets, replicaSet);
+        this.#remember(deployment, await client.update(replicasets, replicaSet));
         const to = replicasOf(replicaSet);
         if (to !== from) {
           this.#events.event(deployment, scaledReplicaSet(replicaSet.metadata.name ?? '', from, to));
@@ -177,7 +213,7 @@ class DeploymentController implements Controller {
     const { client, clock } = this.#context;
     const { namespace, name = '' } = replicaSet.metadata;
     try {
-      await client.create(replicasets, replicaSet);
+      this.#remember(deployment, await client.create(replicasets, replicaSet));
       const size = replicasOf(replicaSet);
       if (size > 0) this.#events.event(deployment, scaledReplicaSet(name, 0, size));
       return true;

@@ -7,8 +7,23 @@ import { byCreation } from '#server/controllers/timestamps.ts';
 export type Sizes = ReadonlyMap<string, number>;
 
 export const replicasOf = (object: Deployment | ReplicaSet): number => object.spec.replicas ?? 1;
-/** Never more than asked for: a status that lags behind a smaller spec counts pods that are about to go. */
-const availableOf = (rs: ReplicaSet): number => Math.min(rs.status?.availableReplicas ?? 0, replicasOf(rs));
+/** Its status was written before its spec was: nobody knows what has become of the Pods that it counts. */
+const isStale = ({ metadata, status }: ReplicaSet): boolean =>
+  (metadata.generation ?? 0) > (status?.observedGeneration ?? 0);
+
+/**
+ * What can be counted on. Never more than asked for: a status that lags behind a smaller spec counts pods that are
+ * about to go. Unlike upstream's, so that a rollout that is turned round takes no more away than one that is not.
+ */
+const availableOf = (rs: ReplicaSet): number =>
+  isStale(rs) ? 0 : Math.min(rs.status?.availableReplicas ?? 0, replicasOf(rs));
+
+/** Those that certainly serve nobody. */
+const unhealthyOf = (rs: ReplicaSet): number => (isStale(rs) ? 0 : replicasOf(rs) - availableOf(rs));
+
+/** Pods that are there or may come: those of a smaller spec have not gone before the status says so. */
+const occupiedBy = (sets: readonly ReplicaSet[]): number =>
+  sets.reduce((sum, rs) => sum + Math.max(replicasOf(rs), rs.status?.replicas ?? 0), 0);
 const nameOf = (rs: ReplicaSet): string => rs.metadata.name ?? '';
 export const totalReplicas = (sets: readonly ReplicaSet[]): number =>
   sets.reduce((sum, rs) => sum + replicasOf(rs), 0);
@@ -35,13 +50,13 @@ export function newReplicaSetSize(
 ): number {
   const wanted = replicasOf(deployment);
   if (!isRolling(deployment)) return wanted;
-  const room = wanted + resolveFenceposts(deployment).maxSurge - totalReplicas(all);
+  const room = wanted + resolveFenceposts(deployment).maxSurge - occupiedBy(all);
   return room <= 0 ? newSize : newSize + Math.min(room, wanted - newSize);
 }
 
 /**
- * One step of a rolling update: first the new ReplicaSet grows as far as maxSurge lets it; when it can't, the
- * old ones shrink as far as maxUnavailable lets them, unhealthy pods first.
+ * One step of a rolling update: first the new ReplicaSet grows as far as maxSurge lets it, once it is known how many
+ * pods the old ones have; when it can't, the old ones shrink as far as maxUnavailable lets them, unhealthy pods first.
  */
 export function planRollingStep(
   deployment: Deployment,
@@ -51,7 +66,8 @@ export function planRollingStep(
   const wanted = replicasOf(deployment);
   const all = [...old, newSet];
   const size = replicasOf(newSet);
-  const next = size > wanted ? wanted : size < wanted ? newReplicaSetSize(deployment, all, size) : size;
+  const grown = old.some(isStale) ? size : newReplicaSetSize(deployment, all, size);
+  const next = size > wanted ? wanted : size < wanted ? grown : size;
   if (next !== size) return new Map([[nameOf(newSet), next]]);
   return planScaleDownOld(deployment, newSet, old);
 }
@@ -69,8 +85,7 @@ function planScaleDownOld(deployment: Deployment, newSet: ReplicaSet, old: reado
   const sorted = [...old].sort(byCreation);
   let cleaned = 0;
   for (const rs of sorted) {
-    const unhealthy = replicasOf(rs) - availableOf(rs);
-    const down = Math.min(maxCleanup - cleaned, unhealthy);
+    const down = Math.min(maxCleanup - cleaned, unhealthyOf(rs));
     if (down <= 0) continue;
     cleaned += down;
     sizes.set(nameOf(rs), replicasOf(rs) - down);

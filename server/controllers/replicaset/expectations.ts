@@ -53,6 +53,11 @@ export class Expectations {
     this.#open.get(key)?.deletes.delete(uid);
   }
 
+  /** Deleted by us, though the cache still shows it. */
+  isDeleted(key: string, uid: string): boolean {
+    return this.#open.get(key)?.deletes.has(uid) ?? false;
+  }
+
   forget(key: string): void {
     this.#open.delete(key);
   }

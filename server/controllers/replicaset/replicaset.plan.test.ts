@@ -99,6 +99,8 @@ describe('planReplicas', () => {
   });
 });
 
+const seen = (pods: readonly Pod[]) => ({ pods, isGoing: () => false, isWhole: true });
+
 describe('planStatus', () => {
   it('counts, and says when the next pod becomes available', () => {
     const pods = [
@@ -107,7 +109,7 @@ describe('planStatus', () => {
       aPod('c', { labels: { other: 'x' } }),
       aPod('d', { deleting: true }),
     ];
-    expect(planStatus(aWorkload(3, 10), pods, undefined, NOW)).toEqual({
+    expect(planStatus(aWorkload(3, 10), seen(pods), undefined, NOW)).toEqual({
       status: {
         replicas: 3,
         fullyLabeledReplicas: 2,
@@ -122,7 +124,7 @@ describe('planStatus', () => {
 
   it('carries a failure', () => {
     const failure = { reason: 'FailedCreate', message: 'exceeded quota' } as const;
-    expect(planStatus(aWorkload(1), [], failure, NOW).status.conditions).toEqual([
+    expect(planStatus(aWorkload(1), seen([]), failure, NOW).status.conditions).toEqual([
       { type: 'ReplicaFailure', status: 'True', lastTransitionTime: timestamp(NOW), ...failure },
     ]);
   });
@@ -140,5 +142,21 @@ describe('slowStart', () => {
       done: 5,
       error: 'Error: quota',
     });
+  });
+});
+
+it('counts no pod that is going, and says nothing of the newest spec while pods are missing', () => {
+  const workload = {
+    ...aWorkload(2),
+    metadata: { generation: 3 },
+    status: { replicas: 0, observedGeneration: 2 },
+  };
+  const pods = [aPod('a', { ready: 60 }), aPod('b', { ready: 60 })];
+  const isGoing = ({ metadata }: Pod): boolean => metadata.name === 'a';
+  expect(planStatus(workload, { pods, isGoing, isWhole: false }, undefined, NOW).status).toMatchObject({
+    replicas: 1,
+    availableReplicas: 1,
+    terminatingReplicas: 1,
+    observedGeneration: 2,
   });
 });

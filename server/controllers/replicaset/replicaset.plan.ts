@@ -65,15 +65,24 @@ export interface StatusPlan {
   readonly requeueAfterMs: number | undefined;
 }
 
+/** Pods as the cache has them. */
+export interface Observed {
+  readonly pods: readonly Pod[];
+  /** Deleted, though it does not show yet: a Deployment must not count on it. */
+  readonly isGoing: (pod: Pod) => boolean;
+  /** False while pods are missing that were made: then nothing can be said of the newest spec. */
+  readonly isWhole: boolean;
+}
+
 /** The status that the pods amount to. Rule: upstream's `replica_set_utils.go`. */
 export function planStatus(
   workload: Workload,
-  pods: readonly Pod[],
+  { pods, isGoing, isWhole }: Observed,
   failure: ReplicaFailure | undefined,
   now: number,
 ): StatusPlan {
   const labels = workload.template.metadata?.labels ?? {};
-  const active = pods.filter(isPodActive);
+  const active = pods.filter((pod) => isPodActive(pod) && !isGoing(pod));
   let fullyLabeled = 0;
   let ready = 0;
   let available = 0;
@@ -86,7 +95,9 @@ export function planStatus(
     if (wait === 0) available += 1;
     else if (wait !== undefined) requeueAfterMs = Math.min(wait, requeueAfterMs ?? wait);
   }
-  const terminating = pods.filter((pod) => pod.metadata.deletionTimestamp && !isPodTerminal(pod)).length;
+  const terminating = pods.filter(
+    (pod) => (pod.metadata.deletionTimestamp || isGoing(pod)) && !isPodTerminal(pod),
+  ).length;
   const status = {
     replicas: active.length,
     ...omitEmpty({
@@ -94,7 +105,7 @@ export function planStatus(
       readyReplicas: ready,
       availableReplicas: available,
       terminatingReplicas: terminating,
-      observedGeneration: workload.metadata.generation,
+      observedGeneration: isWhole ? workload.metadata.generation : workload.status?.observedGeneration,
       conditions: planConditions(workload.status?.conditions ?? [], failure, now),
     }),
   };

@@ -57,7 +57,9 @@ export class WorkloadController<O extends KubeObject> implements Controller {
         };
       }
     } else condition = currentFailure(workload);
-    const { status, requeueAfterMs } = planStatus(workload, mine, condition, this.#context.clock.now());
+    const isGoing = ({ metadata }: Pod): boolean => expectations.isDeleted(key, metadata.uid ?? '');
+    const observed = { pods: mine, isGoing, isWhole: counted };
+    const { status, requeueAfterMs } = planStatus(workload, observed, condition, this.#context.clock.now());
     await this.#owned.writeStatus(this.#kind.withStatus(owner, status), workload.status, status);
     if (failure) throw failure;
     return requeueAfterMs === undefined ? undefined : { requeueAfterMs };
