@@ -51,7 +51,8 @@ import { Connector } from './apiserver/streams/connector.ts';
 import { WebhookClient } from './apiserver/webhooks/webhook-client.ts';
 import { ApiEventRecorder } from './client/events.ts';
 import { InformerFactory } from './client/informer-factory.ts';
-import { startControllers } from './controllers/index.ts';
+import { LeaderElector } from './client/leader-elector.ts';
+import { type ControllersOptions, startControllers } from './controllers/index.ts';
 import { buildInfo, metricsHandler } from './metrics/metrics-handler.ts';
 import { metricsKinds } from './metrics/metrics-kinds.ts';
 import { QueueMetrics } from './metrics/queue-metrics.ts';
@@ -283,7 +284,24 @@ export async function main(options: ServerOptions): Promise<void> {
     log,
   });
 
-  // What makes the cluster work: controllers and scheduler, on the same informers.
+  // What makes the cluster work: controllers and scheduler, on the same informers, of one server at a time.
+  const lead = (name: string, component: string, work: (leading: AbortSignal) => Promise<void>) =>
+    new LeaderElector({
+      client,
+      clock,
+      log,
+      rng: Math.random,
+      events: new ApiEventRecorder({ client, clock, log, component }),
+      name,
+      // The same after a restart, so that nobody waits for a Lease that a power cut has left.
+      identity: options.nodeName,
+    })
+      .run(signal, work)
+      .catch((err: unknown) => {
+        // Whoever starts this program again gives it a new chance to lead.
+        process.exitCode = 1;
+        stop.abort(err);
+      });
   const scheduler = new Scheduler({
     client: api.client({ name: 'system:kube-scheduler', groups: ['system:masters'] }),
     informers,
@@ -293,12 +311,11 @@ export async function main(options: ServerOptions): Promise<void> {
     log,
     schedulerName: 'default-scheduler',
   });
-  await startControllers({
+  const controllers: Omit<ControllersOptions, 'signal'> = {
     client: api.client({ name: 'system:kube-controller-manager', groups: ['system:masters'] }),
     informers,
     clock,
     log,
-    signal,
     issuer: pki.ca.issuer,
     caPem: pki.ca.cert,
     clusterCidr: options.clusterCidr,
@@ -318,8 +335,15 @@ export async function main(options: ServerOptions): Promise<void> {
       if (remote) await discovery.check(remote);
     },
     queues,
-  });
-  await scheduler.start(signal);
+  };
+  informers.start(signal);
+  await informers.whenSynced(signal);
+  const leaders = [
+    lead('kube-controller-manager', 'kube-controller-manager', (leading) =>
+      startControllers({ ...controllers, signal: leading }),
+    ),
+    lead('kube-scheduler', 'default-scheduler', (leading) => scheduler.start(leading)),
+  ];
   const telling = telemetry.run(signal);
   // A board that connects finds the caches filled: what it is fed is whole.
   const linkPort = await link.listen();
@@ -332,7 +356,7 @@ export async function main(options: ServerOptions): Promise<void> {
 
   log.info('stopping', { reason: (signal.reason as Error).message });
   link.close();
-  await Promise.all([agent, telling, api.close()]);
+  await Promise.all([agent, telling, ...leaders, api.close()]);
   audit?.close();
   await store.close();
 }
