@@ -32,6 +32,9 @@ test('the plain lists name subresources with the kind of their bodies', () => {
     group: 'autoscaling',
     version: 'v1',
   });
+  expect(list.resources.find((r) => r.name === 'deployments')).toMatchObject({
+    storageVersionHash: '8aSe+NMegvE=',
+  });
   expect(resourceList(resources, 'apps', 'v9')).toBeUndefined();
   expect(groupDocument(resources, 'autoscaling')).toMatchObject({
     preferredVersion: { groupVersion: 'autoscaling/v2', version: 'v2' },

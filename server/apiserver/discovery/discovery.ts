@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto';
 import { apiVersionOf, type Resource, type Subresource } from '#proto/api/resource.ts';
+import { schema } from '#proto/schema/schema.ts';
 import type { RemoteVersion } from '#server/apiserver/aggregator/remote-discovery.plan.ts';
 import { compareVersions } from '#server/apiserver/discovery/version-order.ts';
+import { storedOf } from '#server/apiserver/rest/conversion.ts';
 import {
   builtinPriority,
   CUSTOM_PRIORITY,
@@ -119,8 +122,24 @@ export function resourceList(
     kind: 'APIResourceList',
     apiVersion: 'v1',
     groupVersion: apiVersionOf({ group, version }),
-    resources: own.flatMap((r) => [mainOf(r), ...(r.subresources ?? []).map((sub) => subOf(r, sub))]),
+    resources: own.flatMap((r) => [
+      { ...mainOf(r), ...storageOf(resources, r) },
+      ...(r.subresources ?? []).map((sub) => subOf(r, sub)),
+    ]),
   };
+}
+
+/** By which clients see that objects are kept in another version than before. Rule: `discovery.StorageVersionHash`. */
+function storageOf(resources: readonly Resource[], resource: Resource): object {
+  if (!resource.verbs.includes('get') || !resource.verbs.includes('create')) return {};
+  const { group, version, kind } = storedOf(resource);
+  const isOnly = resources.every(
+    (r) => r.group !== group || r.kind !== kind || r.version === resource.version,
+  );
+  // Which one of a custom kind's versions is kept, its descriptor does not say.
+  if (!isOnly && !schema.kind(resource)) return {};
+  const hash = createHash('sha256').update(`${group}/${version}/${kind}`).digest();
+  return { storageVersionHash: hash.subarray(0, 8).toString('base64') };
 }
 
 const mainOf = (r: Resource): object => ({

@@ -117,7 +117,7 @@ function bookmark(renderer: Renderer, resource: Resource, revision: number, init
       kind: 'Table',
       apiVersion: meta,
       metadata: { resourceVersion: String(revision) },
-      columnDefinitions: [],
+      columnDefinitions: null,
       rows: [row],
     },
   };

@@ -15,7 +15,8 @@ export interface Table {
   readonly kind: 'Table';
   readonly apiVersion: string;
   readonly metadata: object;
-  readonly columnDefinitions: readonly object[];
+  /** Null where a watch has told them before. */
+  readonly columnDefinitions: readonly object[] | null;
   readonly rows: readonly { readonly cells: readonly unknown[]; readonly object?: unknown }[];
 }
 
@@ -32,7 +33,7 @@ export function tableOf(
     kind: 'Table',
     apiVersion: `meta.k8s.io/${options.version}`,
     metadata,
-    columnDefinitions: withColumns ? columns.map(definition) : [],
+    columnDefinitions: withColumns ? columns.map(definition) : null,
     rows: objects.map((object) => ({
       cells: columns.map((column) => column.value(object, options.now)),
       ...rowObject(object, options),
