@@ -15,6 +15,7 @@ import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { VERSION } from '#proto/version.ts';
 import { importBundledImages } from './images/bundled.ts';
 import { Images } from './images/images.ts';
+import { createImageMounts } from './images/mount.ts';
 import { reconnectDelayMs } from './link/backoff.plan.ts';
 import { ClusterInfoFile } from './link/cluster-info.ts';
 import { DesiredStore } from './link/desired-store.ts';
@@ -152,11 +153,13 @@ export async function main(options: AgentOptions): Promise<void> {
   });
 
   const inventory = await readInventory(dataDir);
+  const images = new Images({ runtime, state: desired, clock });
   const volumes = new Volumes({
     state: desired,
     cluster: session,
     clock,
     mounter: new LinuxMounter(),
+    images: createImageMounts(images, socketPath),
     dataDir,
     memoryDir: join(runDirOf(dataDir), 'volumes'),
   });
@@ -187,7 +190,7 @@ export async function main(options: AgentOptions): Promise<void> {
       nodeName,
       volumes,
       cgroups,
-      images: new Images({ runtime, state: desired, clock }),
+      images,
       hostIps,
       clusterDns: () => {
         const info = clusterInfo.current;

@@ -6,7 +6,9 @@ import type { Cluster, DesiredState } from '#agent/link/cluster.ts';
 import { FakeClock } from '#proto/meta/clock.ts';
 import type { ConfigMap, Pod, PodSpec, Secret, Volume } from '#proto/schema/generated/core-v1.ts';
 import type { PodFacts } from './facts.ts';
+import type { ImageMounts } from './image.ts';
 import { FakeMounter } from './mounter.ts';
+import { VolumeError } from './volume.ts';
 import { Volumes } from './volumes.ts';
 
 export const facts: PodFacts = {
@@ -53,6 +55,12 @@ export async function aVolumeHost(api: Api = () => ({})) {
     cluster,
     clock,
     mounter,
+    images: {
+      mount: async (_pod, { image, imagePullPolicy }, target) => {
+        if (image.startsWith('gone')) throw new VolumeError(`ErrImagePull: ${image} is gone`);
+        mounter.mounts.set(target, `image ${image} ${imagePullPolicy}`);
+      },
+    } satisfies ImageMounts,
   };
   return {
     root,

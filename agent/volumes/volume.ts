@@ -2,6 +2,7 @@ import type { Cluster, DesiredState } from '#agent/link/cluster.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Pod, Volume } from '#proto/schema/generated/core-v1.ts';
 import type { PodFacts } from './facts.ts';
+import type { ImageMounts } from './image.ts';
 import type { Mounter } from './mounter.ts';
 
 /** What every volume type works with. */
@@ -10,6 +11,7 @@ export interface VolumeHost {
   readonly cluster: Cluster;
   readonly clock: Clock;
   readonly mounter: Mounter;
+  readonly images: ImageMounts;
 }
 
 export interface VolumeRequest {

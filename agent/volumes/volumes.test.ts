@@ -272,6 +272,30 @@ describe('persistentVolumeClaim volumes', () => {
   });
 });
 
+describe('image volumes', () => {
+  it('mount the image once, and go with the pod', async () => {
+    await using host = await aVolumeHost();
+    const pod = aPod([{ name: 'i', image: { reference: 'r.io/a:1', pullPolicy: 'Always' } }]);
+    const path = (await host.volumes.prepareVolumes(pod, facts)).get('i') ?? '';
+    expect(host.mounter.mounts.get(path)).toBe('image r.io/a:1 Always');
+    host.mounter.mounts.set(path, 'as it was');
+    await host.volumes.prepareVolumes(pod, facts);
+    expect(host.mounter.mounts.get(path)).toBe('as it was');
+    await host.volumes.cleanupVolumes('uid-1');
+    expect([...host.mounter.mounts]).toEqual([]);
+  });
+
+  it.each([
+    ['gone/a:1', 'MountVolume.SetUp failed for volume "i" : ErrImagePull: gone/a:1 is gone'],
+    ['', 'the volume names no image'],
+  ])('say why %j is not there', async (reference, message) => {
+    await using host = await aVolumeHost();
+    await expect(
+      host.volumes.prepareVolumes(aPod([{ name: 'i', image: { reference } }]), facts),
+    ).rejects.toThrow(message);
+  });
+});
+
 describe('subPath', () => {
   it('makes the folder, or shows the file', async () => {
     await using host = await aVolumeHost();

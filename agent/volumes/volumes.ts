@@ -6,6 +6,7 @@ import { DownwardApiPlugin } from './downward-api.ts';
 import { EmptyDirPlugin } from './empty-dir.ts';
 import type { PodFacts } from './facts.ts';
 import { HostPathPlugin } from './host-path.ts';
+import { ImagePlugin } from './image.ts';
 import { PersistentVolumeClaimPlugin } from './persistent-volume-claim.ts';
 import { ProjectedPlugin } from './projected.ts';
 import { SecretPlugin } from './secret.ts';
@@ -39,6 +40,7 @@ export class Volumes {
       new DownwardApiPlugin(host),
       new ProjectedPlugin(host, new TokenSource(host.cluster, host.clock)),
       new PersistentVolumeClaimPlugin(host),
+      new ImagePlugin(host),
     ];
   }
 

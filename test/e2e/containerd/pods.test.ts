@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Images } from '#agent/images/images.ts';
+import { createImageMounts } from '#agent/images/mount.ts';
 import { aContainer, aPod, FakeCluster, FakeDesired } from '#agent/pod/fixtures.ts';
 import { type Pods, startPods } from '#agent/pod/pods.ts';
 import { openCgroups } from '#agent/runtime/cgroup/open.ts';
@@ -21,14 +22,16 @@ let pods: Pods;
 let count = 0;
 
 async function start(): Promise<void> {
-  const { runtime, directory } = containerd;
+  const { runtime, directory, socketPath } = containerd;
   const clock = systemClock;
+  const images = new Images({ runtime, state: desired, clock });
   const memoryDir = join(directory, 'memory');
   const volumes = new Volumes({
     state: desired,
     cluster,
     clock,
     mounter: new LinuxMounter(),
+    images: createImageMounts(images, socketPath),
     dataDir: directory,
     memoryDir,
   });
@@ -43,7 +46,7 @@ async function start(): Promise<void> {
       log: silent,
       volumes,
       cgroups: new PodCgroupTree(await openCgroups()),
-      images: new Images({ runtime, state: desired, clock }),
+      images,
       nodeName: 'board',
       hostIps: () => ['127.0.0.1'],
       clusterDns: () => ({ server: '10.43.0.10', domain: 'cluster.local' }),
@@ -148,6 +151,24 @@ describe('pods on containerd', () => {
       restartCount: 0,
       ready: true,
     });
+  });
+
+  it('shows an image as a volume, read-only, and leaves no mount', async () => {
+    const { pod, status } = run({
+      restartPolicy: 'Never',
+      volumes: [{ name: 'files', image: { reference: BUSYBOX, pullPolicy: 'Never' } }],
+      containers: [
+        shell('main', 'grep -c nobody /files/etc/passwd > /dev/termination-log; ! touch /files/new', {
+          volumeMounts: [{ name: 'files', mountPath: '/files' }],
+        }),
+      ],
+    });
+    await until(() => status().phase === 'Succeeded');
+    expect(status().containerStatuses?.[0]?.state?.terminated?.message).toBe('1\n');
+    cluster.pods.delete(pod.metadata.name ?? '');
+    desired.removePod(pod);
+    await until(() => !pods.list().some((p) => p.metadata.uid === pod.metadata.uid));
+    expect(await new LinuxMounter().mountsBelow(join(containerd.directory, 'pods'))).toEqual([]);
   });
 
   it('says why a command does not start', async () => {

@@ -21,6 +21,7 @@ export const BUSYBOX = 'coracle.local/busybox:1';
 
 export interface PrivateContainerd {
   readonly directory: string;
+  readonly socketPath: string;
   readonly runtime: ContainerdRuntime;
   /** Another agent's, on the same board. */
   another(): ContainerdSupervisor;
@@ -56,6 +57,7 @@ export async function startPrivateContainerd(): Promise<PrivateContainerd> {
   const runtime = new ContainerdRuntime(socketPath);
   return {
     directory,
+    socketPath,
     runtime,
     another,
     async end() {
