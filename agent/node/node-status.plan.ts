@@ -3,6 +3,7 @@ import { bytesQuantity } from '#proto/meta/quantity.ts';
 import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Node, NodeCondition, NodeStatus } from '#proto/schema/generated/core-v1.ts';
 import { KUBERNETES_VERSION } from '#proto/version.ts';
+import { boardVerdicts, type Verdict } from './board-verdicts.plan.ts';
 import type { NodeSample } from './metrics.ts';
 
 const MAX_PODS = 110;
@@ -107,11 +108,15 @@ export function nodeStatus(facts: NodeFacts, previous: NodeStatus | undefined): 
   };
 }
 
-type Verdict = readonly [type: string, status: boolean, reason: string, message: string];
-
 function conditions(facts: NodeFacts, previous: NodeStatus | undefined): NodeCondition[] {
   const now = timestamp(facts.now);
-  return verdicts(facts).map(([type, yes, reason, message]) => {
+  const board = boardVerdicts({
+    sample: facts.sample,
+    cpus: facts.inventory.cpus,
+    previous: previous?.conditions ?? [],
+    now: facts.now,
+  });
+  return [...board, ...verdicts(facts)].map(([type, yes, reason, message]) => {
     const status = yes ? 'True' : 'False';
     const old = previous?.conditions?.find((c) => c.type === type);
     const since = old?.status === status ? old.lastTransitionTime : undefined;

@@ -1,6 +1,7 @@
 import { forbiddenField } from '#proto/meta/field-error.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { applyPodOnlyDefaults, applyPodSpecDefaults } from '#server/registry/core/pod-defaults.ts';
+import { applyLabelKeys } from '#server/registry/core/pod-label-keys.ts';
 import { qosClassOf } from '#server/registry/core/pod-qos.ts';
 import {
   validateEphemeralUpdate,
@@ -19,6 +20,7 @@ export const pod: Strategy<Pod> = {
     applyPodOnlyDefaults(object.spec);
   },
   prepareForCreate: (object) => {
+    applyLabelKeys(object);
     object.status = { phase: 'Pending', qosClass: qosClassOf(object.spec) };
     // What waits at a gate says so, so that nobody looks for a reason elsewhere.
     if (object.spec.schedulingGates?.length) {

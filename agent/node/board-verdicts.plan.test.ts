@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import type { NodeCondition } from '#proto/schema/generated/core-v1.ts';
+import { boardVerdicts } from './board-verdicts.plan.ts';
+import type { NodeSample } from './metrics.ts';
+
+const NOW = Date.UTC(2026, 0, 1, 12);
+const sample = (over: Partial<NodeSample>): NodeSample => ({
+  ...{ atMs: NOW, cpuPercent: 5, memoryTotalBytes: 1, memoryAvailableBytes: 1, swapUsedBytes: 0 },
+  ...{ load1: 0.5, uptimeSeconds: 60, temperatureCelsius: undefined, throttled: undefined },
+  ...{ disk: { totalBytes: 1, availableBytes: 1, freeInodesPercent: 80 } },
+  ...{ network: { receivedBytes: 0, sentBytes: 0 }, processes: 200, maxProcesses: 32_768 },
+  ...over,
+});
+const since = (type: string, status: string, secondsAgo: number): NodeCondition => ({
+  ...{ type, status, lastTransitionTime: new Date(NOW - secondsAgo * 1000).toISOString() },
+});
+const bad = (over: Partial<NodeSample>, ...previous: NodeCondition[]): string[] =>
+  boardVerdicts({ sample: sample(over), cpus: 4, previous, now: NOW })
+    .filter(([, status]) => status)
+    .map(([type]) => type);
+const types = (over: Partial<NodeSample>): string[] =>
+  boardVerdicts({ sample: sample(over), cpus: 4, previous: [], now: NOW }).map(([type]) => type);
+
+describe('what a board tells of how it bears its work', () => {
+  it('is nothing before its first sample', () => {
+    expect(boardVerdicts({ sample: undefined, cpus: 4, previous: [], now: NOW })).toEqual([]);
+  });
+
+  it('leaves out what it has no sensor for', () => {
+    expect(types({})).toEqual(['HighLoad']);
+    expect(types({ temperatureCelsius: 40 })).toEqual(['HighLoad', 'HighTemperature']);
+    expect(types({ throttled: 0 })).toEqual(['HighLoad', 'Throttled', 'UnderVoltage']);
+  });
+
+  it.each<[string, Partial<NodeSample>, NodeCondition[], string[]]>([
+    ['idle', {}, [], []],
+    ['busy', { load1: 5.9 }, [], []],
+    ['overloaded', { load1: 6 }, [], ['HighLoad']],
+    ['overloaded for long', { load1: 4 }, [since('HighLoad', 'True', 600)], ['HighLoad']],
+    ['not overloaded any more', { load1: 3.9 }, [since('HighLoad', 'True', 600)], []],
+    ['not overloaded any more since a moment', { load1: 0 }, [since('HighLoad', 'True', 60)], ['HighLoad']],
+    ['not overloaded, for long', { load1: 4 }, [since('HighLoad', 'False', 600)], []],
+    ['overloaded in another time', { load1: 0 }, [since('HighLoad', 'True', -1e9)], []],
+    ['warm', { temperatureCelsius: 74.9 }, [], []],
+    ['hot', { temperatureCelsius: 75 }, [], ['HighTemperature']],
+    ['hot still', { temperatureCelsius: 70 }, [since('HighTemperature', 'True', 600)], ['HighTemperature']],
+    ['cool again', { temperatureCelsius: 69.9 }, [since('HighTemperature', 'True', 600)], []],
+    ['capped', { throttled: 0b10 }, [], ['Throttled']],
+    ['throttled', { throttled: 0b100 }, [], ['Throttled']],
+    ['at its soft limit', { throttled: 0b1000 }, [], ['Throttled']],
+    ['short of power', { throttled: 0b1 }, [], ['UnderVoltage']],
+    ['once short of power, since boot', { throttled: 0x50000 }, [], []],
+    ['short of power a moment ago', { throttled: 0 }, [since('UnderVoltage', 'True', 119)], ['UnderVoltage']],
+    ['short of power a while ago', { throttled: 0 }, [since('UnderVoltage', 'True', 120)], []],
+  ])('a board that is %s', (_, over, previous, want) => {
+    expect(bad(over, ...previous)).toEqual(want);
+  });
+
+  it('says the same as long as nothing changes: a figure would be a write each time', () => {
+    const [one, two] = [4.1, 4.2].map((load1) =>
+      boardVerdicts({ sample: sample({ load1 }), cpus: 4, previous: [], now: NOW }),
+    );
+    expect(two).toEqual(one);
+  });
+});
