@@ -10,6 +10,7 @@ const PARTS: Readonly<Record<string, (progress: Progress) => Promise<unknown>>> 
   cluster: async (progress) => (await import('./cluster.ts')).benchCluster(progress),
   deployments: async (progress) => (await import('./deployments.ts')).benchDeployments(progress),
   scheduler: async (progress) => (await import('./scheduler.ts')).benchScheduler(progress),
+  storm: async (progress) => (await import('./storm.ts')).benchStorm(progress),
 };
 
 const asked = process.argv.slice(2);
