@@ -5,6 +5,7 @@
 import { Prober } from '#agent/probes/prober.ts';
 import { RuntimeError } from '#agent/runtime/runtime.ts';
 import type { Pod, PodStatus } from '#proto/schema/generated/core-v1.ts';
+import type { Rejection } from './admission.plan.ts';
 import { execute } from './execute.ts';
 import type { Hands } from './hands.ts';
 import { containersOf, currentSandbox } from './history.plan.ts';
@@ -106,6 +107,12 @@ export class PodWorker {
   evict(reason: string, message: string): void {
     this.#memory.verdict ??= { reason, message };
     this.wake();
+  }
+
+  /** The board can not take the pod. */
+  reject({ reason, message }: Rejection): void {
+    this.#event('Warning', reason, message);
+    this.evict(reason, `Pod was rejected: ${message}`);
   }
 
   wake(): void {

@@ -256,6 +256,22 @@ describe('pods on a board', () => {
     expect(cluster.reasons()).toEqual(expect.arrayContaining(['Unhealthy', 'Killing']));
   });
 
+  it('rejects a pod whose port of the host is taken, and leaves the other alone', async () => {
+    const ports = [{ containerPort: 80, hostPort: 8080, protocol: 'TCP' }];
+    await wish(aPod({ containers: [aContainer({ ports })] }));
+    expect(running()).toHaveLength(1);
+    const late = aPod({ containers: [aContainer({ ports })] }, { name: 'late', uid: 'late' });
+    await wish(late);
+    expect(cluster.pods.get('late')?.status).toMatchObject({
+      phase: 'Failed',
+      reason: 'NodePorts',
+      message:
+        "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+    });
+    expect(running()).toHaveLength(1);
+    expect(status()?.phase).toBe('Running');
+  });
+
   it('fails a pod at its deadline', async () => {
     await wish(aPod({ activeDeadlineSeconds: 20 }));
     await pass(25);

@@ -3,6 +3,7 @@
  * board was away is two. What is not desired is removed only once the board holds its full set of wishes.
  */
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import { planAdmission } from './admission.plan.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { Gate } from './gate.ts';
 import { POD_NAME, POD_NAMESPACE } from './labels.ts';
@@ -67,14 +68,28 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
     return worker;
   };
 
+  /** Pods that take room on the board. */
+  const unended = (): Pod[] =>
+    [...workers.values()]
+      .map(({ pod }) => pod)
+      .filter((pod) => {
+        const phase = (context.reporter.current(pod.metadata.uid ?? '') ?? pod.status)?.phase;
+        return phase !== 'Failed' && phase !== 'Succeeded';
+      });
+
   /** Compares wishes, workers and runtime; cheap where nothing differs. */
   const reconcile = async (): Promise<void> => {
     const listing = await context.view.list();
     const wanted = new Map(desired.pods().map((pod) => [pod.metadata.uid ?? '', pod]));
-    for (const [uid, pod] of wanted) {
+    for (const [uid, pod] of byAge(wanted)) {
       const worker = workers.get(uid);
       if (worker) worker.update(pod);
-      else work(uid, pod, listing.has(uid));
+      else if (listing.has(uid)) work(uid, pod, true);
+      else {
+        const rejection = planAdmission(pod, unended(), options.allocatable());
+        const fresh = work(uid, pod, false);
+        if (rejection) fresh.reject(rejection);
+      }
     }
     if (!desired.complete) return;
     for (const [uid, found] of listing) {
@@ -186,6 +201,12 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
     done,
   };
 }
+
+/** The oldest first: of two that do not fit beside each other it is the one that stays. */
+const byAge = (pods: ReadonlyMap<string, Pod>): [string, Pod][] =>
+  [...pods].sort(([, a], [, b]) =>
+    (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1,
+  );
 
 /** Calls that come while one is running become one more call after it. */
 function latest(work: () => Promise<void>): () => void {

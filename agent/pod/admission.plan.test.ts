@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest';
+import type { ContainerPort, Pod } from '#proto/schema/generated/core-v1.ts';
+import { planAdmission } from './admission.plan.ts';
+
+const aPod = (ports: ContainerPort[], hostNetwork = false): Pod => ({
+  metadata: {},
+  spec: { hostNetwork, containers: [{ name: 'main', ports }] },
+});
+const port = (hostPort: number, more: Partial<ContainerPort> = {}): ContainerPort => ({
+  containerPort: 80,
+  hostPort,
+  ...more,
+});
+
+it.each<[string, Pod, Pod, string | undefined]>([
+  ['the same port', aPod([port(8080)]), aPod([port(8080)]), 'NodePorts'],
+  ['another port', aPod([port(8080)]), aPod([port(8081)]), undefined],
+  ['another protocol', aPod([port(53)]), aPod([port(53, { protocol: 'UDP' })]), undefined],
+  [
+    'two addresses',
+    aPod([port(80, { hostIP: '10.0.0.1' })]),
+    aPod([port(80, { hostIP: '10.0.0.2' })]),
+    undefined,
+  ],
+  ['an address and all', aPod([port(80, { hostIP: '10.0.0.1' })]), aPod([port(80)]), 'NodePorts'],
+  ['the network of the host', aPod([{ containerPort: 80 }], true), aPod([port(80)]), 'NodePorts'],
+  ['no port of the host', aPod([{ containerPort: 80 }]), aPod([{ containerPort: 80 }]), undefined],
+])('beside a pod with %s', (_what, pod, other, reason) => {
+  expect(planAdmission(pod, [other], {})?.reason).toBe(reason);
+});
+
+it('takes no more pods than the board has room for', () => {
+  expect(planAdmission(aPod([]), [aPod([])], { pods: '1' })).toEqual({
+    reason: 'OutOfpods',
+    message: "Node didn't have enough resource: pods, requested: 1, used: 1, capacity: 1",
+  });
+});

@@ -1,0 +1,52 @@
+import type { Container, Pod } from '#proto/schema/generated/core-v1.ts';
+
+/** Why a board does not take a Pod. */
+export interface Rejection {
+  /** `status.reason`. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+interface HostPort {
+  readonly protocol: string;
+  readonly port: number;
+  /** `0.0.0.0` stands for every address. */
+  readonly ip: string;
+}
+
+/**
+ * Whether the board can take a new Pod beside those that it has: one that was bound by hand, or by a scheduler that saw
+ * an older state of it, may not fit. `others` have not ended. Rule: the kubelet's `predicate.go`, for host ports and
+ * the number of Pods.
+ */
+export function planAdmission(
+  pod: Pod,
+  others: readonly Pod[],
+  allocatable: Readonly<Record<string, string>>,
+): Rejection | undefined {
+  const capacity = Number(allocatable['pods'] ?? Number.POSITIVE_INFINITY);
+  if (others.length + 1 > capacity) {
+    const amounts = `requested: 1, used: ${others.length}, capacity: ${capacity}`;
+    return { reason: 'OutOfpods', message: `Node didn't have enough resource: pods, ${amounts}` };
+  }
+  const taken = others.flatMap(hostPortsOf);
+  if (!hostPortsOf(pod).some((one) => taken.some((other) => collide(one, other)))) return undefined;
+  const message = "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
+  return { reason: 'NodePorts', message };
+}
+
+/** On the host's network every port of a container is one of the host. */
+function hostPortsOf({ spec }: Pod): HostPort[] {
+  const sidecars = (spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
+  return [...spec.containers, ...sidecars].flatMap(({ ports = [] }: Container) =>
+    ports.flatMap(({ hostPort, containerPort, protocol = 'TCP', hostIP }) => {
+      const port = hostPort || (spec.hostNetwork ? containerPort : 0);
+      return port > 0 ? [{ protocol, port, ip: hostIP || '0.0.0.0' }] : [];
+    }),
+  );
+}
+
+const collide = (a: HostPort, b: HostPort): boolean =>
+  a.port === b.port &&
+  a.protocol === b.protocol &&
+  (a.ip === b.ip || a.ip === '0.0.0.0' || b.ip === '0.0.0.0');
