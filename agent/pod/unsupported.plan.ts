@@ -1,5 +1,6 @@
 /**
- * What a spec may ask for that a board does not do. Each is named to the user; none is quietly dropped.
+ * What a spec may ask for that a board does not do. Each is named to the user; none is quietly dropped, but SELinux labels:
+ * upstream's nodes ignore them wherever the kernel has no SELinux, and manifests rely on that.
  */
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { containersOf } from './history.plan.ts';
@@ -23,7 +24,6 @@ export function unsupportedFields(pod: Pod): readonly string[] {
   if (spec.os?.name && spec.os.name !== 'linux') no(`spec.os.name: ${spec.os.name}`);
   if ((spec.resourceClaims ?? []).length > 0) no('spec.resourceClaims');
   if (spec.securityContext?.windowsOptions) no('spec.securityContext.windowsOptions');
-  if (spec.securityContext?.seLinuxOptions) no('spec.securityContext.seLinuxOptions');
   if (spec.securityContext?.supplementalGroupsPolicy === 'Strict') {
     no('spec.securityContext.supplementalGroupsPolicy: Strict');
   }
@@ -40,7 +40,6 @@ export function unsupportedFields(pod: Pod): readonly string[] {
     if ((container.volumeDevices ?? []).length > 0) no(`${path}.volumeDevices`);
     if ((container.resources?.claims ?? []).length > 0) no(`${path}.resources.claims`);
     if (security?.windowsOptions) no(`${path}.securityContext.windowsOptions`);
-    if (security?.seLinuxOptions) no(`${path}.securityContext.seLinuxOptions`);
     if (localhostAppArmor(security?.appArmorProfile?.type)) no(`${path}.securityContext.appArmorProfile`);
     if (container.lifecycle?.stopSignal) no(`${path}.lifecycle.stopSignal`);
     if ((container.restartPolicyRules ?? []).some((rule) => rule.action === 'RestartAllContainers')) {
