@@ -361,8 +361,9 @@ export class Scheduler {
     void clock.sleep(timeoutMs).then(() => {
       for (const { pod, nodeName } of this.#stopped ? [] : nominations) {
         if (this.#cache.nominationOf(pod.uid) !== nodeName) continue;
+        // Others first: it tries again after its back-off.
+        this.#queue.retry(pod.uid, clock.now());
         this.#releaseNomination(pod, nodeName);
-        this.#queue.reconsider(pod.uid);
         void clearNomination(this.#options, pod.pod);
       }
     });
