@@ -1,11 +1,18 @@
 import { groupResourceOf } from '#proto/api/resource.ts';
+import type { KubeObject } from '#proto/meta/object.ts';
 import { forbidden, notFound } from '#proto/meta/status-error.ts';
-import type { ClusterRole, PolicyRule, RoleBinding, RoleRef } from '#proto/schema/generated/rbac-v1.ts';
+import type { ClusterRole, PolicyRule, RoleBinding } from '#proto/schema/generated/rbac-v1.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
+import { refused } from '#server/apiserver/admission/refuse.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
 import type { RbacAuthorizer } from '#server/apiserver/authz/rbac.ts';
-import { printRule, uncovered } from '#server/apiserver/authz/rules.ts';
+import { compact, printRule, uncovered } from '#server/apiserver/authz/rules.ts';
+import { isSame } from '#server/registry/validation/field-checks.ts';
 
+const EVERYTHING: readonly PolicyRule[] = [
+  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+  { verbs: ['*'], nonResourceURLs: ['*'] },
+];
 const GROUP = 'rbac.authorization.k8s.io';
 
 /**
@@ -34,40 +41,26 @@ export class RoleEscalation implements AdmissionPlugin {
     const { oldObject, resource, name, namespace } = attributes;
     const role = attributes.object as ClusterRole;
     const before = oldObject as ClusterRole | undefined;
-    const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
-    if (before && same(before.rules, role.rules) && same(before.aggregationRule, role.aggregationRule))
-      return;
+    if (before && changesNothing(role, before)) return;
     if (await this.#may(attributes, 'escalate', resource.plural, name)) return;
-    if (role.aggregationRule) {
-      // What it will collect is not known yet: only who holds everything may promise it.
-      this.#hold(attributes, namespace, [
-        { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
-        { verbs: ['*'], nonResourceURLs: ['*'] },
-      ]);
-    }
     this.#hold(attributes, namespace, role.rules ?? []);
+    if (!role.aggregationRule && !before?.aggregationRule) return;
+    // What it collects is not known yet: only who holds everything may promise it.
+    if (uncovered(this.#rbac.rulesFor(attributes.user, namespace).rules, EVERYTHING).length > 0)
+      throw refused(attributes, 'must have cluster-admin privileges to use the aggregationRule');
   }
 
   async #binding(attributes: AdmissionAttributes): Promise<void> {
-    const { oldObject, namespace } = attributes;
+    const { oldObject, namespace, resource } = attributes;
     const binding = attributes.object as RoleBinding;
-    const before = oldObject as RoleBinding | undefined;
-    if (
-      before &&
-      JSON.stringify([before.roleRef, before.subjects]) ===
-        JSON.stringify([binding.roleRef, binding.subjects])
-    )
-      return;
+    if (oldObject && changesNothing(binding, oldObject)) return;
     const { roleRef } = binding;
     const plural = roleRef.kind === 'ClusterRole' ? 'clusterroles' : 'roles';
     if (await this.#may(attributes, 'bind', plural, roleRef.name)) return;
-    this.#hold(attributes, namespace, this.#rulesOf(roleRef, plural, namespace));
-  }
-
-  #rulesOf(ref: RoleRef, plural: string, namespace: string | undefined): readonly PolicyRule[] {
-    const rules = this.#rbac.roleRules(ref, namespace);
-    if (!rules) throw notFound({ group: GROUP, resource: plural }, ref.name);
-    return rules;
+    const rules = this.#rbac.roleRules(roleRef, namespace);
+    // Of the binding, as upstream words it.
+    if (!rules) throw notFound(groupResourceOf(resource), roleRef.name);
+    this.#hold(attributes, namespace, rules);
   }
 
   async #may(
@@ -102,7 +95,22 @@ export class RoleEscalation implements AdmissionPlugin {
     throw forbidden(
       groupResourceOf(resource),
       name,
-      `user ${JSON.stringify(user.name)} (groups=[${groups}]) is attempting to grant RBAC permissions not currently held:\n${lacks.map(printRule).sort().join('\n')}${failed}`,
+      `user ${JSON.stringify(user.name)} (groups=[${groups}]) is attempting to grant RBAC permissions not currently held:\n${compact(lacks).map(printRule).sort().join('\n')}${failed}`,
     );
   }
+}
+
+/** Is it the same but for what garbage collection writes? */
+function changesNothing(next: KubeObject, old: KubeObject): boolean {
+  const rest = ({ metadata, ...object }: KubeObject): object => {
+    const {
+      ownerReferences: _,
+      finalizers: __,
+      managedFields: ___,
+      resourceVersion: ____,
+      ...own
+    } = metadata;
+    return { ...object, metadata: own };
+  };
+  return isSame(rest(next), rest(old));
 }

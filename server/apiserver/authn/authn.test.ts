@@ -194,6 +194,11 @@ describe('client certificates', () => {
     await expect(check(socket(true, 'jane'))).resolves.toEqual({
       name: 'jane',
       groups: ['a', 'b', 'system:authenticated'],
+      extra: {
+        'authentication.kubernetes.io/credential-id': [
+          expect.stringMatching(/^X509SHA256=6e340b9cffb37a989ca544e6bb780a2c/),
+        ],
+      },
     });
     await expect(check(socket(false, 'jane'))).resolves.toBeUndefined();
     await expect(check(socket(true, ['jane', 'root']))).rejects.toEqual(unauthorized);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { unauthorized } from '#proto/meta/status-error.ts';
 import type { Authenticator, Credentials, UserInfo } from '#server/apiserver/authn/authenticator.ts';
 
@@ -21,12 +22,18 @@ export class ClientCertificateAuthenticator implements Authenticator {
     const name = single(subject.CN);
     if (!name) throw unauthorized();
     const groups = [subject.O ?? []].flat();
-    const user = { name, groups: [...new Set([...groups, 'system:authenticated'])] };
+    const fingerprint = createHash('sha256').update(raw).digest('hex');
+    const user = {
+      name,
+      groups: [...new Set([...groups, 'system:authenticated'])],
+      extra: { [CREDENTIAL_ID]: [`X509SHA256=${fingerprint}`] },
+    };
     this.#known.set(socket, user);
     return user;
   }
 }
 
+const CREDENTIAL_ID = 'authentication.kubernetes.io/credential-id';
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 
 /** Two common names would let two readers see two users. */

@@ -73,6 +73,28 @@ function covers(own: PolicyRule, wanted: PolicyRule): boolean {
   return all(own.verbs, wanted.verbs) && all(own.apiGroups, wanted.apiGroups) && resources && names && urls;
 }
 
+/** Rules about one resource become one rule with all their verbs. Rule: upstream's `CompactRules`. */
+export function compact(rules: readonly PolicyRule[]): PolicyRule[] {
+  const simple = new Map<string, PolicyRule>();
+  const others: PolicyRule[] = [];
+  for (const rule of rules) {
+    const { apiGroups = [], resources = [], resourceNames = [], nonResourceURLs } = rule;
+    if (
+      nonResourceURLs?.length ||
+      apiGroups.length !== 1 ||
+      resources.length !== 1 ||
+      resourceNames.length > 1
+    ) {
+      others.push(rule);
+      continue;
+    }
+    const key = JSON.stringify([apiGroups, resources, resourceNames]);
+    const known = simple.get(key);
+    simple.set(key, known ? { ...known, verbs: [...known.verbs, ...rule.verbs] } : rule);
+  }
+  return [...others, ...simple.values()];
+}
+
 /** One rule as upstream's messages print it. */
 export function printRule(rule: PolicyRule): string {
   const parts: [string, readonly string[] | undefined][] = [

@@ -15,7 +15,7 @@ export async function impersonate(
   authorizer: Authorizer,
 ): Promise<UserInfo> {
   const name = headerOf(incoming, 'impersonate-user');
-  const groups = headerValues(incoming, 'impersonate-group');
+  const groups = incoming.headers['impersonate-group'] ? headerValues(incoming, 'impersonate-group') : [];
   const uid = headerOf(incoming, 'impersonate-uid');
   const extra = extrasOf(incoming);
   if (!name) {

@@ -9,7 +9,7 @@ import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { ApiRequest, Wire } from '#server/apiserver/http/exchange.ts';
 
 /** HTTP/1 and HTTP/2 requests, as far as they are the same. */
-export type Incoming = Pick<IncomingMessage, 'method' | 'url' | 'headers' | 'socket'> &
+export type Incoming = Pick<IncomingMessage, 'method' | 'url' | 'headers' | 'rawHeaders' | 'socket'> &
   AsyncIterable<Uint8Array> & {
     /** Of HTTP/2 alone. */
     readonly stream?: Pick<ServerHttp2Stream, 'once' | 'off' | 'endAfterHeaders' | 'session'>;
@@ -82,11 +82,15 @@ export function headerOf(incoming: Pick<Incoming, 'headers'>, name: string): str
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** All values of a header that may come more than once. */
-export function headerValues(incoming: Pick<Incoming, 'headers'>, name: string): string[] {
-  const value = incoming.headers[name];
-  if (value === undefined) return [];
-  return Array.isArray(value) ? value : value.split(',').map((v) => v.trim());
+/**
+ * All values of a header that may come more than once, each as it was sent: a comma in one is the client's. Lower-case
+ * name.
+ */
+export function headerValues({ rawHeaders }: Pick<Incoming, 'rawHeaders'>, name: string): string[] {
+  const values: string[] = [];
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2)
+    if (rawHeaders[i]?.toLowerCase() === name) values.push(rawHeaders[i + 1] ?? '');
+  return values;
 }
 
 export async function readBody(incoming: Incoming): Promise<Uint8Array> {

@@ -1,4 +1,10 @@
-import { type FieldError, forbiddenField, notSupported, required } from '#proto/meta/field-error.ts';
+import {
+  type FieldError,
+  forbiddenField,
+  notSupported,
+  notSupportedInOrder,
+  required,
+} from '#proto/meta/field-error.ts';
 import type { ClusterRoleBinding, RoleBinding, Subject } from '#proto/schema/generated/rbac-v1.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
 import { eachAt, immutable, problemsAt } from '#server/registry/validation/field-checks.ts';
@@ -35,7 +41,8 @@ function validateBinding(
 ): FieldError[] {
   const errors: FieldError[] = [];
   if (roleRef.apiGroup !== GROUP) errors.push(notSupported('roleRef.apiGroup', roleRef.apiGroup, [GROUP]));
-  if (!kinds.includes(roleRef.kind)) errors.push(notSupported('roleRef.kind', roleRef.kind ?? '', kinds));
+  if (!kinds.includes(roleRef.kind))
+    errors.push(notSupportedInOrder('roleRef.kind', roleRef.kind ?? '', kinds));
   if (!roleRef.name) errors.push(required('roleRef.name'));
   else errors.push(...problemsAt('roleRef.name', roleRef.name, pathSegmentProblems(roleRef.name)));
   return [
@@ -61,6 +68,9 @@ function validateSubject(subject: Subject, namespaced: boolean, path: string): F
       }
       return errors;
     default:
-      return [...errors, notSupported(`${path}.kind`, kind ?? '', ['ServiceAccount', 'User', 'Group'])];
+      return [
+        ...errors,
+        notSupportedInOrder(`${path}.kind`, kind ?? '', ['ServiceAccount', 'User', 'Group']),
+      ];
   }
 }
