@@ -12,6 +12,7 @@ import type { GroupVersionKind } from '#proto/schema/schema.ts';
 import { KUBERNETES_VERSION, VERSION } from '#proto/version.ts';
 import { createAdmission } from './apiserver/admission/index.ts';
 import { MutatingAdmissionPolicy } from './apiserver/admission/policy/mutating.ts';
+import { ParamAccess } from './apiserver/admission/policy/param-access.ts';
 import { ValidatingAdmissionPolicy } from './apiserver/admission/policy/validating.ts';
 import { ensurePriorityClasses } from './apiserver/admission/priority.ts';
 import { RoleEscalation } from './apiserver/admission/role-escalation.ts';
@@ -162,6 +163,7 @@ export async function main(options: ServerOptions): Promise<void> {
         ],
       }),
       new RoleEscalation(authorizer, rbac),
+      new ParamAccess(authorizer, reader, policies.params.kinds),
     ],
     authenticators: [new ClientCertificateAuthenticator(), tokens, bootstrap, ...(oidc ? [oidc] : [])],
     authorizer,
