@@ -1,7 +1,7 @@
 /** A server alone, on loopback, for tests that need no node: it starts in a second and needs no root. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { eventually } from '../support/boards/eventually.ts';
@@ -10,7 +10,6 @@ import { Kubectl } from '../support/cluster/kubectl.ts';
 
 export interface ControlPlane {
   readonly kubeconfig: string;
-  readonly pid: number | undefined;
   stop(): Promise<void>;
 }
 
@@ -50,7 +49,13 @@ export async function startControlPlane(directory: string, flags: readonly strin
     throw new Error(`the server does not start, see ${join(directory, 'server.log')}`, { cause: err });
   }
   child.unref();
-  return { kubeconfig, pid: child.pid, stop: () => end(child) };
+  return {
+    kubeconfig,
+    stop: async () => {
+      await end(child);
+      rmSync(join(directory, 'data'), { recursive: true, force: true });
+    },
+  };
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -116,9 +116,10 @@ async function main(options: Options): Promise<number> {
   const target = await startTarget(options, boards, results);
   try {
     const reports = await runHalves(options, suite, plan, target, results, stopped.signal);
+    const keeps = options.keep && !stopped.signal.aborted;
+    if (keeps) progress(`the cluster stays up until Ctrl-C; kubeconfig: ${target.kubeconfig}`);
     const failed = writeResults(reports, wanted, tiers, results);
-    if (options.keep && !stopped.signal.aborted) {
-      progress(`the cluster stays up until Ctrl-C; kubeconfig: ${target.kubeconfig}`);
+    if (keeps) {
       await new Promise((resolve) => {
         const alive = setInterval(() => {}, 60_000);
         stopped.signal.addEventListener('abort', () => resolve(clearInterval(alive)));
