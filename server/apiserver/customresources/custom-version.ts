@@ -220,6 +220,21 @@ export class CustomVersion {
     applyDefaults(object, this.schema);
   }
 
+  /** An object of this version as one of another: a private copy. */
+  convertTo(other: CustomVersion, object: KubeObject): Maybe<KubeObject> {
+    const draft = structuredClone(object);
+    if (other === this) return draft;
+    const finish = (converted: KubeObject): KubeObject => {
+      converted.apiVersion = other.apiVersion;
+      other.#prune(converted);
+      return converted;
+    };
+    if (!this.definition.hasWebhook) return finish(draft);
+    return this.definition
+      .convert([draft], other.apiVersion)
+      .then(([converted]) => finish(converted as KubeObject));
+  }
+
   /** An object of this version in the form that is stored. */
   store(object: KubeObject): Maybe<KubeObject> {
     const { storageVersion, hasWebhook } = this.definition;

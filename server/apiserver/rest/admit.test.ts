@@ -6,6 +6,7 @@ import type { Resource } from '#proto/api/resource.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import type { ConfigMap } from '#proto/schema/generated/core-v1.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
+import { aDefinition, install } from '#server/apiserver/customresources/testing.ts';
 import { aCall, aConfigMap, aPod, testApi } from '#server/apiserver/testing/test-api.ts';
 import { Admission } from './admit.ts';
 import type { Api } from './api.ts';
@@ -124,5 +125,35 @@ describe('Admission', () => {
     const back = await versions?.accept(changed as unknown as KubeObject, v1);
     expect(back).toMatchObject(object);
     expect(back).not.toHaveProperty('spec.nonsense');
+  });
+
+  it('presents custom resources in all served versions of their definition', async () => {
+    const props = {
+      properties: { spec: { type: 'object', properties: { a: { type: 'string', default: 'b' } } } },
+    };
+    const base = withPlugins();
+    const versions = [
+      { name: 'v1', storage: true, props },
+      { name: 'v2', storage: false, props: { 'x-kubernetes-preserve-unknown-fields': true } },
+      { name: 'v3', storage: false, served: false },
+    ];
+    const [v1, v2] = await install(base, aDefinition(versions));
+    let seen: AdmissionAttributes['versions'] | undefined;
+    const admission = [
+      {
+        name: 'note',
+        admit: (attributes: AdmissionAttributes) => {
+          seen = attributes.versions;
+        },
+      },
+    ];
+    const object = { apiVersion: 'example.com/v1', kind: 'Widget', metadata: { name: 'w' }, spec: {} };
+    const call = aCall(v1 as Resource);
+    await new Admission({ ...base, admission }, call, { operation: 'CREATE', object }).mutate();
+    expect(seen?.equivalents).toEqual([v1, v2]);
+    const shown = (await seen?.present(object, v2 as Resource)) as KubeObject;
+    expect(shown).toEqual({ ...object, apiVersion: 'example.com/v2' });
+    const back = await seen?.accept({ ...shown, more: 1 } as KubeObject, v2 as Resource);
+    expect(back).toEqual({ ...object, spec: { a: 'b' } });
   });
 });

@@ -3,6 +3,7 @@ import type { KubeObject } from '#proto/meta/object.ts';
 import type { GroupVersionKind } from '#proto/schema/schema.ts';
 import type { AdmissionAttributes, ObjectVersions } from '#server/apiserver/admission/admission.ts';
 import { Reinvocation } from '#server/apiserver/admission/reinvocation.ts';
+import type { CustomVersion } from '#server/apiserver/customresources/custom-version.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
 import { presentEntry, storedOf, toStored } from '#server/apiserver/rest/conversion.ts';
 import { literalEntry, objectOf } from '#server/apiserver/rest/entries.ts';
@@ -45,9 +46,9 @@ export class Admission {
       object,
       oldObject,
       options: optionsKind && {
+        ...(options ?? call.options),
         kind: optionsKind,
         apiVersion: 'meta.k8s.io/v1',
-        ...(options ?? call.options),
       },
       user: call.user,
       dryRun: call.dryRun,
@@ -88,6 +89,8 @@ function kindOfBody({ resource, subresource }: Call): GroupVersionKind {
 }
 
 function versionsOf(api: Api, call: Call): ObjectVersions {
+  const custom = api.custom.of(call.resource);
+  if (custom) return customVersions(api, call, custom);
   const stored = storedOf(call.resource);
   return {
     get equivalents() {
@@ -102,6 +105,25 @@ function versionsOf(api: Api, call: Call): ObjectVersions {
       Object.assign(next, { apiVersion: apiVersionOf(stored), kind: stored.kind });
       api.codec.applyDefaults(next, stored);
       api.strategyOf(stored).applyDefaults?.(next);
+      return next;
+    },
+  };
+}
+
+/** Handlers work on custom resources in the version that was asked for; its definition has the others. */
+function customVersions(api: Api, call: Call, own: CustomVersion): ObjectVersions {
+  return {
+    get equivalents() {
+      const others = own.definition.versions.filter((version) => version.served && version !== own);
+      return [call.resource, ...others.map(({ resource }) => resource)];
+    },
+    present: (object, resource) => own.convertTo(api.custom.of(resource) ?? own, object),
+    async accept(object, resource, validation = 'Ignore') {
+      const read = api.codec.recode({ object, kind: resource, validation, warn: () => {} });
+      const other = api.custom.of(resource) ?? own;
+      const next = other === own ? read : await other.convertTo(own, read);
+      api.codec.applyDefaults(next, call.resource);
+      own.strategy.applyDefaults?.(next);
       return next;
     },
   };
@@ -125,6 +147,7 @@ function oneVersion(api: Api, call: Call, kind: GroupVersionKind): ObjectVersion
 
 /** Both rounds for a body that is not stored: a review, an Eviction, a Binding. Answers it as the plugins left it. */
 export async function admitCreate(api: Api, call: Call, body: KubeObject): Promise<KubeObject> {
+  if (call.namespace !== undefined) body.metadata.namespace ??= call.namespace;
   const admission = new Admission(api, call, { operation: 'CREATE', object: body });
   const object = (await admission.mutate()) ?? body;
   await admission.validate(object);

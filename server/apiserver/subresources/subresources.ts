@@ -197,6 +197,8 @@ export class SubresourceHandlers {
 
   async #token(api: Api, call: Call, body: TokenRequest): Promise<TokenRequest> {
     const account = objectOf(requireEntry(api, call)) as ServiceAccount;
+    body.metadata.name ||= call.name;
+    if (call.namespace !== undefined) body.metadata.namespace ||= call.namespace;
     const admission = new Admission(api, call, { operation: 'CREATE', object: body });
     const request = ((await admission.mutate()) ?? body) as TokenRequest;
     return this.#deps.tokenIssuer(request, account, () => admission.validate(request));
