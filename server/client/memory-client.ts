@@ -82,7 +82,8 @@ export class MemoryClient implements ApiClient {
     resource: Resource<T>,
     options: WatchOptions,
   ): AsyncIterable<WatchEvent<T>> {
-    const queue: WatchEvent<T>[] = [];
+    let queue: WatchEvent<T>[] = [];
+    let read = 0;
     let wake: (() => void) | undefined;
     let ended = false;
     const push = (change: Change): void => {
@@ -112,9 +113,15 @@ export class MemoryClient implements ApiClient {
     options.signal?.addEventListener('abort', end, { once: true });
     try {
       while (!ended && !options.signal?.aborted) {
-        const event = queue.shift();
-        if (event) yield event;
-        else await new Promise<void>((resolve) => (wake = resolve));
+        const event = queue[read];
+        if (event) {
+          read++;
+          yield event;
+          continue;
+        }
+        queue = [];
+        read = 0;
+        await new Promise<void>((resolve) => (wake = resolve));
       }
     } finally {
       this.#watchers.delete(watcher);

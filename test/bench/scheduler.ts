@@ -175,7 +175,9 @@ export async function benchScheduler(progress: Progress) {
         ...{ scenario, nodes: size.nodes, pods: countOf(scenario, size) },
         ...rate,
         naiveDecisionsPerSecond: naive,
-        ...(floor === undefined ? {} : { floor, met: rate.podsPerSecond > floor }),
+        ...(floor === undefined
+          ? {}
+          : { floor, met: rate.podsPerSecond > floor, metInCpuTime: rate.podsPerCpuSecond > floor }),
       });
     }
   return results;
