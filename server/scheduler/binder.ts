@@ -17,6 +17,8 @@ export interface Assignment {
 export interface BinderDeps extends PodStatusDeps {
   readonly volumes: VolumeBinder;
   readonly cluster: Cluster;
+  /** Ends everything that waits. */
+  readonly signal: AbortSignal;
   /** The Pod did not get there. */
   readonly onFailed: (assignment: Assignment, err: unknown) => void;
   /** Bindings have ended: others may begin. */
@@ -99,7 +101,7 @@ export class Binder {
 
   /** Only the answer may have been lost. The room is not given to others before that is known. */
   async #isBound({ pod: { pod, uid } }: Assignment): Promise<boolean> {
-    const { client, clock } = this.#deps;
+    const { client, clock, signal } = this.#deps;
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, MAX_WAIT_MS)) {
       try {
         const now = await client.get(pods, parseKey(keyOf(pod)));
@@ -107,7 +109,7 @@ export class Binder {
       } catch (err) {
         if (isRefusal(err)) return false;
       }
-      await clock.sleep(waitMs);
+      await clock.sleep(waitMs, signal);
     }
   }
 }

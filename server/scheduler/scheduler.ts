@@ -11,29 +11,21 @@ import { pods } from '#proto/api/core/pods.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import { keyOf } from '#proto/meta/object.ts';
-import { isConflict, isNotFound } from '#proto/meta/status-error.ts';
 import type { Node, Pod } from '#proto/schema/generated/core-v1.ts';
 import type { ApiClient } from '#server/client/client.ts';
 import type { EventRecorder } from '#server/client/events.ts';
 import type { ChangeType } from '#server/client/informer.ts';
 import type { InformerFactory } from '#server/client/informer-factory.ts';
-import { type Assignment, Binder } from './binder.ts';
 import type { ClusterChange } from './changes.plan.ts';
-import { Evictor } from './evictor.ts';
 import { FILTERS } from './filter/index.ts';
-import { planGroup, type Refusals } from './group.plan.ts';
 import { PodGroups } from './groups.ts';
 import { fitsOn, hint } from './hints.plan.ts';
 import { NodeCache, uidOf } from './node-cache.ts';
-import { isFinished, isTerminating, type PodInfo } from './pod-info.plan.ts';
-import { clearNomination, tellNoNode } from './pod-status.ts';
-import type { Candidate } from './preempt.plan.ts';
+import { Placer } from './placer.ts';
+import { isFinished, isTerminating } from './pod-info.plan.ts';
 import { type QueuedPod, SchedulingQueue } from './queue.ts';
 import { holdsLess } from './resources.plan.ts';
-import { SCORES } from './score/index.ts';
-import { CacheTrial } from './trial.ts';
 import { createViews, type Views } from './views.ts';
-import { VolumeBinder } from './volume-binder.ts';
 
 export interface SchedulerOptions {
   readonly client: ApiClient;
@@ -57,34 +49,25 @@ export class Scheduler {
   readonly #cache: NodeCache;
   readonly #queue = new SchedulingQueue();
   readonly #groups = new PodGroups();
-  readonly #trial: CacheTrial;
-  readonly #evictor: Evictor;
-  readonly #volumes: VolumeBinder;
-  readonly #binder: Binder;
+  readonly #placer: Placer;
+  readonly #stop = new AbortController();
   #due = false;
-  #stopped = false;
   #releaseTimer: { readonly at: number; readonly cancel: AbortController } | undefined;
 
   constructor(options: SchedulerOptions) {
-    const { client, clock, random, schedulerName } = options;
     this.#options = options;
     this.#views = createViews(options.informers);
     this.#cache = new NodeCache(this.#views);
-    this.#evictor = new Evictor(options, schedulerName);
-    this.#volumes = new VolumeBinder({ client, clock, cluster: this.#cache });
-    this.#trial = new CacheTrial({
-      cache: this.#cache,
-      filters: FILTERS,
-      scores: SCORES,
-      random,
-      leaving: () => this.#evictor.leaving,
-    });
-    this.#binder = new Binder({
+    this.#placer = new Placer({
       ...options,
-      volumes: this.#volumes,
-      cluster: this.#cache,
-      onFailed: (assignment, err) => this.#onBindFailed(assignment, err),
-      onDone: () => this.#run(),
+      cache: this.#cache,
+      queue: this.#queue,
+      groups: this.#groups,
+      signal: this.#stop.signal,
+      isOurs: (pod) => this.#isOurs(pod),
+      wake: (change) => this.#wake(change),
+      release: () => this.#release(),
+      onBound: () => this.#run(),
     });
   }
 
@@ -104,7 +87,7 @@ export class Scheduler {
       this.#views.onChange((type) => this.#onView(type)),
     ];
     const stop = (): void => {
-      this.#stopped = true;
+      this.#stop.abort();
       for (const end of stops) end();
       this.#releaseTimer?.cancel.abort();
     };
@@ -113,7 +96,7 @@ export class Scheduler {
   }
 
   #onView(type: 'volume' | 'namespace'): void {
-    if (type === 'volume') this.#volumes.changed();
+    if (type === 'volume') this.#placer.volumesChanged();
     else this.#cache.namespacesChanged();
     this.#wake({ type });
   }
@@ -152,9 +135,9 @@ export class Scheduler {
     const uid = uidOf(pod);
     this.#queue.remove(uid);
     this.#groups.remove(uid);
-    this.#evictor.gone(uid);
+    this.#placer.gone(uid);
     const nominated = this.#cache.nominationOf(uid);
-    if (nominated !== undefined) this.#releaseNomination(this.#cache.podInfo(pod), nominated);
+    if (nominated !== undefined) this.#placer.releaseNomination(this.#cache.podInfo(pod), nominated);
     const placed = this.#cache.removePod(uid);
     const node = placed && this.#cache.node(placed.nodeName);
     if (node) this.#wake({ type: 'pod gone', pod: placed.info, node });
@@ -232,7 +215,7 @@ export class Scheduler {
   }
 
   #releaseAt(at: number): void {
-    if (this.#stopped || (this.#releaseTimer && this.#releaseTimer.at <= at)) return;
+    if (this.#stop.signal.aborted || (this.#releaseTimer && this.#releaseTimer.at <= at)) return;
     this.#releaseTimer?.cancel.abort();
     const cancel = new AbortController();
     this.#releaseTimer = { at, cancel };
@@ -248,18 +231,18 @@ export class Scheduler {
 
   /** Places what is active, on the next turn: a burst of Pods is seen whole, so that priorities hold. */
   #run(): void {
-    if (this.#due || this.#stopped || this.#queue.active === 0) return;
+    if (this.#due || this.#stop.signal.aborted || this.#queue.active === 0) return;
     this.#due = true;
     setImmediate(() => {
       this.#due = false;
-      for (let placed = 0; placed < MAX_AT_ONCE && this.#binder.busy < MAX_BINDING; placed++) {
-        const next = this.#stopped ? undefined : this.#next();
+      for (let placed = 0; placed < MAX_AT_ONCE && this.#placer.busy < MAX_BINDING; placed++) {
+        const next = this.#stop.signal.aborted ? undefined : this.#next();
         if (!next) break;
-        if (next.pod.group) this.#placeGroup(next, next.pod.group.key);
-        else this.#place(next.pod);
+        if (next.pod.group) this.#placer.placeGroup(next, next.pod.group.key);
+        else this.#placer.place(next.pod);
       }
       // Where bindings hold it up, the first one that ends goes on.
-      if (this.#binder.busy < MAX_BINDING) this.#release();
+      if (this.#placer.busy < MAX_BINDING) this.#release();
     });
   }
 
@@ -269,132 +252,6 @@ export class Scheduler {
       const node = cluster.node(nodeName);
       return node !== undefined && fitsOn({ pod, cluster, filters: FILTERS }, node);
     });
-  }
-
-  #place(pod: PodInfo): void {
-    const decision = this.#trial.schedule(pod);
-    if (decision.type === 'bind') {
-      this.#trial.place(pod, decision.nodeName);
-      this.#trial.keep();
-      this.#bind([{ pod, nodeName: decision.nodeName }]);
-      return;
-    }
-    const { message, by } = decision;
-    // Without nodes there is nobody to send away.
-    const preemption = by.has('') ? undefined : this.#trial.preempt(pod, decision);
-    if (preemption?.type === 'preempt') {
-      this.#nominate(pod, preemption.nodeName);
-      this.#evict(pod, preemption);
-      this.#park({ pod, message, by }, preemption.nodeName);
-      return;
-    }
-    const nominated = this.#cache.nominationOf(pod.uid);
-    if (preemption?.clear && nominated !== undefined) this.#releaseNomination(pod, nominated);
-    const whole = preemption ? `${message} ${preemption.message}` : message;
-    this.#park({ pod, message: whole, by }, preemption?.clear ? '' : undefined);
-  }
-
-  /** All that wait of the group, at once. */
-  #placeGroup(next: QueuedPod, key: string): void {
-    const waiting = [next.pod];
-    for (const other of this.#groups.waiting(key)) {
-      const taken = other.uid === next.uid ? undefined : this.#queue.take(other.uid);
-      if (taken) waiting.push(taken.pod);
-    }
-    const decision = planGroup({ waiting, placed: this.#groups.placed(key), trial: this.#trial });
-    for (const refused of decision.refused) this.#park(refused, undefined);
-    if (decision.type === 'bind') {
-      this.#trial.keep();
-      this.#bind(decision.assignments);
-    } else if (decision.type === 'preempt') {
-      for (const { pod, nodeName } of decision.nominations) {
-        this.#nominate(pod, nodeName);
-        const by = new Set(['NodeResourcesFit']);
-        this.#park({ pod, message: 'pod group waits for room that is being made', by }, nodeName);
-      }
-      for (const { preemptor, candidate } of decision.evictions) this.#evict(preemptor, candidate);
-      this.#limitNominations(decision.nominations);
-    }
-  }
-
-  #bind(together: readonly Assignment[]): void {
-    if (this.#queue.parked > 0)
-      for (const { pod, nodeName } of together) {
-        const node = this.#cache.node(nodeName);
-        if (node) this.#wake({ type: 'pod placed', pod, node });
-      }
-    this.#binder.bind(together);
-  }
-
-  #park({ pod, message, by }: Refusals, nominatedNode: string | undefined): void {
-    const nominated = this.#cache.nominationOf(pod.uid) !== undefined;
-    const local =
-      !pod.group && !by.has('') && !FILTERS.some(({ name, helpedBy }) => helpedBy && by.has(name));
-    const kind = local ? `${pod.localKey}${nominated ? ' nominated' : ''}` : undefined;
-    this.#queue.park(pod.uid, { by, kind }, this.#options.clock.now());
-    void tellNoNode(this.#options, pod.pod, { reason: 'Unschedulable', message, nominatedNode });
-  }
-
-  /** Those who waited for the same room and are less important look for another place. */
-  #nominate(pod: PodInfo, nodeName: string): void {
-    for (const other of this.#cache.nominated(nodeName)) {
-      if (other.priority >= pod.priority) continue;
-      this.#cache.nominate(other, undefined);
-      this.#queue.reconsider(other.uid);
-      void clearNomination(this.#options, other.pod);
-    }
-    this.#cache.nominate(pod, nodeName);
-  }
-
-  #evict(preemptor: PodInfo, { victims, nodeName }: Candidate): void {
-    void this.#evictor.evict(victims, preemptor, nodeName).then((done) => {
-      if (done || this.#stopped) return;
-      this.#queue.reconsider(preemptor.uid);
-      this.#release();
-    });
-  }
-
-  /** A group does not hold its claims for ever. */
-  #limitNominations(nominations: readonly Assignment[]): void {
-    const { clock } = this.#options;
-    const timeoutMs = Math.min(...nominations.map(({ pod }) => pod.group?.timeoutMs ?? 0));
-    void clock.sleep(timeoutMs).then(() => {
-      for (const { pod, nodeName } of this.#stopped ? [] : nominations) {
-        if (this.#cache.nominationOf(pod.uid) !== nodeName) continue;
-        // Others first: it tries again after its back-off.
-        this.#queue.retry(pod.uid, clock.now());
-        this.#releaseNomination(pod, nodeName);
-        void clearNomination(this.#options, pod.pod);
-      }
-    });
-  }
-
-  /** Nobody waits for that room any more: others may. */
-  #releaseNomination(pod: PodInfo, nodeName: string): void {
-    this.#cache.nominate(pod, undefined);
-    const node = this.#cache.node(nodeName);
-    if (node) this.#wake({ type: 'node', node, relabelled: false });
-  }
-
-  #onBindFailed({ pod: { pod, uid } }: Assignment, err: unknown): void {
-    const { informers, clock, log } = this.#options;
-    // It got there after all, or it is gone: the informer has told the rest.
-    if (!this.#cache.isAssumed(uid)) return;
-    const placed = this.#cache.removePod(uid);
-    const now = informers.for(pods).get(keyOf(pod));
-    if (now && uidOf(now) === uid && !now.spec.nodeName && this.#isOurs(now)) {
-      this.#queue.add(this.#cache.podInfo(now));
-      this.#queue.retry(uid, clock.now());
-      // Deleted, or bound by somebody else, a moment before the informer shows it.
-      if (!isNotFound(err) && !isConflict(err)) {
-        log.warn('binding failed', { pod: keyOf(pod), err });
-        const message = err instanceof Error ? err.message : String(err);
-        void tellNoNode(this.#options, now, { reason: 'SchedulerError', message });
-      }
-    } else this.#queue.remove(uid);
-    const node = placed && this.#cache.node(placed.nodeName);
-    if (node) this.#wake({ type: 'pod gone', pod: placed.info, node });
-    else this.#release();
   }
 }
 

@@ -17,6 +17,8 @@ export interface VolumeBinderDeps {
   readonly client: ApiClient;
   readonly clock: Clock;
   readonly cluster: Cluster;
+  /** Ends everything that waits. */
+  readonly signal: AbortSignal;
 }
 
 export class VolumeBinder {
@@ -80,7 +82,7 @@ export class VolumeBinder {
   }
 
   #whenBound(pod: PodInfo, timeoutMs: number): Promise<void> {
-    const { clock, cluster } = this.#deps;
+    const { clock, cluster, signal } = this.#deps;
     const timer = new AbortController();
     return new Promise<void>((resolve, reject) => {
       const end = (err?: Error): void => {
@@ -96,7 +98,7 @@ export class VolumeBinder {
         else if (claims.every((claim) => claim && isBound(claim))) end();
       };
       this.#waiting.add(look);
-      clock.sleep(timeoutMs, timer.signal).then(
+      clock.sleep(timeoutMs, AbortSignal.any([timer.signal, signal])).then(
         () => end(new Error('binding volumes: context deadline exceeded')),
         () => {},
       );

@@ -46,6 +46,8 @@ export async function bindPod(api: Api, call: Call, binding: Binding): Promise<v
       lastTransitionTime: timestamp(api.clock.now()),
     };
     pod.status = { ...pod.status, conditions: [...conditions, scheduled] };
+    // It waits for no node any more.
+    delete pod.status.nominatedNodeName;
     return pod;
   });
 }

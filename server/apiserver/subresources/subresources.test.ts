@@ -56,6 +56,18 @@ describe('binding', () => {
     expect([err.code, err.message]).toEqual([409, expect.stringContaining('already assigned to node "pi"')]);
   });
 
+  test('ends the wait for a nominated node', async () => {
+    const api = registryApi();
+    await createObject(api, aCall(pods), aPod('p'));
+    const waiting = structuredClone(objectOf(requireEntry(api, aCall(pods, 'p')))) as Pod;
+    waiting.status = { ...waiting.status, nominatedNodeName: 'pi' };
+    await replaceObject(api, aCall(pods, 'p', { subresource: 'status' }), waiting);
+    await bindPod(api, aCall(pods, 'p', { subresource: 'binding' }), toNode('pi'));
+    expect((objectOf(requireEntry(api, aCall(pods, 'p'))) as Pod).status).not.toHaveProperty(
+      'nominatedNodeName',
+    );
+  });
+
   test('only the binding may set the node', async () => {
     const api = registryApi();
     await createObject(api, aCall(pods), aPod('p'));
