@@ -6,9 +6,9 @@ import { FakeClock } from '#proto/meta/clock.ts';
 import type { PriorityLevelConfiguration } from '#proto/schema/generated/flowcontrol-v1.ts';
 import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import { aCluster } from '#server/apiserver/authn/fixtures.ts';
-import { defaultFlowSchemas, defaultPriorityLevels } from '#server/apiserver/flowcontrol/default-objects.ts';
 import { FlowControl, type Ticket } from '#server/apiserver/flowcontrol/flow-control.ts';
 import { requestInfoOf } from '#server/apiserver/http/request-info.ts';
+import { defaultFlowSchemas, defaultPriorityLevels } from '#server/registry/flowcontrol/default-objects.ts';
 
 const SEATS = 96;
 const person = (name: string): UserInfo => ({ name, groups: ['dev', 'system:authenticated'] });

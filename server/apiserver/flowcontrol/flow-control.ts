@@ -5,15 +5,15 @@ import type { KubeObject } from '#proto/meta/object.ts';
 import type { FlowSchema, PriorityLevelConfiguration } from '#proto/schema/generated/flowcontrol-v1.ts';
 import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
-import {
-  defaultFlowSchemas,
-  defaultPriorityLevels,
-  MANDATORY,
-} from '#server/apiserver/flowcontrol/default-objects.ts';
 import { FairQueues, hashFlow, type Queued } from '#server/apiserver/flowcontrol/fair-queues.ts';
 import { type LevelLimits, levelLimits } from '#server/apiserver/flowcontrol/levels.ts';
 import { matchesSchema } from '#server/apiserver/flowcontrol/matching.ts';
 import type { RequestInfo } from '#server/apiserver/http/request-info.ts';
+import {
+  defaultFlowSchemas,
+  defaultPriorityLevels,
+  MANDATORY,
+} from '#server/registry/flowcontrol/default-objects.ts';
 
 /** Rule: a quarter of upstream's request timeout. */
 const WAIT_MS = 15_000;

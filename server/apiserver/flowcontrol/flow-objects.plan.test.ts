@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { PriorityLevelConfiguration } from '#proto/schema/generated/flowcontrol-v1.ts';
-import { defaultFlowSchemas, defaultPriorityLevels } from './default-objects.ts';
+import { defaultFlowSchemas, defaultPriorityLevels } from '#server/registry/flowcontrol/default-objects.ts';
 import { planDangling, planDefault } from './flow-objects.plan.ts';
 
 const KEY = 'apf.kubernetes.io/autoupdate-spec';

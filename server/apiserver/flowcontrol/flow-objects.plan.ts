@@ -4,15 +4,15 @@ import type {
   FlowSchemaCondition,
   PriorityLevelConfiguration,
 } from '#proto/schema/generated/flowcontrol-v1.ts';
+import { MANDATORY } from '#server/registry/flowcontrol/default-objects.ts';
 
 const AUTOUPDATE = 'apf.kubernetes.io/autoupdate-spec';
-const MANDATORY = ['exempt', 'catch-all'];
 
 export type Kept = FlowSchema | PriorityLevelConfiguration;
 
 /**
  * The object as it should be stored; undefined where it is. Those without which the server can not do are always as
- * this version has them; a suggested one is its owner's once it was changed, unless an annotation says otherwise.
+ * this version has them, but for the exempt level's share; a suggested one is its owner's once it was changed, unless an annotation says otherwise.
  * `isSame` compares specs. Rule: upstream's `apis/flowcontrol/ensurer`.
  */
 export function planDefault<T extends Kept>(
@@ -28,11 +28,15 @@ export function planDefault<T extends Kept>(
     (annotation === undefined ? (stored.metadata.generation ?? 1) === 1 : annotation === 'true');
   const isAnnotated =
     annotation === (updates ? 'true' : 'false') || (annotation !== undefined && !isMandatory);
-  const spec = updates ? wanted.spec : stored.spec;
+  const spec = updates ? { ...wanted.spec, ...ownShare(stored) } : stored.spec;
   if (isAnnotated && isSame(stored.spec, spec)) return undefined;
   const annotations = { ...stored.metadata.annotations, [AUTOUPDATE]: updates ? 'true' : 'false' };
   return { ...stored, metadata: { ...stored.metadata, annotations }, spec };
 }
+
+/** What an administrator may change of an object that is otherwise fixed. */
+const ownShare = ({ spec }: Kept): object =>
+  spec && 'exempt' in spec && spec.exempt ? { exempt: spec.exempt } : {};
 
 /** The schema with its `Dangling` condition brought up to date; undefined where it is. `now` as in timestamps. */
 export function planDangling(

@@ -7,9 +7,9 @@ import type { KubeObject } from '#proto/meta/object.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '#proto/meta/status-error.ts';
 import { timestamp } from '#proto/meta/timestamp.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
-import { defaultFlowSchemas, defaultPriorityLevels } from '#server/apiserver/flowcontrol/default-objects.ts';
 import { type Kept, planDangling, planDefault } from '#server/apiserver/flowcontrol/flow-objects.plan.ts';
 import type { ApiClient } from '#server/client/client.ts';
+import { defaultFlowSchemas, defaultPriorityLevels } from '#server/registry/flowcontrol/default-objects.ts';
 import { isSame } from '#server/registry/validation/field-checks.ts';
 
 export interface FlowObjectDeps {
