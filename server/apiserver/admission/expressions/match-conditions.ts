@@ -2,6 +2,7 @@ import type { MatchCondition } from '#proto/schema/generated/admissionregistrati
 import {
   Activation,
   type ComposedVariables,
+  type Evaluated,
   type Expression,
   type ExpressionInput,
   OutOfBudget,
@@ -35,25 +36,24 @@ export async function matchesConditions(
   variables?: ComposedVariables,
 ): Promise<boolean | { readonly error: string }> {
   if (conditions.length === 0) return true;
-  return answers.settle(() => {
-    const activation = new Activation(cel, input, {
-      budget: BUDGET,
-      answers,
-      ...(variables ? { variables } : {}),
-    });
-    const errors: string[] = [];
-    try {
-      const outcomes = conditions.map((condition) => activation.evaluate(condition));
-      for (const outcome of outcomes) {
-        if ('error' in outcome) errors.push(outcome.error);
-        else if (outcome.value === false) return false;
-      }
-    } catch (err) {
-      if (!(err instanceof OutOfBudget)) throw err;
-      return { error: err.message };
-    }
-    if (errors.length === 0) return true;
-    const distinct = [...new Set(errors)];
-    return { error: distinct.length === 1 ? (distinct[0] ?? '') : `[${distinct.join(', ')}]` };
+  const activation = new Activation(cel, input, {
+    budget: BUDGET,
+    answers,
+    ...(variables ? { variables } : {}),
   });
+  const outcomes: Evaluated[] = [];
+  try {
+    for (const condition of conditions) outcomes.push(await activation.evaluate(condition));
+  } catch (err) {
+    if (!(err instanceof OutOfBudget)) throw err;
+    return { error: err.message };
+  }
+  const errors: string[] = [];
+  for (const outcome of outcomes) {
+    if ('error' in outcome) errors.push(outcome.error);
+    else if (outcome.value === false) return false;
+  }
+  if (errors.length === 0) return true;
+  const distinct = [...new Set(errors)];
+  return { error: distinct.length === 1 ? (distinct[0] ?? '') : `[${distinct.join(', ')}]` };
 }

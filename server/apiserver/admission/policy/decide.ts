@@ -47,27 +47,26 @@ export async function decide(
   const matched = await matchesConditions(cel, policy.conditions, bare, answers, policy.variables);
   if (matched === false) return NOTHING;
   if (matched !== true) return failed(matched.error);
-  return answers.settle(() => {
-    try {
-      return evaluate(cel, policy, input, answers, failsOpen);
-    } catch (err) {
-      if (err instanceof OutOfBudget) return failed(err.message);
-      throw err;
-    }
-  });
+  try {
+    return await evaluate(cel, policy, input, answers, failsOpen);
+  } catch (err) {
+    if (err instanceof OutOfBudget) return failed(err.message);
+    throw err;
+  }
 }
 
-function evaluate(
+async function evaluate(
   cel: CelEngine,
   policy: CompiledValidatingPolicy,
   input: ExpressionInput,
   answers: Answers,
   failsOpen: boolean,
-): Decision {
+): Promise<Decision> {
   const { variables } = policy;
   const activation = new Activation(cel, input, { budget: BUDGET, answers, variables });
-  const outcomes = policy.validations.map(({ expression }) => activation.evaluate(expression));
-  const messages = evaluateMessages(cel, policy, input, activation.budget);
+  const outcomes: Evaluated[] = [];
+  for (const { expression } of policy.validations) outcomes.push(await activation.evaluate(expression));
+  const messages = await evaluateMessages(cel, policy, input, activation.budget);
   const denials = outcomes.flatMap((outcome, index): Denial[] => {
     if ('error' in outcome) return failsOpen ? [] : [{ index, message: outcome.error }];
     if (typeof messages === 'string') return failsOpen ? [] : [{ index, message: messages }];
@@ -77,19 +76,21 @@ function evaluate(
       { index, message: messageOf(validation, messages[index]), reason: validation.reason ?? 'Invalid' },
     ];
   });
-  return { denials, ...annotate(cel, policy, input, failsOpen) };
+  return { denials, ...(await annotate(cel, policy, input, failsOpen)) };
 }
 
 /** What users are told does not depend on what they may see. A text is the reason why there is no message at all. */
-function evaluateMessages(
+async function evaluateMessages(
   cel: CelEngine,
   { validations, variables }: CompiledValidatingPolicy,
   input: ExpressionInput,
   budget: number,
-): readonly (Evaluated | undefined)[] | string {
+): Promise<readonly (Evaluated | undefined)[] | string> {
   const activation = new Activation(cel, input, { budget, variables });
+  const messages: (Evaluated | undefined)[] = [];
   try {
-    return validations.map(({ message }) => message && activation.evaluate(message));
+    for (const { message } of validations) messages.push(message && (await activation.evaluate(message)));
+    return messages;
   } catch (err) {
     if (err instanceof OutOfBudget) return `failed messageExpression: ${err.message}`;
     throw err;
@@ -103,17 +104,17 @@ function messageOf({ message, expression }: Validation, evaluated: Evaluated | u
   return isFine ? text : message?.trim() || `failed expression: ${expression.trim()}`;
 }
 
-function annotate(
+async function annotate(
   cel: CelEngine,
   { annotations, variables }: CompiledValidatingPolicy,
   input: ExpressionInput,
   failsOpen: boolean,
-): Pick<Decision, 'annotations' | 'annotationErrors'> {
+): Promise<Pick<Decision, 'annotations' | 'annotationErrors'>> {
   const activation = new Activation(cel, input, { budget: BUDGET, variables });
   const found: { key: string; value: string }[] = [];
   const errors: string[] = [];
   for (const { annotation, expression } of annotations) {
-    const outcome = activation.evaluate(expression);
+    const outcome = await activation.evaluate(expression);
     if ('error' in outcome) {
       if (!failsOpen) errors.push(outcome.error);
     } else if (typeof outcome.value === 'string' && outcome.value.trim() !== '')

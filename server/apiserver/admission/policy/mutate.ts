@@ -22,18 +22,18 @@ const BUDGET = 10_000_000;
 export class MutationProblem extends Error {}
 
 /**
- * The object after one mutation; the same one where that leaves it as it was. Throws a {@link MutationProblem}. Rule:
+ * The object after one mutation; the same one where that leaves it as it was. Rejects with a {@link MutationProblem}. Rule:
  * apiserver `pkg/admission/plugin/policy/mutating/patch`.
  */
-export function mutate(
+export async function mutate(
   cel: CelEngine,
   { mutation, expression }: CompiledMutatingPolicy['mutations'][number],
   input: ExpressionInput & { readonly object: KubeObject },
   context: { readonly answers: Answers; readonly variables: ComposedVariables },
   shapeOf: (kind: GroupVersionKind) => Shape,
-): KubeObject {
+): Promise<KubeObject> {
   if ('problem' in expression.compiled) throw new MutationProblem(expression.compiled.problem);
-  const value = evaluate(new Activation(cel, input, { budget: BUDGET, ...context }), expression);
+  const value = await evaluate(new Activation(cel, input, { budget: BUDGET, ...context }), expression);
   const mismatch = cel.mutationProblem(value);
   if (mismatch !== undefined) throw new MutationProblem(`type mismatch: ${mismatch}`);
   const json = cel.toJson(value);
@@ -49,9 +49,12 @@ export function mutate(
 const kindOf = ({ attributes, resource }: ExpressionInput): GroupVersionKind =>
   attributes.kind.kind === attributes.resource.kind ? resource : attributes.kind;
 
-function evaluate(activation: Activation, expression: Parameters<Activation['evaluate']>[0]): CelValue {
+async function evaluate(
+  activation: Activation,
+  expression: Parameters<Activation['evaluate']>[0],
+): Promise<CelValue> {
   try {
-    const outcome = activation.evaluate(expression);
+    const outcome = await activation.evaluate(expression);
     if ('error' in outcome) throw new MutationProblem(outcome.error);
     return outcome.value;
   } catch (err) {

@@ -114,14 +114,12 @@ export class MutatingAdmissionPolicy implements AdmissionPlugin {
       const current = await versions.present(object, resource);
       const { variables } = compiled;
       try {
-        const next = await answers.settle(() =>
-          mutate(
-            cel,
-            mutation,
-            { ...input, object: current, namespace },
-            { answers, variables },
-            this.#deps.shapeOf,
-          ),
+        const next = await mutate(
+          cel,
+          mutation,
+          { ...input, object: current, namespace },
+          { answers, variables },
+          this.#deps.shapeOf,
         );
         if (next !== current)
           attributes.object = await accepted(attributes, next, resource, mutation.mutation);
