@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { serviceUnavailable } from '#proto/meta/status-error.ts';
@@ -40,7 +41,23 @@ async function aHook(
   );
   const call = (config: WebhookClientConfig, timeoutSeconds = 10, body: object = {}) =>
     client.call({ config: { caBundle: base64(ca), ...config }, timeoutSeconds, body });
-  return { call, port, asked, server, connections: () => connections };
+  return { call, port, ca, asked, server, connections: () => connections };
+}
+
+/** A stream as the boards' link gives it: no socket, and TLS runs in JavaScript's hands. */
+function asLink(socket: Socket): Duplex {
+  const link: Duplex = new Duplex({
+    read: () => void socket.resume(),
+    write: (chunk, _encoding, done) => void socket.write(chunk, done),
+    final: (done) => void socket.end(done),
+    destroy(err, done) {
+      socket.destroy();
+      done(err);
+    },
+  });
+  socket.on('data', (chunk) => void (link.push(chunk) || socket.pause()));
+  socket.on('end', () => link.push(null));
+  return link;
 }
 
 const answers =
@@ -80,6 +97,32 @@ describe('WebhookClient', () => {
     });
     await hook.call({ service });
     expect(await hook.call({ service })).toEqual({ served: 3 });
+  });
+
+  it('outlives links that break: under a call, and under a connection that is kept', async () => {
+    const links: Duplex[] = [];
+    const hook = await aHook((request, response) => {
+      if (request.url?.startsWith('/review')) answers({ ok: true })(request, response);
+      else links.at(-1)?.destroy(new Error('the link broke'));
+    });
+    const client = new WebhookClient({
+      toService: async () => {
+        const link = asLink(await dialTcp('127.0.0.1', hook.port));
+        links.push(link);
+        return link;
+      },
+      toAddress: () => Promise.reject(new Error('there is none')),
+    });
+    closers.push(() => client.close());
+    const call = (path: string) => {
+      const config = { caBundle: base64(hook.ca), service: { ...service, path } };
+      return client.call({ config, timeoutSeconds: 10, body: {} });
+    };
+    expect(await call('/review')).toEqual({ ok: true });
+    links[0]?.destroy(new Error('the link broke'));
+    expect(await call('/review')).toEqual({ ok: true });
+    await expect(call('/break')).rejects.toThrow(/^Post "https:/);
+    expect(await call('/review')).toEqual({ ok: true });
   });
 
   it('calls a URL', async () => {

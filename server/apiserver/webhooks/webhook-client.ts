@@ -132,13 +132,13 @@ async function exchange(
   return { response, body: Buffer.concat(parts) };
 }
 
-/** A connection that was kept may have been closed by the other side just now: then the call is made again. */
+/** A connection that was kept may have broken, or been closed by the other side, just now: then the call is made again. */
 function send(options: RequestOptions, body: Uint8Array): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const sent = request(options);
     sent.once('response', resolve);
-    sent.once('error', (err: NodeJS.ErrnoException) => {
-      if (sent.reusedSocket && err.code === 'ECONNRESET') resolve(send(options, body));
+    sent.once('error', (err) => {
+      if (sent.reusedSocket && !options.signal?.aborted) resolve(send(options, body));
       else reject(err);
     });
     sent.end(body);
