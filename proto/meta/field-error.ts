@@ -8,7 +8,11 @@ import type { StatusCause } from '#proto/schema/generated/meta-v1.ts';
 export type FieldError = StatusCause & { field: string };
 
 const show = (value: unknown): string =>
-  typeof value === 'string' ? JSON.stringify(value) : value === undefined ? 'null' : JSON.stringify(value);
+  typeof value === 'string' ? JSON.stringify(value) : value === undefined ? 'null' : escaped(value);
+
+/** Go's JSON is safe inside of HTML. */
+const escaped = (value: unknown): string =>
+  JSON.stringify(value).replace(/[<>&]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
 
 const tail = (detail: string): string => (detail ? `: ${detail}` : '');
 
@@ -68,5 +72,11 @@ export const tooLong = (field: string, maxBytes: number): FieldError => ({
 export const tooMany = (field: string, actual: number, max: number): FieldError => ({
   reason: 'FieldValueTooMany',
   message: `Too many: ${actual}: must have at most ${max} ${max === 1 ? 'item' : 'items'}`,
+  field,
+});
+
+export const internalError = (field: string, detail: string): FieldError => ({
+  reason: 'InternalError',
+  message: `Internal error: ${detail}`,
   field,
 });

@@ -121,4 +121,17 @@ describe('Informer', () => {
     factory.for(configMaps).onChange((type) => void late.push(type));
     expect(late).toEqual(['ADDED']);
   });
+
+  it('ends for a kind that goes, and starts anew for one that comes back', async () => {
+    const client = new MemoryClient();
+    const { factory, informer, seen } = await anInformer(client);
+    factory.drop(configMaps);
+    await client.create(configMaps, aConfigMap('a'));
+    await settle();
+    expect(seen).toEqual([]);
+    const next = factory.for(configMaps);
+    await settle();
+    expect(next).not.toBe(informer);
+    expect(next.list().map(({ metadata }) => metadata.name)).toEqual(['a']);
+  });
 });

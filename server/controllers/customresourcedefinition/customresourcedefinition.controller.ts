@@ -10,6 +10,7 @@ import type { Controller, ControllerContext } from '#server/controllers/context.
 import { createQueue } from '#server/controllers/context.ts';
 import {
   acceptNames,
+  approvalVerdict,
   CLEANUP,
   conditionOf,
   establish,
@@ -67,7 +68,7 @@ export function createCustomResourceDefinitionController(context: ControllerCont
       );
     const { names, condition } = acceptNames(definition, takenNames(others));
     const established = establish(definition, condition.status === 'True', isTrusted(definition));
-    const verdicts = established ? [condition, established] : [condition];
+    const verdicts = [condition, established, approvalVerdict(definition)].filter((one) => one !== undefined);
     await writeStatus(definition, {
       ...statusOf(definition),
       acceptedNames: names,

@@ -4,6 +4,11 @@ import type {
   CustomResourceDefinitionCondition,
   CustomResourceDefinitionNames,
 } from '#proto/schema/generated/apiextensions-v1.ts';
+import {
+  type Approval,
+  approvalDetail,
+  approvalOf,
+} from '#server/registry/apiextensions/definition-names.ts';
 
 export const CLEANUP = 'customresourcecleanup.apiextensions.k8s.io';
 
@@ -113,6 +118,25 @@ export function establish(
   if (current?.status === 'True') return undefined;
   if (!accepted) return current ? undefined : NOT_ACCEPTED;
   return trusted ? INSTALLED : BAD_BUNDLE;
+}
+
+const APPROVALS = {
+  missing: { status: 'False', reason: 'MissingAnnotation' },
+  invalid: { status: 'False', reason: 'InvalidAnnotation' },
+  bypassed: { status: 'False', reason: 'UnapprovedAnnotation' },
+  approved: { status: 'True', reason: 'ApprovedAnnotation' },
+} as const satisfies Record<Approval, unknown>;
+
+/** Whether the community approved a kind of one of its groups; undefined for other groups. */
+export function approvalVerdict(definition: CustomResourceDefinition): Verdict | undefined {
+  const approval = approvalOf(definition);
+  return (
+    approval && {
+      type: 'KubernetesAPIApprovalPolicyConformant',
+      ...APPROVALS[approval],
+      message: approvalDetail(definition),
+    }
+  );
 }
 
 export const conditionOf = (

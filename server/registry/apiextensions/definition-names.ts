@@ -39,13 +39,15 @@ export const requireNames = (names: CustomResourceDefinitionNames, path: string)
 
 const APPROVED = 'api-approved.kubernetes.io';
 
-type Approval = 'missing' | 'bypassed' | 'approved' | 'invalid';
+export type Approval = 'missing' | 'bypassed' | 'approved' | 'invalid';
 
-function approvalOf({ metadata }: CustomResourceDefinition): Approval {
+/** Undefined for groups that need none. */
+export function approvalOf({ metadata, spec }: CustomResourceDefinition): Approval | undefined {
+  if (!/(?:^|\.)(?:k8s|kubernetes)\.io$/.test(spec.group)) return undefined;
   const text = metadata.annotations?.[APPROVED] ?? '';
   if (text === '') return 'missing';
   if (text.startsWith('unapproved')) return 'bypassed';
-  return URL.canParse(text) && new URL(text).host !== '' ? 'approved' : 'invalid';
+  return /^[a-z][a-z0-9+.-]*:\/\/[^\s/?]+(?:[/?][^\s]*)?$/i.test(text) ? 'approved' : 'invalid';
 }
 
 /**
@@ -56,14 +58,29 @@ export function validateApproval(
   definition: CustomResourceDefinition,
   old: CustomResourceDefinition | undefined,
 ): FieldError[] {
-  if (!/(?:^|\.)(?:k8s|kubernetes)\.io$/.test(definition.spec.group)) return [];
   const approval = approvalOf(definition);
   if (old && approvalOf(old) === approval) return [];
   const at = `metadata.annotations[${APPROVED}]`;
+  const detail = approvalDetail(definition);
+  if (approval === 'missing') return [required(at, detail)];
+  return approval === 'invalid'
+    ? [invalidValue(at, definition.metadata.annotations?.[APPROVED], detail)]
+    : [];
+}
+
+/** What there is to say of the approval of a group that needs one. */
+export function approvalDetail(definition: CustomResourceDefinition): string {
+  const text = definition.metadata.annotations?.[APPROVED] ?? '';
   const rule = `protected groups must have approval annotation "${APPROVED}"`;
   const where = 'see https://github.com/kubernetes/enhancements/pull/1111';
-  if (approval === 'missing') return [required(at, `${rule}, ${where}`)];
-  if (approval !== 'invalid') return [];
-  const detail = `${rule} with either a URL or a reason starting with "unapproved", ${where}`;
-  return [invalidValue(at, definition.metadata.annotations?.[APPROVED], detail)];
+  switch (approvalOf(definition)) {
+    case 'bypassed':
+      return `not approved: ${JSON.stringify(text)}`;
+    case 'approved':
+      return `approved in ${text}`;
+    case 'invalid':
+      return `${rule} with either a URL or a reason starting with "unapproved", ${where}`;
+    default:
+      return `${rule}, ${where}`;
+  }
 }

@@ -1,9 +1,12 @@
-import { type FieldError, invalidValue } from '#proto/meta/field-error.ts';
+import { type FieldError, internalError, invalidValue } from '#proto/meta/field-error.ts';
 import type { JSONSchemaProps, ValidationRule } from '#proto/schema/generated/apiextensions-v1.ts';
 import type { CelEngine } from '#server/cel/engine.ts';
 import { type CompiledRule, compileRules, hasRules, type RuleNode } from '#server/structural/rules.ts';
 import { itemsOf } from '#server/structural/schema-tree.ts';
 import { validateRules } from '#server/structural/validate-rules.ts';
+
+const NO_TYPE =
+  'internal error: failed to construct type information for x-kubernetes-validations rules: unable to convert structural schema to CEL declarations';
 
 /**
  * The rules in CEL of a schema that is valid otherwise: they compile, they compare only what can be found again after an
@@ -16,9 +19,11 @@ export function validateExpressions(cel: CelEngine, schema: JSONSchemaProps, pat
 }
 
 function validateNode(node: RuleNode, path: string, uncorrelated: string | undefined): FieldError[] {
-  const errors = node.rules.flatMap((rule, i) =>
-    validateRule(rule, `${path}.x-kubernetes-validations[${i}]`, uncorrelated),
-  );
+  const rulesAt = `${path}.x-kubernetes-validations`;
+  const errors =
+    node.type || node.rules.length === 0
+      ? node.rules.flatMap((rule, i) => validateRule(rule, `${rulesAt}[${i}]`, uncorrelated))
+      : [internalError(rulesAt, NO_TYPE)];
   for (const [key, property] of node.properties)
     errors.push(...validateNode(property, `${path}.properties[${key}]`, uncorrelated));
   if (node.entries) errors.push(...validateNode(node.entries, `${path}.additionalProperties`, uncorrelated));
