@@ -32,7 +32,6 @@ import { secrets } from '#proto/api/core/secrets.ts';
 import { serviceaccounts } from '#proto/api/core/serviceaccounts.ts';
 import { services } from '#proto/api/core/services.ts';
 import { endpointslices } from '#proto/api/discovery/endpointslices.ts';
-import { events as eventsOfEventsGroup } from '#proto/api/events/events.ts';
 import { flowschemas } from '#proto/api/flowcontrol/flowschemas.ts';
 import { prioritylevelconfigurations } from '#proto/api/flowcontrol/prioritylevelconfigurations.ts';
 import { ingressclasses } from '#proto/api/networking/ingressclasses.ts';
@@ -99,7 +98,6 @@ import { secret } from '#server/registry/core/secret.ts';
 import { service } from '#server/registry/core/service.ts';
 import { serviceAccount } from '#server/registry/core/service-account.ts';
 import { endpointSlice } from '#server/registry/discovery/endpoint-slice.ts';
-import { eventOfEventsGroup } from '#server/registry/events/event.ts';
 import { flowSchema } from '#server/registry/flowcontrol/flow-schema.ts';
 import { priorityLevelConfiguration } from '#server/registry/flowcontrol/priority-level-configuration.ts';
 import { ingress } from '#server/registry/networking/ingress.ts';
@@ -185,7 +183,6 @@ export const strategies: ReadonlyMap<string, Strategy> = new Map([
   bind(services, service),
   bind(serviceaccounts, serviceAccount),
   bind(endpointslices, endpointSlice),
-  bind(eventsOfEventsGroup, eventOfEventsGroup),
   bind(flowschemas, flowSchema),
   bind(prioritylevelconfigurations, priorityLevelConfiguration),
   bind(ingresses, ingress),

@@ -51,7 +51,7 @@ describe('defaults of the other groups', () => {
     ],
     [
       'autoscaling/horizontalpodautoscalers',
-      { spec: { scaleTargetRef: { kind: 'Deployment', name: 'd' }, maxReplicas: 3 } },
+      { spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'd' }, maxReplicas: 3 } },
       {
         spec: { minReplicas: 1, metrics: [{ type: 'Resource', resource: { name: 'cpu' } }] },
         status: { desiredReplicas: 0 },
@@ -105,7 +105,7 @@ describe('validation of the other groups', () => {
     [
       'networking.k8s.io/ingresses',
       { spec: {} },
-      ['spec: Invalid value: []: either `defaultBackend` or `rules` must be specified'],
+      ['spec: Invalid value: null: either `defaultBackend` or `rules` must be specified'],
     ],
     [
       'networking.k8s.io/ingresses',
@@ -139,11 +139,17 @@ describe('validation of the other groups', () => {
     [
       'discovery.k8s.io/endpointslices',
       { addressType: 'IPv4', endpoints: [{ addresses: ['fe80::1'] }] },
-      ['endpoints[0].addresses[0]: Invalid value: "fe80::1": must be an IPv4 address'],
+      ['endpoints[0].addresses: Invalid value: "fe80::1": must be an IPv4 address'],
     ],
     [
       'autoscaling/horizontalpodautoscalers',
-      { spec: { scaleTargetRef: { kind: 'Deployment', name: 'd' }, minReplicas: 3, maxReplicas: 2 } },
+      {
+        spec: {
+          scaleTargetRef: { kind: 'Deployment', name: 'd', apiVersion: 'apps/v1' },
+          minReplicas: 3,
+          maxReplicas: 2,
+        },
+      },
       ['spec.maxReplicas: Invalid value: 2: must be greater than or equal to `minReplicas`'],
     ],
     [

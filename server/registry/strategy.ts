@@ -7,6 +7,8 @@ export interface StrategyContext {
   readonly now: number;
   /** Absent on the object itself; `status`, `scale`, … on a subresource. */
   readonly subresource?: string | undefined;
+  /** The API group that is asked, where one kind has two faces. */
+  readonly group?: string;
   /** What an update replaces; absent on create. Shared, never mutate. */
   readonly old?: KubeObject | undefined;
   /** Where {@link Strategy.needsCel} asked for it. */

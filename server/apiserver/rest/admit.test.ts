@@ -102,7 +102,7 @@ describe('Admission', () => {
       metadata: { name: 'h' },
       spec: {
         maxReplicas: 3,
-        scaleTargetRef: { kind: 'Deployment', name: 'd' },
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'd' },
         metrics: [{ type: 'Resource', resource: metric }],
       },
     };

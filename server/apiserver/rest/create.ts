@@ -69,7 +69,7 @@ async function createOnce(api: Api, call: Call, body: KubeObject): Promise<Entry
   const context = await validationContext(api, call, strategy, object);
   const reservation = api.services.reserve(stored, object, undefined);
   try {
-    refuse(call.resource, object.metadata.name ?? '', [
+    refuse(stored, object.metadata.name ?? '', [
       ...validateObjectMeta(object.metadata, {
         namespaced: stored.namespaced,
         nameRule: strategy.nameRule,

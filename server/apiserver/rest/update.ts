@@ -117,7 +117,7 @@ async function writeChange(api: Api, call: Call, entry: Entry, changed: KubeObje
   }
   const reservation = api.services.reserve(stored, next, old);
   try {
-    refuse(call.resource, call.name, [
+    refuse(stored, call.name, [
       ...validateObjectMeta(next.metadata, {
         namespaced: stored.namespaced,
         nameRule: strategy.nameRule,

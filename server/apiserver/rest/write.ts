@@ -33,6 +33,7 @@ export const fromStore = (api: Api, resource: Resource, entry: Entry): Maybe<Ent
 export const contextOf = (api: Api, call: Call): StrategyContext => ({
   now: api.clock.now(),
   subresource: call.subresource,
+  group: call.resource.group,
   user: call.user,
 });
 

@@ -1,27 +1,18 @@
-import {
-  type FieldError,
-  forbiddenField,
-  invalidValue,
-  notSupported,
-  required,
-} from '#proto/meta/field-error.ts';
+import { type FieldError, forbiddenField, invalidValue, required } from '#proto/meta/field-error.ts';
+import { compareQuantities } from '#proto/meta/quantity.ts';
 import type {
   HorizontalPodAutoscaler,
   HorizontalPodAutoscalerSpec,
   HPAScalingRules,
-  MetricSpec,
 } from '#proto/schema/generated/autoscaling-v2.ts';
+import {
+  validateMetric,
+  validateReference,
+  validateScaledVersion,
+} from '#server/registry/autoscaling/metric-spec.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
-import { eachAt, named, oneOf } from '#server/registry/validation/field-checks.ts';
-import { pathSegmentProblems } from '#server/registry/validation/names.ts';
+import { eachAt, NON_NEGATIVE, oneOf } from '#server/registry/validation/field-checks.ts';
 
-const METRICS: Readonly<Record<string, keyof MetricSpec>> = {
-  ContainerResource: 'containerResource',
-  External: 'external',
-  Object: 'object',
-  Pods: 'pods',
-  Resource: 'resource',
-};
 const MAX_PERIOD_SECONDS = 1800;
 const MAX_WINDOW_SECONDS = 3600;
 
@@ -29,7 +20,7 @@ const MAX_WINDOW_SECONDS = 3600;
 export const horizontalPodAutoscaler: Strategy<HorizontalPodAutoscaler> = {
   generation: false,
   applyDefaults: (object) => {
-    object.spec ??= { scaleTargetRef: { kind: '', name: '' }, maxReplicas: 0 };
+    object.spec ??= { scaleTargetRef: { apiVersion: 'apps/v1', kind: '', name: '' }, maxReplicas: 0 };
     const { spec } = object;
     spec.minReplicas ??= 1;
     if (!spec.metrics?.length) {
@@ -70,7 +61,7 @@ function validateSpec(spec: HorizontalPodAutoscalerSpec): FieldError[] {
   if (minReplicas < 1) {
     errors.push(invalidValue('spec.minReplicas', minReplicas, 'must be greater than or equal to 1'));
   }
-  if (maxReplicas < 1) errors.push(invalidValue('spec.maxReplicas', maxReplicas, 'must be greater than 0'));
+  if (maxReplicas < 1) errors.push(required('spec.maxReplicas', 'must be set and greater than 0'));
   if (maxReplicas < minReplicas) {
     errors.push(
       invalidValue('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`'),
@@ -78,41 +69,21 @@ function validateSpec(spec: HorizontalPodAutoscalerSpec): FieldError[] {
   }
   return [
     ...errors,
-    ...named('spec.scaleTargetRef.kind', scaleTargetRef?.kind, pathSegmentProblems),
-    ...named('spec.scaleTargetRef.name', scaleTargetRef?.name, pathSegmentProblems),
+    ...validateReference(scaleTargetRef, 'spec.scaleTargetRef'),
+    ...validateScaledVersion(scaleTargetRef, 'spec.scaleTargetRef.apiVersion'),
     ...eachAt(spec.metrics, 'spec.metrics', validateMetric),
+    ...validateScaleToZero(spec),
     ...validateRules(spec.behavior?.scaleUp, 'spec.behavior.scaleUp'),
     ...validateRules(spec.behavior?.scaleDown, 'spec.behavior.scaleDown'),
   ];
 }
 
-function validateMetric(metric: MetricSpec, path: string): FieldError[] {
-  if (!metric.type) return [required(`${path}.type`, 'must specify a metric source type')];
-  const field = METRICS[metric.type];
-  if (!field) return [notSupported(`${path}.type`, metric.type, Object.keys(METRICS))];
-  const errors: FieldError[] = [];
-  if (!metric[field]) {
-    const detail = 'must populate information for the given metric source';
-    errors.push(required(`${path}.${field}`, detail));
-  }
-  for (const other of Object.values(METRICS)) {
-    if (other !== field && metric[other]) {
-      errors.push(forbiddenField(`${path}.${other}`, 'must populate the given metric source only'));
-    }
-  }
-  const resource = metric.resource ?? metric.containerResource;
-  if (!resource) return errors;
-  const { averageUtilization: utilization, averageValue } = resource.target ?? {};
-  if (!resource.name) errors.push(required(`${path}.${field}.name`, 'must specify a resource name'));
-  if (utilization === undefined && averageValue === undefined) {
-    const detail = 'must set either a target raw value or a target utilization';
-    errors.push(required(`${path}.${field}.target.averageUtilization`, detail));
-  }
-  if (utilization !== undefined && utilization < 1) {
-    const at = `${path}.${field}.target.averageUtilization`;
-    errors.push(invalidValue(at, utilization, 'must be greater than 0'));
-  }
-  return errors;
+/** With no Pods there are no metrics of Pods to scale up by. */
+function validateScaleToZero({ minReplicas, metrics }: HorizontalPodAutoscalerSpec): FieldError[] {
+  if (minReplicas !== 0) return [];
+  if ((metrics ?? []).some(({ type }) => type === 'Object' || type === 'External')) return [];
+  const detail = 'must specify at least one Object or External metric to support scaling to zero replicas';
+  return [forbiddenField('spec.metrics', detail)];
 }
 
 function validateRules(rules: HPAScalingRules | undefined, path: string): FieldError[] {
@@ -126,10 +97,10 @@ function validateRules(rules: HPAScalingRules | undefined, path: string): FieldE
         : `must be less than or equal to ${MAX_WINDOW_SECONDS}`;
     errors.push(invalidValue(`${path}.stabilizationWindowSeconds`, window, detail));
   }
+  errors.push(...oneOf(`${path}.selectPolicy`, rules.selectPolicy, ['Disabled', 'Max', 'Min']));
   if (!rules.policies?.length) errors.push(required(`${path}.policies`, 'must specify at least one Policy'));
   return [
     ...errors,
-    ...oneOf(`${path}.selectPolicy`, rules.selectPolicy, ['Disabled', 'Max', 'Min']),
     ...eachAt(rules.policies, `${path}.policies`, ({ type, value, periodSeconds }, at) => {
       const problems = oneOf(`${at}.type`, type, ['Percent', 'Pods']);
       if (!(value > 0)) problems.push(invalidValue(`${at}.value`, value ?? 0, 'must be greater than zero'));
@@ -141,5 +112,8 @@ function validateRules(rules: HPAScalingRules | undefined, path: string): FieldE
       }
       return problems;
     }),
+    ...(rules.tolerance !== undefined && compareQuantities(`${rules.tolerance}`, '0') < 0
+      ? [invalidValue(`${path}.tolerance`, rules.tolerance, NON_NEGATIVE)]
+      : []),
   ];
 }

@@ -1,9 +1,14 @@
 import { type FieldError, required } from '#proto/meta/field-error.ts';
-import type { EndpointSubset, Endpoints } from '#proto/schema/generated/core-v1.ts';
+import { labelKeyProblems } from '#proto/meta/label-syntax.ts';
+import type { EndpointAddress, EndpointSubset, Endpoints } from '#proto/schema/generated/core-v1.ts';
+import { validateEndpointIp } from '#server/registry/core/service-addresses.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
-import { validateIp } from '#server/registry/validation/addresses.ts';
 import { eachAt, oneOf, problemsAt } from '#server/registry/validation/field-checks.ts';
-import { dnsLabelProblems, portNumberProblems } from '#server/registry/validation/names.ts';
+import {
+  dnsLabelProblems,
+  dnsSubdomainProblems,
+  portNumberProblems,
+} from '#server/registry/validation/names.ts';
 import { PROTOCOLS } from '#server/registry/validation/pod/containers.ts';
 
 /** Endpoints: addresses and ports in subsets. */
@@ -20,13 +25,20 @@ function validateSubset(subset: EndpointSubset, path: string): FieldError[] {
     return [required(path, 'must specify `addresses` or `notReadyAddresses`')];
   }
   return [
-    ...eachAt(addresses, `${path}.addresses`, ({ ip }, at) => validateIp(ip, `${at}.ip`)),
-    ...eachAt(notReadyAddresses, `${path}.notReadyAddresses`, ({ ip }, at) => validateIp(ip, `${at}.ip`)),
-    ...eachAt(ports, `${path}.ports`, ({ name, port, protocol }, at) => [
+    ...eachAt(addresses, `${path}.addresses`, validateAddress),
+    ...eachAt(notReadyAddresses, `${path}.notReadyAddresses`, validateAddress),
+    ...eachAt(ports, `${path}.ports`, ({ name, port, protocol, appProtocol }, at) => [
       ...(ports.length > 1 && !name ? [required(`${at}.name`)] : []),
       ...(name ? problemsAt(`${at}.name`, name, dnsLabelProblems(name)) : []),
       ...problemsAt(`${at}.port`, port, portNumberProblems(port)),
       ...oneOf(`${at}.protocol`, protocol, PROTOCOLS),
+      ...(appProtocol ? problemsAt(`${at}.appProtocol`, appProtocol, labelKeyProblems(appProtocol)) : []),
     ]),
   ];
 }
+
+const validateAddress = ({ ip, hostname, nodeName }: EndpointAddress, path: string): FieldError[] => [
+  ...validateEndpointIp(ip, `${path}.ip`),
+  ...(hostname ? problemsAt(`${path}.hostname`, hostname, dnsLabelProblems(hostname)) : []),
+  ...(nodeName ? problemsAt(`${path}.nodeName`, nodeName, dnsSubdomainProblems(nodeName)) : []),
+];

@@ -172,7 +172,7 @@ describe('namespaces, nodes and claims', () => {
     expect(created(node, object).status).toEqual({ capacity, allocatable: capacity });
     const taint = { key: 'a', effect: 'NoSchedule' };
     expect(createProblems(node, { ...object, spec: { taints: [taint, taint] } })).toEqual([
-      'metadata.taints[1]: Duplicate value: {"key":"a","effect":"NoSchedule"}',
+      'metadata.taints[1]: Duplicate value: {"Key":"a","Value":"","Effect":"NoSchedule","TimeAdded":null}: taints must be unique by key and effect pair',
     ]);
   });
 

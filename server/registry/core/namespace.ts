@@ -5,6 +5,7 @@ import { problemsAt } from '#server/registry/validation/field-checks.ts';
 
 const NAME_LABEL = 'kubernetes.io/metadata.name';
 const FINALIZER = 'kubernetes';
+const STANDARD_FINALIZERS = new Set([FINALIZER, 'orphan', 'foregroundDeletion']);
 
 /** Namespaces. Rule: upstream's `pkg/registry/core/namespace/strategy.go`. */
 export const namespace: Strategy<Namespace> = {
@@ -30,11 +31,19 @@ export const namespace: Strategy<Namespace> = {
   },
   validate: ({ spec }) =>
     (spec.finalizers ?? []).flatMap((finalizer) =>
-      // `kubernetes` is older than the rule that asks for a domain.
-      finalizer === FINALIZER ? [] : problemsAt('spec.finalizers', finalizer, labelKeyProblems(finalizer)),
+      // Some are older than the rule that asks for a domain.
+      STANDARD_FINALIZERS.has(finalizer)
+        ? []
+        : problemsAt('spec.finalizers', finalizer, finalizerProblems(finalizer)),
     ),
 };
 
 function setNameLabel({ metadata }: Namespace): void {
   if (metadata.name) metadata.labels = { ...metadata.labels, [NAME_LABEL]: metadata.name };
+}
+
+function finalizerProblems(finalizer: string): string[] {
+  const problems = labelKeyProblems(finalizer);
+  if (problems.length > 0 || finalizer.includes('/')) return problems;
+  return ['name is neither a standard finalizer name nor is it fully qualified'];
 }

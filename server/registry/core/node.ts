@@ -2,7 +2,8 @@ import {
   duplicate,
   type FieldError,
   forbiddenField,
-  notSupported,
+  invalidValue,
+  notSupportedInOrder,
   required,
 } from '#proto/meta/field-error.ts';
 import { labelKeyProblems, labelValueProblems } from '#proto/meta/label-syntax.ts';
@@ -11,7 +12,7 @@ import type { Strategy } from '#server/registry/strategy.ts';
 import { validateCidr } from '#server/registry/validation/addresses.ts';
 import { eachAt, problemsAt } from '#server/registry/validation/field-checks.ts';
 import { TAINT_EFFECTS } from '#server/registry/validation/pod/scheduling.ts';
-import { validateAmounts } from '#server/registry/validation/quantities.ts';
+import { validateAmount } from '#server/registry/validation/quantities.ts';
 
 /** Nodes. Rule: upstream's `pkg/registry/core/node/strategy.go`. */
 export const node: Strategy<Node> = {
@@ -25,9 +26,9 @@ export const node: Strategy<Node> = {
   },
   validate: ({ spec, status }) => [
     ...validateTaints(spec.taints, 'metadata.taints'),
-    ...validateAmounts(status?.capacity, 'status.capacity'),
-    ...validateAmounts(status?.allocatable, 'status.allocatable'),
-    ...eachAt(spec.podCIDRs, 'spec.podCIDRs', validateCidr),
+    ...validateAmountsOf(status?.capacity, 'status.capacity'),
+    ...validateAmountsOf(status?.allocatable, 'status.allocatable'),
+    ...validateCidrs(spec.podCIDRs, 'spec.podCIDRs'),
   ],
   validateUpdate: (object, old) => {
     const errors: FieldError[] = [];
@@ -45,6 +46,20 @@ export const node: Strategy<Node> = {
   },
 };
 
+/** Without the brackets that other lists of amounts have. */
+const validateAmountsOf = (
+  amounts: Readonly<Record<string, string>> | undefined,
+  path: string,
+): FieldError[] =>
+  Object.entries(amounts ?? {}).flatMap(([name, amount]) => validateAmount(name, amount, `${path}.${name}`));
+
+function validateCidrs(cidrs: readonly string[] | undefined, path: string): FieldError[] {
+  const errors = eachAt(cidrs, path, validateCidr);
+  const families = (cidrs ?? []).map((cidr) => cidr.includes(':'));
+  if (errors.length > 0 || new Set(families).size === families.length) return errors;
+  return [invalidValue(path, cidrs, 'may specify no more than one CIDR for each IP family')];
+}
+
 /** The path under metadata is upstream's. */
 function validateTaints(taints: readonly Taint[] | undefined, path: string): FieldError[] {
   const seen = new Set<string>();
@@ -56,11 +71,18 @@ function validateTaints(taints: readonly Taint[] | undefined, path: string): Fie
     ];
     if (!effect) errors.push(required(`${at}.effect`));
     else if (!TAINT_EFFECTS.includes(effect))
-      errors.push(notSupported(`${at}.effect`, effect, TAINT_EFFECTS));
+      errors.push(notSupportedInOrder(`${at}.effect`, effect, TAINT_EFFECTS));
     const pair = `${key}/${effect}`;
     // Unique by key and effect together.
-    if (seen.has(pair)) errors.push(duplicate(at, taint));
+    if (seen.has(pair)) errors.push(duplicateTaint(at, taint));
     seen.add(pair);
     return errors;
   });
+}
+
+/** With the taint as upstream prints it. */
+function duplicateTaint(path: string, { key = '', value = '', effect, timeAdded }: Taint): FieldError {
+  const printed = { Key: key, Value: value, Effect: effect, TimeAdded: timeAdded ?? null };
+  const error = duplicate(path, printed);
+  return { ...error, message: `${error.message}: taints must be unique by key and effect pair` };
 }

@@ -15,6 +15,8 @@ import { validateLabelSelector } from '#server/registry/validation/selectors.ts'
 
 export const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 export const VOLUME_MODES = ['Block', 'Filesystem'];
+const SNAPSHOT = 'VolumeSnapshot.snapshot.storage.k8s.io';
+type Source = NonNullable<PersistentVolumeClaimSpec['dataSource']>;
 const IMMUTABLE_SPEC =
   'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
 
@@ -29,6 +31,8 @@ export const persistentVolumeClaim: Strategy<PersistentVolumeClaim> = {
   },
   prepareForCreate: (object) => {
     object.status = { phase: 'Pending' };
+    dropUnknownSource(object.spec);
+    alignSources(object.spec);
   },
   validate: ({ spec }) => validateClaimSpec(spec, 'spec'),
   validateUpdate: (object, old, { subresource }) => (subresource ? [] : validateUpdate(object, old)),
@@ -37,9 +41,27 @@ export const persistentVolumeClaim: Strategy<PersistentVolumeClaim> = {
 export function applyClaimSpecDefaults(spec: PersistentVolumeClaimSpec): void {
   spec.volumeMode ??= 'Filesystem';
   spec.resources ??= {};
-  // Both fields say where the data comes from; the newer one knows more kinds.
+}
+
+/** The older field knows claims and snapshots only; what else it names is as if it were not written. */
+function dropUnknownSource(spec: PersistentVolumeClaimSpec): void {
+  // Namespaces are behind a gate that is off, and a source elsewhere is none.
+  if (spec.dataSourceRef?.namespace) {
+    delete spec.dataSource;
+    delete spec.dataSourceRef;
+  }
+  const { dataSource, dataSourceRef } = spec;
+  if (!dataSource || dataSourceRef) return;
+  const { apiGroup = '', kind } = dataSource;
+  const isKnown = apiGroup === '' ? kind === 'PersistentVolumeClaim' : `${kind}.${apiGroup}` === SNAPSHOT;
+  if (!isKnown) delete spec.dataSource;
+}
+
+/** Both fields say where the data comes from; the newer one knows more kinds. */
+function alignSources(spec: PersistentVolumeClaimSpec): void {
   const { dataSource, dataSourceRef } = spec;
   if (dataSource && !dataSourceRef) spec.dataSourceRef = { ...dataSource };
+  else if (dataSourceRef && !dataSource) spec.dataSource = { ...dataSourceRef };
 }
 
 /** A claim's spec, also of the templates of StatefulSets. */
@@ -67,7 +89,37 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec, path: string)
       ...problemsAt(`${path}.storageClassName`, storageClassName, dnsSubdomainProblems(storageClassName)),
     );
   }
-  return [...errors, ...oneOfOptional(`${path}.volumeMode`, spec.volumeMode, VOLUME_MODES)];
+  return [
+    ...errors,
+    ...oneOfOptional(`${path}.volumeMode`, spec.volumeMode, VOLUME_MODES),
+    ...validateSources(spec, path),
+  ];
+}
+
+function validateSources(
+  { dataSource, dataSourceRef }: PersistentVolumeClaimSpec,
+  path: string,
+): FieldError[] {
+  const errors = [
+    ...(dataSource ? validateSource(dataSource, `${path}.dataSource`) : []),
+    ...(dataSourceRef ? validateSource(dataSourceRef, `${path}.dataSourceRef`) : []),
+  ];
+  if (!dataSource || !dataSourceRef) return errors;
+  const { apiGroup = '', kind, name } = dataSourceRef;
+  const isOne =
+    (dataSource.apiGroup ?? '') === apiGroup && dataSource.kind === kind && dataSource.name === name;
+  return isOne ? errors : [...errors, invalidValue(path, {}, 'must match dataSourceRef')];
+}
+
+function validateSource({ apiGroup, kind = '', name }: Source, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (!name) errors.push(required(`${path}.name`));
+  if (!kind) errors.push(required(`${path}.kind`));
+  if (!apiGroup && kind !== 'PersistentVolumeClaim') {
+    const detail = "must be 'PersistentVolumeClaim' when referencing the default apiGroup";
+    errors.push(invalidValue(path, kind, detail));
+  }
+  return errors;
 }
 
 /** Access modes of a claim or a volume. */

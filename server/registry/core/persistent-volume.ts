@@ -1,9 +1,16 @@
-import { type FieldError, forbiddenField, invalidValue, required } from '#proto/meta/field-error.ts';
+import {
+  type FieldError,
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  required,
+} from '#proto/meta/field-error.ts';
+import { compareQuantities } from '#proto/meta/quantity.ts';
 import { timestamp } from '#proto/meta/timestamp.ts';
 import type { PersistentVolume, PersistentVolumeSpec } from '#proto/schema/generated/core-v1.ts';
 import { VOLUME_MODES, validateAccessModes } from '#server/registry/core/persistent-volume-claim.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
-import { isSame, oneOf, oneOfOptional, problemsAt } from '#server/registry/validation/field-checks.ts';
+import { isSame, named, oneOf, oneOfOptional, problemsAt } from '#server/registry/validation/field-checks.ts';
 import { dnsSubdomainProblems } from '#server/registry/validation/names.ts';
 import { validateNodeSelector } from '#server/registry/validation/pod/scheduling.ts';
 import { validateAmount } from '#server/registry/validation/quantities.ts';
@@ -68,8 +75,12 @@ function validateSpec(spec: PersistentVolumeSpec): FieldError[] {
   if (modes.length === 0) errors.push(required('spec.accessModes'));
   errors.push(...validateAccessModes(modes, 'spec'));
   const storage = spec.capacity?.['storage'];
-  if (storage === undefined) errors.push(required('spec.capacity'));
-  else errors.push(...validateAmount('storage', storage, 'spec.capacity[storage]'));
+  const names = Object.keys(spec.capacity ?? {});
+  if (names.length === 0) errors.push(required('spec.capacity'));
+  if (storage === undefined || names.length > 1) {
+    errors.push(notSupported('spec.capacity', spec.capacity ?? {}, ['storage']));
+  }
+  if (storage !== undefined) errors.push(...validateSize(storage, 'spec.capacity[storage]'));
   const sources = sourcesOf(spec).map(([name]) => name);
   if (sources.length === 0) errors.push(required('spec', 'must specify a volume type'));
   for (const name of sources.slice(1)) {
@@ -82,8 +93,12 @@ function validateSpec(spec: PersistentVolumeSpec): FieldError[] {
       'Recycle',
       'Retain',
     ]),
-    ...validateSource(spec),
+    // Of several sources none is looked at closer.
+    ...(sources.length > 1 ? [] : validateSource(spec)),
     ...oneOfOptional('spec.volumeMode', spec.volumeMode, VOLUME_MODES),
+    ...(spec.nodeAffinity && !spec.nodeAffinity.required
+      ? [required('spec.nodeAffinity.required', 'must specify required node constraints')]
+      : []),
     ...validateNodeSelector(spec.nodeAffinity?.required, 'spec.nodeAffinity.required'),
     ...(spec.storageClassName
       ? problemsAt(
@@ -96,6 +111,7 @@ function validateSpec(spec: PersistentVolumeSpec): FieldError[] {
 }
 
 function validateSource({
+  csi,
   hostPath,
   local,
   nfs,
@@ -117,5 +133,15 @@ function validateSource({
   }
   if (nfs && !nfs.server) errors.push(required('spec.nfs.server'));
   if (nfs && !nfs.path) errors.push(required('spec.nfs.path'));
+  if (csi) {
+    errors.push(...named('spec.csi.driver', csi.driver, dnsSubdomainProblems));
+    if (!csi.volumeHandle) errors.push(required('spec.csi.volumeHandle'));
+  }
   return errors;
+}
+
+function validateSize(storage: string, path: string): FieldError[] {
+  const errors = validateAmount('storage', storage, path);
+  if (errors.length > 0 || compareQuantities(`${storage}`, '0') > 0) return errors;
+  return [invalidValue(path, storage, 'must be greater than zero')];
 }

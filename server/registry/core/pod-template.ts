@@ -8,5 +8,6 @@ export const podTemplate: Strategy<PodTemplate> = {
     object.template ??= {};
     applyTemplateDefaults(object.template);
   },
+  generation: true,
   validate: (object) => validatePodTemplate(object.template, 'template'),
 };

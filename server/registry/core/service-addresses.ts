@@ -41,6 +41,10 @@ export function validateAddresses(spec: ServiceSpec): FieldError[] {
   return errors;
 }
 
+/** An address of an endpoint. Loopback, which upstream refuses, is where servers for trying out are. */
+export const validateEndpointIp = (ip: string, path: string): FieldError[] =>
+  ip.startsWith('127.') || ip === '::1' ? validateIp(ip, path) : validateExternalIp(ip, path);
+
 /** An address that traffic from outside can come to. Rule: upstream's `ValidateEndpointIP` and its siblings. */
 export function validateExternalIp(ip: string, path: string): FieldError[] {
   const errors = validateIp(ip, path);

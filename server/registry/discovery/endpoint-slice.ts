@@ -1,6 +1,8 @@
 import { isIP } from 'node:net';
 import { duplicate, type FieldError, invalidValue, required, tooMany } from '#proto/meta/field-error.ts';
+import { labelKeyProblems, labelValueProblems } from '#proto/meta/label-syntax.ts';
 import type { Endpoint, EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
+import { validateEndpointIp } from '#server/registry/core/service-addresses.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
 import { eachAt, immutable, oneOf, problemsAt } from '#server/registry/validation/field-checks.ts';
 import { dnsLabelProblems, dnsSubdomainProblems } from '#server/registry/validation/names.ts';
@@ -9,6 +11,7 @@ import { PROTOCOLS } from '#server/registry/validation/pod/containers.ts';
 const MAX_ENDPOINTS = 1000;
 const MAX_PORTS = 100;
 const MAX_ADDRESSES = 100;
+const MAX_HINTS = 8;
 
 /** EndpointSlices. Rule: upstream's `pkg/apis/discovery/validation`. */
 export const endpointSlice: Strategy<EndpointSlice> = {
@@ -27,15 +30,15 @@ export const endpointSlice: Strategy<EndpointSlice> = {
     if (ports.length > MAX_PORTS) errors.push(tooMany('ports', ports.length, MAX_PORTS));
     return [
       ...errors,
-      ...eachAt(endpoints, 'endpoints', (endpoint, at) => validateEndpoint(endpoint, addressType, at)),
       ...validatePorts(ports),
+      ...eachAt(endpoints, 'endpoints', (endpoint, at) => validateEndpoint(endpoint, addressType, at)),
     ];
   },
   validateUpdate: (object, old) => immutable('addressType', object.addressType, old.addressType),
 };
 
 function validateEndpoint(endpoint: Endpoint, type: string, path: string): FieldError[] {
-  const { addresses = [], hostname, nodeName } = endpoint;
+  const { addresses = [], hostname, nodeName, hints } = endpoint;
   const errors: FieldError[] = [];
   if (addresses.length === 0) errors.push(required(`${path}.addresses`, 'must contain at least 1 address'));
   if (addresses.length > MAX_ADDRESSES) {
@@ -43,24 +46,52 @@ function validateEndpoint(endpoint: Endpoint, type: string, path: string): Field
   }
   return [
     ...errors,
-    ...eachAt(addresses, `${path}.addresses`, (address, at) => validateAddress(address, type, at)),
+    ...addresses.flatMap((address, i) => validateAddress(address, type, `${path}.addresses`, i)),
     ...(nodeName ? problemsAt(`${path}.nodeName`, nodeName, dnsSubdomainProblems(nodeName)) : []),
     ...(hostname ? problemsAt(`${path}.hostname`, hostname, dnsLabelProblems(hostname)) : []),
+    ...validateHints(hints?.forZones, labelValueProblems, `${path}.hints.forZones`),
+    ...validateHints(hints?.forNodes, dnsSubdomainProblems, `${path}.hints.forNodes`),
   ];
 }
 
-function validateAddress(address: string, type: string, path: string): FieldError[] {
-  if (type === 'FQDN') return problemsAt(path, address, dnsSubdomainProblems(address));
-  const family = type === 'IPv6' ? 6 : 4;
-  return isIP(address) === family ? [] : [invalidValue(path, address, `must be an ${type} address`)];
+/** An address of the other family is a problem of the whole list. */
+function validateAddress(address: string, type: string, path: string, index: number): FieldError[] {
+  const at = `${path}[${index}]`;
+  if (type === 'FQDN') return problemsAt(at, address, dnsSubdomainProblems(address));
+  if (type !== 'IPv4' && type !== 'IPv6') return [];
+  const family = isIP(address);
+  if (family !== 0 && family !== (type === 'IPv6' ? 6 : 4)) {
+    return [invalidValue(path, address, `must be an ${type} address`)];
+  }
+  return validateEndpointIp(address, at);
+}
+
+/** Whom an endpoint is for: a short list of names, none of them twice. */
+function validateHints(
+  hints: readonly { readonly name?: string }[] | undefined,
+  problems: (name: string) => string[],
+  path: string,
+): FieldError[] {
+  if (hints && hints.length > MAX_HINTS) return [tooMany(path, hints.length, MAX_HINTS)];
+  const names = new Set<string>();
+  return eachAt(hints, path, ({ name = '' }, at) => {
+    const errors: FieldError[] = [];
+    if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
+    names.add(name);
+    return [...errors, ...problemsAt(`${at}.name`, name, problems(name))];
+  });
 }
 
 function validatePorts(ports: EndpointSlice['ports']): FieldError[] {
   const names = new Set<string>();
-  return eachAt(ports, 'ports', ({ name = '', protocol }, at) => {
+  return eachAt(ports, 'ports', ({ name = '', protocol, appProtocol }, at) => {
     const errors = name ? problemsAt(`${at}.name`, name, dnsLabelProblems(name)) : [];
     if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
     names.add(name);
-    return [...errors, ...oneOf(`${at}.protocol`, protocol, PROTOCOLS)];
+    return [
+      ...errors,
+      ...oneOf(`${at}.protocol`, protocol, PROTOCOLS),
+      ...(appProtocol ? problemsAt(`${at}.appProtocol`, appProtocol, labelKeyProblems(appProtocol)) : []),
+    ];
   });
 }

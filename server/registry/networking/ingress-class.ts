@@ -1,7 +1,12 @@
 import { type FieldError, forbiddenField, notSupported, required, tooLong } from '#proto/meta/field-error.ts';
 import type { IngressClass } from '#proto/schema/generated/networking-v1.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
-import { immutable } from '#server/registry/validation/field-checks.ts';
+import { immutable, named, problemsAt } from '#server/registry/validation/field-checks.ts';
+import {
+  dnsSubdomainProblems,
+  domainPrefixedPathProblems,
+  pathSegmentProblems,
+} from '#server/registry/validation/names.ts';
 
 const MAX_CONTROLLER = 250;
 
@@ -13,12 +18,16 @@ export const ingressClass: Strategy<IngressClass> = {
   validate: ({ spec }) => {
     const errors: FieldError[] = [];
     const { controller, parameters } = spec;
-    if (!controller) errors.push(required('spec.controller'));
-    else if (controller.length > MAX_CONTROLLER) errors.push(tooLong('spec.controller', MAX_CONTROLLER));
+    if (controller && controller.length > MAX_CONTROLLER) {
+      errors.push(tooLong('spec.controller', MAX_CONTROLLER));
+    }
+    errors.push(...named('spec.controller', controller, domainPrefixedPathProblems));
     if (!parameters) return errors;
     const path = 'spec.parameters';
-    if (!parameters.kind) errors.push(required(`${path}.kind`));
-    if (!parameters.name) errors.push(required(`${path}.name`));
+    const { apiGroup } = parameters;
+    if (apiGroup) errors.push(...problemsAt(`${path}.apiGroup`, apiGroup, dnsSubdomainProblems(apiGroup)));
+    errors.push(...named(`${path}.kind`, parameters.kind, pathSegmentProblems));
+    errors.push(...named(`${path}.name`, parameters.name, pathSegmentProblems));
     const { scope = '', namespace } = parameters;
     const scopes = ['Cluster', 'Namespace'];
     if (!scopes.includes(scope)) errors.push(notSupported(`${path}.scope`, scope, scopes));

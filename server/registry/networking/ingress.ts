@@ -10,7 +10,7 @@ import type {
 import type { Strategy } from '#server/registry/strategy.ts';
 import { eachAt, named, problemsAt } from '#server/registry/validation/field-checks.ts';
 import {
-  dns1035LabelProblems,
+  dnsLabelProblems,
   dnsSubdomainProblems,
   portNameProblems,
   portNumberProblems,
@@ -35,9 +35,7 @@ export const ingress: Strategy<Ingress> = {
 function validateSpec(spec: IngressSpec): FieldError[] {
   const errors: FieldError[] = [];
   if (!spec.rules?.length && !spec.defaultBackend) {
-    errors.push(
-      invalidValue('spec', spec.rules ?? [], 'either `defaultBackend` or `rules` must be specified'),
-    );
+    errors.push(invalidValue('spec', spec.rules, 'either `defaultBackend` or `rules` must be specified'));
   }
   if (spec.defaultBackend) errors.push(...validateBackend(spec.defaultBackend, 'spec.defaultBackend'));
   const { ingressClassName } = spec;
@@ -101,12 +99,12 @@ function validateBackend({ service, resource }: IngressBackend, path: string): F
       ...(resource.name ? [] : [required(`${path}.resource.name`)]),
     ];
   }
-  if (!service) return [required(path, 'resource or service backend is required')];
-  const errors = named(`${path}.service.name`, service.name, dns1035LabelProblems);
+  if (!service) return [invalidValue(path, '', 'resource or service backend is required')];
+  const errors = named(`${path}.service.name`, service.name, dnsLabelProblems);
   const { name, number } = service.port ?? {};
   const at = `${path}.service.port`;
-  if (name && number) return [...errors, invalidValue(at, '', 'cannot set both port name & port number')];
+  if (name && number) return [...errors, invalidValue(path, '', 'cannot set both port name & port number')];
   if (name) return [...errors, ...problemsAt(`${at}.name`, name, portNameProblems(name))];
   if (number) return [...errors, ...problemsAt(`${at}.number`, number, portNumberProblems(number))];
-  return [...errors, required(at, 'port name or number is required')];
+  return [...errors, required(path, 'port name or number is required')];
 }

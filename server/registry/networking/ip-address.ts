@@ -11,7 +11,13 @@ export const ipAddress: Strategy<IPAddress> = {
   validate: ({ metadata, spec }) => {
     const errors: FieldError[] = [];
     if (!isIP(metadata.name ?? '')) {
-      errors.push(invalidValue('metadata.name', metadata.name ?? '', 'must be a valid IP address'));
+      errors.push(
+        invalidValue(
+          'metadata.name',
+          metadata.name ?? '',
+          'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+        ),
+      );
     }
     const parent = spec?.parentRef;
     if (!parent) return [...errors, required('spec.parentRef')];
@@ -28,6 +34,12 @@ export const serviceCidr: Strategy<ServiceCIDR> = {
     if (cidrs.length === 0) return [required('spec.cidrs', 'at least one CIDR required')];
     if (cidrs.length > 2) {
       return [invalidValue('spec', spec, 'may only hold up to 2 values')];
+    }
+    const families = cidrs.map((cidr) => isIP(cidr.split('/')[0] ?? ''));
+    if (families.length > 1 && new Set(families).size < families.length) {
+      const detail =
+        'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64';
+      return [invalidValue('spec.cidrs', cidrs, detail)];
     }
     return eachAt(cidrs, 'spec.cidrs', validateCidr);
   },

@@ -2,7 +2,7 @@ import {
   type FieldError,
   forbiddenField,
   invalidValue,
-  notSupported,
+  notSupportedInOrder,
   required,
 } from '#proto/meta/field-error.ts';
 import type {
@@ -12,14 +12,14 @@ import type {
   NetworkPolicyPort,
 } from '#proto/schema/generated/networking-v1.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
-import { validateCidr } from '#server/registry/validation/addresses.ts';
+import { isStrictSubset, validateCidr } from '#server/registry/validation/addresses.ts';
 import { eachAt, problemsAt } from '#server/registry/validation/field-checks.ts';
 import { portNumberProblems } from '#server/registry/validation/names.ts';
 import { PROTOCOLS } from '#server/registry/validation/pod/containers.ts';
 import { validatePortRef } from '#server/registry/validation/pod/probes.ts';
 import { validateLabelSelector } from '#server/registry/validation/selectors.ts';
 
-const TYPES = ['Egress', 'Ingress'];
+const TYPES = ['Ingress', 'Egress'];
 
 /** NetworkPolicies. Rule: upstream's `ValidateNetworkPolicySpec`. */
 export const networkPolicy: Strategy<NetworkPolicy> = {
@@ -53,7 +53,7 @@ export const networkPolicy: Strategy<NetworkPolicy> = {
       ]),
       ...errors,
       ...eachAt(types, 'spec.policyTypes', (type, at) =>
-        TYPES.includes(type) ? [] : [notSupported(at, type, TYPES)],
+        TYPES.includes(type) ? [] : [notSupportedInOrder(at, type, TYPES)],
       ),
     ];
   },
@@ -62,18 +62,20 @@ export const networkPolicy: Strategy<NetworkPolicy> = {
 function validatePort({ protocol, port, endPort }: NetworkPolicyPort, path: string): FieldError[] {
   const errors: FieldError[] = [];
   if (protocol && !PROTOCOLS.includes(protocol)) {
-    errors.push(notSupported(`${path}.protocol`, protocol, PROTOCOLS));
+    errors.push(notSupportedInOrder(`${path}.protocol`, protocol, ['TCP', 'UDP', 'SCTP']));
   }
   if (port !== undefined) errors.push(...validatePortRef(port, `${path}.port`));
   if (endPort === undefined) return errors;
-  if (port === undefined)
-    return [...errors, required(`${path}.port`, 'must be specified when `endPort` is specified')];
+  if (port === undefined) {
+    const detail = 'may not be specified when `port` is not specified';
+    return [...errors, invalidValue(`${path}.endPort`, endPort, detail)];
+  }
   if (typeof port === 'string') {
     const detail = 'may not be specified when `port` is non-numeric';
     return [...errors, invalidValue(`${path}.endPort`, endPort, detail)];
   }
   if (endPort < port) {
-    errors.push(invalidValue(`${path}.endPort`, endPort, 'must be greater than or equal to `port`'));
+    errors.push(invalidValue(`${path}.endPort`, port, 'must be greater than or equal to `port`'));
   }
   return [...errors, ...problemsAt(`${path}.endPort`, endPort, portNumberProblems(endPort))];
 }
@@ -96,6 +98,15 @@ function validatePeer(
 }
 
 const validateBlock = ({ cidr, except }: IPBlock, path: string): FieldError[] =>
-  cidr
-    ? [...validateCidr(cidr, `${path}.cidr`), ...eachAt(except, `${path}.except`, validateCidr)]
-    : [required(`${path}.cidr`)];
+  cidr ? validateBlockRange(cidr, except, path) : [required(`${path}.cidr`)];
+
+/** Exceptions are only looked at where the range itself is good. */
+function validateBlockRange(cidr: string, except: readonly string[] | undefined, path: string): FieldError[] {
+  const errors = validateCidr(cidr, `${path}.cidr`);
+  if (errors.length > 0) return errors;
+  return eachAt(except, `${path}.except`, (part, at) => {
+    const problems = validateCidr(part, at);
+    if (problems.length > 0 || isStrictSubset(part, cidr)) return problems;
+    return [invalidValue(at, part, 'must be a strict subset of `cidr`')];
+  });
+}

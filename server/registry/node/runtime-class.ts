@@ -9,7 +9,7 @@ import { validateAmounts } from '#server/registry/validation/quantities.ts';
 export const runtimeClass: Strategy<RuntimeClass> = {
   validate: ({ handler, overhead, scheduling }) => [
     ...named('handler', handler, dnsLabelProblems),
-    ...validateAmounts(overhead?.podFixed, 'overhead'),
+    ...validateAmounts(overhead?.podFixed, 'overhead.limits'),
     ...validateLabels(scheduling?.nodeSelector, 'scheduling.nodeSelector'),
     ...eachAt(scheduling?.tolerations, 'scheduling.tolerations', validateToleration),
   ],

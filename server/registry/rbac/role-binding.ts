@@ -1,16 +1,11 @@
-import {
-  type FieldError,
-  forbiddenField,
-  notSupported,
-  notSupportedInOrder,
-  required,
-} from '#proto/meta/field-error.ts';
+import { type FieldError, notSupported, notSupportedInOrder, required } from '#proto/meta/field-error.ts';
 import type { ClusterRoleBinding, RoleBinding, Subject } from '#proto/schema/generated/rbac-v1.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
 import { eachAt, immutable, problemsAt } from '#server/registry/validation/field-checks.ts';
 import { dnsSubdomainProblems, pathSegmentProblems } from '#server/registry/validation/names.ts';
 
 const GROUP = 'rbac.authorization.k8s.io';
+const KINDS = ['ServiceAccount', 'User', 'Group'];
 type Binding = RoleBinding | ClusterRoleBinding;
 
 const bindingStrategy = <T extends Binding>(kinds: readonly string[], namespaced: boolean): Strategy<T> => ({
@@ -63,14 +58,8 @@ function validateSubject(subject: Subject, namespaced: boolean, path: string): F
     case 'User':
     case 'Group':
       if (apiGroup !== GROUP) errors.push(notSupported(`${path}.apiGroup`, apiGroup, [GROUP]));
-      if (namespace) {
-        errors.push(forbiddenField(`${path}.namespace`, `${kind.toLowerCase()}s are not namespaced`));
-      }
       return errors;
     default:
-      return [
-        ...errors,
-        notSupportedInOrder(`${path}.kind`, kind ?? '', ['ServiceAccount', 'User', 'Group']),
-      ];
+      return [...errors, notSupportedInOrder(`${path}.kind`, kind ?? '', KINDS)];
   }
 }

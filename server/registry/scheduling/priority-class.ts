@@ -34,7 +34,10 @@ export const priorityClass: Strategy<PriorityClass> = {
       const detail = `maximum allowed value of a user defined priority is ${HIGHEST}`;
       errors.push(forbiddenField('value', detail));
     }
-    return [...errors, ...oneOf('preemptionPolicy', preemptionPolicy, ['Never', 'PreemptLowerPriority'])];
+    return [
+      ...errors,
+      ...oneOf('preemptionPolicy', preemptionPolicy, ['PreemptLowerPriority', 'Never'], true),
+    ];
   },
   validateUpdate: (object, old) => [
     ...(object.value === old.value ? [] : [forbiddenField('value', 'may not be changed in an update.')]),

@@ -1,7 +1,9 @@
-import { type FieldError, required } from '#proto/meta/field-error.ts';
+import { duplicate, type FieldError, invalidValue, required } from '#proto/meta/field-error.ts';
+import { labelKeyProblems } from '#proto/meta/label-syntax.ts';
+import type { TopologySelectorTerm } from '#proto/schema/generated/core-v1.ts';
 import type { StorageClass } from '#proto/schema/generated/storage-v1.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
-import { immutable, oneOf } from '#server/registry/validation/field-checks.ts';
+import { eachAt, immutable, named, oneOf, problemsAt } from '#server/registry/validation/field-checks.ts';
 
 /** StorageClasses. Rule: upstream's `ValidateStorageClass`. */
 export const storageClass: Strategy<StorageClass> = {
@@ -10,15 +12,13 @@ export const storageClass: Strategy<StorageClass> = {
     object.volumeBindingMode ??= 'Immediate';
   },
   validate: (object) => {
-    const errors: FieldError[] = [];
-    if (!object.provisioner) errors.push(required('provisioner'));
-    for (const key of Object.keys(object.parameters ?? {})) {
-      if (key === '') errors.push(required('parameters', 'field can not be empty.'));
-    }
+    const { provisioner = '', parameters = {} } = object;
     return [
-      ...errors,
+      ...validateDriverName(provisioner, 'provisioner'),
+      ...validateParameters(parameters),
       ...oneOf('reclaimPolicy', object.reclaimPolicy, ['Delete', 'Retain']),
       ...oneOf('volumeBindingMode', object.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer']),
+      ...eachAt(object.allowedTopologies, 'allowedTopologies', validateTopology),
     ];
   },
   validateUpdate: (object, old) => [
@@ -28,3 +28,27 @@ export const storageClass: Strategy<StorageClass> = {
     ...immutable('volumeBindingMode', object.volumeBindingMode, old.volumeBindingMode),
   ],
 };
+
+/** Drivers and provisioners are looked at in lower case. */
+export const validateDriverName = (name: string, path: string): FieldError[] =>
+  named(path, name.toLowerCase(), labelKeyProblems);
+
+export const validateParameters = (parameters: Readonly<Record<string, string>>): FieldError[] =>
+  Object.hasOwn(parameters, '') ? [invalidValue('parameters', '', 'field can not be empty.')] : [];
+
+/** A term of topology: no key twice, no value twice. */
+function validateTopology({ matchLabelExpressions }: TopologySelectorTerm, path: string): FieldError[] {
+  const keys = new Set<string>();
+  return eachAt(matchLabelExpressions, `${path}.matchLabelExpressions`, ({ key = '', values }, at) => {
+    const errors: FieldError[] = [];
+    if (keys.has(key)) errors.push(duplicate(`${at}.key`, key));
+    keys.add(key);
+    const seen = new Set<string>();
+    if (!values?.length) errors.push(required(`${at}.values`));
+    for (const [i, value] of (values ?? []).entries()) {
+      if (seen.has(value)) errors.push(duplicate(`${at}.values[${i}]`, value));
+      seen.add(value);
+    }
+    return [...errors, ...problemsAt(`${at}.key`, key, labelKeyProblems(key))];
+  });
+}

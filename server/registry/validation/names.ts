@@ -71,6 +71,19 @@ export function wildcardSubdomainProblems(value: string): string[] {
   return [...problems, regexProblem(rule, WILDCARD, '*.example.com')];
 }
 
+const PATH_AFTER_DOMAIN = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
+const PATH_AFTER_DOMAIN_REGEX = whole(PATH_AFTER_DOMAIN);
+
+/** `acme.io/foo`: the name of a controller. */
+export function domainPrefixedPathProblems(value: string): string[] {
+  const slash = value.indexOf('/');
+  const [domain, path] = [value.slice(0, slash), value.slice(slash + 1)];
+  if (slash <= 0 || path === '') return ['must be a domain-prefixed path (such as "acme.io/foo")'];
+  const problems = dnsSubdomainProblems(domain);
+  if (problems.length > 0 || PATH_AFTER_DOMAIN_REGEX.test(path)) return problems;
+  return [regexProblem('Invalid path', PATH_AFTER_DOMAIN)];
+}
+
 /** What stands between two slashes of a URL: names of RBAC objects. */
 export function pathSegmentProblems(value: string): string[] {
   if (value === '.' || value === '..') return [`may not be '${value}'`];

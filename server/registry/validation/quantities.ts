@@ -43,7 +43,8 @@ export const validateAmounts = (resources: Resources | undefined, path: string):
     validateAmount(name, amount, `${path}[${name}]`),
   );
 
-function validateResourceName(name: string, path: string): FieldError[] {
+/** A resource of containers. */
+export function validateResourceName(name: string, path: string): FieldError[] {
   const problems = labelKeyProblems(name);
   if (problems.length > 0) return problemsAt(path, name, problems);
   if (name.includes('/') || STANDARD.has(name) || name.startsWith(HUGE_PAGES)) return [];

@@ -269,7 +269,7 @@ describe('what a policy is asked about', () => {
     const create = ({ create }: Awaited<ReturnType<typeof aCluster>>) =>
       create(hpaV1, {
         metadata: { name: 'x' },
-        spec: { scaleTargetRef: { kind: 'Deployment', name: 'x' }, maxReplicas: 2 },
+        spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'x' }, maxReplicas: 2 },
       });
     expect(await asked(rules(v2), {}, create)).toBe(true);
     expect(await asked(rules(v2, { matchPolicy: 'Exact' }), {}, create)).toBe(false);
