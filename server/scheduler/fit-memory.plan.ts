@@ -35,12 +35,17 @@ export interface KindMemory {
 }
 
 export class FitMemory {
+  readonly #minNodes: number;
   /** The one asked for last is last. */
   readonly #kinds = new Map<string, KindMemory>();
 
+  constructor(minNodes = MIN_NODES) {
+    this.#minNodes = minNodes;
+  }
+
   /** Undefined where remembering does not pay. A Pod that nodes wait for itself is no Pod like the others. */
   of(pod: PodInfo, nodeCount: number, nominatedNode: string | undefined): KindMemory | undefined {
-    if (nodeCount < MIN_NODES || nominatedNode !== undefined) return undefined;
+    if (nodeCount < this.#minNodes || nominatedNode !== undefined) return undefined;
     const key = pod.localKey;
     let kind = this.#kinds.get(key);
     if (kind) {

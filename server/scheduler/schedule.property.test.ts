@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Node, Pod } from '#proto/schema/generated/core-v1.ts';
 import { FILTERS } from './filter/index.ts';
+import { FitMemory } from './fit-memory.plan.ts';
 import { aCluster, aNode, aPod, nonZero } from './fixtures.ts';
 import { uidOf } from './node-cache.ts';
 import { nodeInfoOf } from './node-info.plan.ts';
@@ -51,6 +52,8 @@ class World {
   readonly nodes = new Map<string, Node>();
   readonly pods = new Map<string, NaivePlaced>();
   readonly decisions: string[] = [];
+  /** Remembers at any size: what it says must be what looking says. */
+  readonly #memory = new FitMemory(0);
   readonly #templates: Templates;
   readonly #random: () => number;
   #serial = 0;
@@ -109,7 +112,10 @@ class World {
     const pod = aPod(uid, { ...spec, priority }, { uid, labels, namespace });
     const { cache: cluster } = this;
     const info = cluster.podInfo(pod);
-    const decision = schedule({ pod: info, cluster, filters: FILTERS, scores: SCORES, random: this.#random });
+    const input = { pod: info, cluster, filters: FILTERS, scores: SCORES };
+    const decision = schedule({ ...input, random: this.#random, memory: this.#memory });
+    if (decision.type === 'unschedulable')
+      expect(schedule({ ...input, random: () => 0 })).toMatchObject({ message: decision.message });
     this.decisions.push(JSON.stringify(decision.type === 'bind' ? decision.nodeName : decision.message));
     this.#expectRight(pod, decision);
     if (decision.type === 'unschedulable') {
@@ -133,7 +139,7 @@ class World {
     const { cache: cluster } = this;
     const info = cluster.podInfo(pod);
     const options = { filters: FILTERS, resolvable, random: this.#random, leaving: new Set<string>() };
-    const preemption = preempt({ pod: info, cluster, ...options });
+    const preemption = preempt({ pod: info, cluster, ...options, memory: this.#memory });
     this.decisions.push(preemption.type === 'none' ? preemption.message : preemption.nodeName);
     if (preemption.type === 'none') return;
     const { nodeName, victims } = preemption;
