@@ -32,8 +32,7 @@ export const job: Strategy<Job> = {
           ...validateJobSpec(object.spec, 'spec'),
           ...validateSelector(object.spec),
         ],
-  validateUpdate: (object, old, { subresource }) =>
-    subresource ? [] : validateSpecUpdate(object.spec, old.spec),
+  validateUpdate: (object, old, { subresource }) => (subresource ? [] : validateSpecUpdate(object.spec, old)),
 };
 
 /** Defaults that a Job and a CronJob's template share. */
@@ -158,7 +157,8 @@ function validateSelector(spec: JobSpec): FieldError[] {
   ];
 }
 
-function validateSpecUpdate(spec: JobSpec, old: JobSpec): FieldError[] {
+function validateSpecUpdate(spec: JobSpec, oldJob: Job): FieldError[] {
+  const old = oldJob.spec;
   const errors: FieldError[] = [];
   if (spec.completions !== old.completions) {
     // An indexed Job may grow and shrink with its parallelism.
@@ -180,29 +180,41 @@ function validateSpecUpdate(spec: JobSpec, old: JobSpec): FieldError[] {
   ] as const) {
     errors.push(...immutable(`spec.${field}`, spec[field], old[field]));
   }
-  // While a Job is suspended, queues may still place it.
-  const isSuspended = old.suspend === true && spec.suspend === true;
-  if (!isSame(isSuspended ? placed(spec, old) : spec.template, old.template)) {
+  if (isTemplateMutable(oldJob)) {
+    const wanted = spec.template.spec;
+    if (!isSame(wanted && withOldPlacement(wanted, old.template.spec), old.template.spec))
+      errors.push(invalidValue('spec.template.spec', wanted, 'field is immutable'));
+  } else if (!isSame(spec.template, old.template)) {
     errors.push(invalidValue('spec.template', spec.template, 'field is immutable'));
   }
   return errors;
 }
 
-/** The template with what decides about its node taken from the old one. */
-function placed(spec: JobSpec, old: JobSpec): JobSpec['template'] {
-  const before = old.template.spec;
+/** While a Job is suspended and none of its Pods is left, queues may still place it and size it. */
+function isTemplateMutable({ spec, status = {} }: Job): boolean {
+  const isStill =
+    status.conditions?.some((one) => one.type === 'Suspended' && one.status === 'True') ?? false;
+  return spec.suspend === true && (status.startTime === undefined || isStill) && !status.active;
+}
+
+type TemplateSpec = NonNullable<JobSpec['template']['spec']>;
+
+/** The Pods' spec with what decides about their node and their resources taken from the old one. */
+function withOldPlacement(spec: TemplateSpec, old: TemplateSpec | undefined): TemplateSpec {
+  const { nodeAffinity: _node, ...affinity } = spec.affinity ?? {};
+  const nodeAffinity = old?.affinity?.nodeAffinity;
+  const merged = { ...affinity, ...(nodeAffinity ? { nodeAffinity } : {}) };
+  const sized = (now: TemplateSpec['containers'], before: TemplateSpec['containers'] = []) =>
+    now.length === before.length
+      ? now.map((one, i) => (one.name === before[i]?.name ? { ...one, resources: before[i].resources } : one))
+      : now;
   return {
-    metadata: {
-      ...spec.template.metadata,
-      labels: old.template.metadata?.labels,
-      annotations: old.template.metadata?.annotations,
-    },
-    spec: {
-      ...(spec.template.spec ?? { containers: [] }),
-      nodeSelector: before?.nodeSelector,
-      tolerations: before?.tolerations,
-      affinity: before?.affinity,
-      schedulingGates: before?.schedulingGates,
-    },
+    ...spec,
+    nodeSelector: old?.nodeSelector,
+    tolerations: old?.tolerations,
+    schedulingGates: old?.schedulingGates,
+    affinity: Object.keys(merged).length > 0 || old?.affinity ? merged : undefined,
+    containers: sized(spec.containers, old?.containers),
+    ...(spec.initContainers ? { initContainers: sized(spec.initContainers, old?.initContainers) } : {}),
   };
 }
