@@ -3,25 +3,14 @@ import { jobs } from '#proto/api/batch/jobs.ts';
 import type { CronJob, Job } from '#proto/schema/generated/batch-v1.ts';
 import { controllerOf } from '#server/controllers/ownership.ts';
 import {
+  conditionFamily,
   created,
   NAMESPACED,
   namespacedValues,
   numberOf,
-  oneOf,
-  type StateFamily,
   seconds,
   stateKind,
 } from '#server/metrics/state/state-kind.ts';
-
-const condition = (name: string, type: string, help: string): StateFamily<Job> => ({
-  name,
-  help,
-  labels: ['condition'],
-  read: ({ status }) => {
-    const found = status?.conditions?.find((one) => one.type === type);
-    return found ? oneOf(['true', 'false', 'unknown'], found.status.toLowerCase()) : [];
-  },
-});
 
 export const jobState = stateKind<Job>({
   resource: jobs,
@@ -55,8 +44,8 @@ export const jobState = stateKind<Job>({
     numberOf('status_completion_time', 'When it was complete, in seconds since 1970.', ({ status }) =>
       seconds(status?.completionTime),
     ),
-    condition('complete', 'Complete', 'Is the Job complete?'),
-    condition('failed', 'Failed', 'Has the Job failed?'),
+    conditionFamily('complete', 'Complete', 'Is the Job complete?'),
+    conditionFamily('failed', 'Failed', 'Has the Job failed?'),
   ],
 });
 

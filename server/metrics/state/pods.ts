@@ -3,6 +3,7 @@ import type { Container, ContainerStatus, Pod } from '#proto/schema/generated/co
 import { controllerOf } from '#server/controllers/ownership.ts';
 import {
   amountSamples,
+  conditionFamily,
   created,
   oneOf,
   type StateFamily,
@@ -95,16 +96,6 @@ function containerFamilies(
     amounts('limits'),
   ];
 }
-
-const condition = (name: string, type: string, help: string): StateFamily<Pod> => ({
-  name,
-  help,
-  labels: ['condition'],
-  read: ({ status }) => {
-    const found = status?.conditions?.find((one) => one.type === type);
-    return found ? oneOf(['true', 'false', 'unknown'], found.status.toLowerCase()) : [];
-  },
-});
 
 export const podState = stateKind<Pod>({
   resource: pods,
@@ -200,8 +191,8 @@ export const podState = stateKind<Pod>({
       labels: ['reason'],
       read: ({ status }) => (status?.reason ? oneOf(REASONS, status.reason) : []),
     },
-    condition('status_ready', 'Ready', 'Is the Pod ready to serve?'),
-    condition('status_scheduled', 'PodScheduled', 'Has the Pod a node?'),
+    conditionFamily('status_ready', 'Ready', 'Is the Pod ready to serve?'),
+    conditionFamily('status_scheduled', 'PodScheduled', 'Has the Pod a node?'),
     {
       name: 'status_unschedulable',
       help: 'Pods for which no node was found.',

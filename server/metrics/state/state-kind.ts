@@ -67,6 +67,21 @@ export const conditionSamples = (conditions: readonly Conditioned[] | undefined)
     ),
   );
 
+/** A family of one condition: `true`, `false`, `unknown`. */
+export const conditionFamily = (
+  name: string,
+  type: string,
+  help: string,
+): StateFamily<{ status?: { conditions?: readonly Conditioned[] | undefined } | undefined }> => ({
+  name,
+  help,
+  labels: ['condition'],
+  read: ({ status }) => {
+    const found = status?.conditions?.find((one) => one.type === type);
+    return found ? oneOf(['true', 'false', 'unknown'], found.status.toLowerCase()) : [];
+  },
+});
+
 type Amounts = Readonly<Record<string, string>>;
 
 /** With the unit that kube-state-metrics gives a resource, and the amount in it. */

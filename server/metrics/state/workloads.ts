@@ -33,6 +33,30 @@ const generations = [
   ),
 ];
 
+interface Replicated {
+  readonly status?:
+    | {
+        readonly replicas?: number | undefined;
+        readonly readyReplicas?: number | undefined;
+        readonly availableReplicas?: number | undefined;
+      }
+    | undefined;
+}
+
+const replicaCounts = [
+  numberOf<Replicated>('status_replicas', 'Pods that there are.', ({ status }) => status?.replicas ?? 0),
+  numberOf<Replicated>(
+    'status_replicas_ready',
+    'Pods that are ready.',
+    ({ status }) => status?.readyReplicas ?? 0,
+  ),
+  numberOf<Replicated>(
+    'status_replicas_available',
+    'Pods that have been ready for long enough.',
+    ({ status }) => status?.availableReplicas ?? 0,
+  ),
+];
+
 export const deploymentState = stateKind<Deployment>({
   resource: deployments,
   prefix: 'kube_deployment_',
@@ -53,13 +77,7 @@ export const deploymentState = stateKind<Deployment>({
       'How many Pods there may be too many in a rolling update.',
       ({ spec }) => bound(spec.strategy?.rollingUpdate?.maxSurge, spec.replicas ?? 1, 'up'),
     ),
-    numberOf('status_replicas', 'Pods that there are.', ({ status }) => status?.replicas ?? 0),
-    numberOf('status_replicas_ready', 'Pods that are ready.', ({ status }) => status?.readyReplicas ?? 0),
-    numberOf(
-      'status_replicas_available',
-      'Pods that have been ready for long enough.',
-      ({ status }) => status?.availableReplicas ?? 0,
-    ),
+    ...replicaCounts,
     numberOf(
       'status_replicas_unavailable',
       'Pods that are wanted and not available.',
@@ -122,13 +140,7 @@ export const statefulSetState = stateKind<StatefulSet>({
     created('StatefulSet'),
     ...generations,
     numberOf('replicas', 'Pods that are wanted.', ({ spec }) => spec.replicas ?? 1),
-    numberOf('status_replicas', 'Pods that there are.', ({ status }) => status?.replicas ?? 0),
-    numberOf('status_replicas_ready', 'Pods that are ready.', ({ status }) => status?.readyReplicas ?? 0),
-    numberOf(
-      'status_replicas_available',
-      'Pods that have been ready for long enough.',
-      ({ status }) => status?.availableReplicas ?? 0,
-    ),
+    ...replicaCounts,
     numberOf(
       'status_replicas_current',
       'Pods of the current revision.',
