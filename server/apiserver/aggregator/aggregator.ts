@@ -3,11 +3,10 @@ import type { Duplex } from 'node:stream';
 import { StatusError, serviceUnavailable } from '#proto/meta/status-error.ts';
 import type { ApiServices, RemoteApi } from '#server/apiserver/aggregator/api-services.ts';
 import { withRemoteUser } from '#server/apiserver/aggregator/remote-headers.plan.ts';
-import { requestInfoOf } from '#server/apiserver/aggregator/request-info.plan.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
-import { requireAllowed, selectedName } from '#server/apiserver/http/authorize.ts';
+import { requireAllowed } from '#server/apiserver/http/authorize.ts';
 import { type Answer, type ApiRequest, textAnswer } from '#server/apiserver/http/exchange.ts';
-import { isTrue } from '#server/apiserver/http/target.ts';
+import { requestInfoOf } from '#server/apiserver/http/request-info.ts';
 import { type Connect, type Forwarded, forward, withTls } from '#server/apiserver/proxy/forward.ts';
 import { forwardUpgrade } from '#server/apiserver/proxy/forward-upgrade.ts';
 import { requestHeaders, responseHeaders } from '#server/apiserver/proxy/headers.plan.ts';
@@ -114,15 +113,25 @@ export class Aggregator {
 
   #authorize({ method, path, query, user, trail }: ApiRequest): Promise<void> {
     const { authorizer } = this.#deps;
-    const info = requestInfoOf(method, path, isTrue(query.get('watch')));
-    if (!info) {
-      const verb = method === 'HEAD' ? 'get' : method.toLowerCase();
-      return requireAllowed(authorizer, { kind: 'path', user, verb, path }, trail);
+    const { verb, resource } = requestInfoOf(method, path, query);
+    if (!resource) {
+      const asked = { kind: 'path', user, verb: verb === 'head' ? 'get' : verb, path } as const;
+      return requireAllowed(authorizer, asked, trail);
     }
-    const labelSelector = query.get('labelSelector') ?? undefined;
-    const fieldSelector = query.get('fieldSelector') ?? undefined;
-    const name = info.name ?? selectedName(info.verb, query);
-    const asked = { kind: 'resource', user, ...info, name, labelSelector, fieldSelector } as const;
+    const { group, version, plural, subresource, namespace, name } = resource;
+    const asked = {
+      kind: 'resource',
+      user,
+      verb,
+      group,
+      version,
+      resource: plural,
+      subresource: subresource || undefined,
+      namespace: namespace || undefined,
+      name: name || undefined,
+      labelSelector: query.get('labelSelector') ?? undefined,
+      fieldSelector: query.get('fieldSelector') ?? undefined,
+    } as const;
     return requireAllowed(authorizer, asked, trail);
   }
 

@@ -1,35 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { discoveryResources } from './remote-discovery.plan.ts';
 import { withRemoteUser } from './remote-headers.plan.ts';
-import { requestInfoOf } from './request-info.plan.ts';
-
-describe('requestInfoOf', () => {
-  const shown = (method: string, path: string, isWatch = false): string | undefined => {
-    const info = requestInfoOf(method, path, isWatch);
-    if (!info) return undefined;
-    const { group, version, verb, resource, subresource, namespace, name } = info;
-    return [group, version, verb, resource, subresource, namespace, name]
-      .map((part) => part ?? '-')
-      .join(' ');
-  };
-
-  it.each<[string, string, boolean, string | undefined]>([
-    ['GET', '/apis/g/v1', false, undefined],
-    ['GET', '/apis/g/v1/', false, undefined],
-    ['GET', '/apis/g/v1/things', false, 'g v1 list things - - -'],
-    ['GET', '/apis/g/v1/things', true, 'g v1 watch things - - -'],
-    ['GET', '/apis/g/v1/things/x', true, 'g v1 get things - - x'],
-    ['HEAD', '/apis/g/v1/namespaces/n/things/x', false, 'g v1 get things - n x'],
-    ['POST', '/apis/g/v1/namespaces/n/things', false, 'g v1 create things - n -'],
-    ['PUT', '/apis/g/v1/namespaces/n/things/x/status', false, 'g v1 update things status n x'],
-    ['PATCH', '/apis/g/v1/things/x', false, 'g v1 patch things - - x'],
-    ['DELETE', '/apis/g/v1/namespaces/n/things', false, 'g v1 deletecollection things - n -'],
-    ['DELETE', '/apis/g/v1/things/x', false, 'g v1 delete things - - x'],
-    ['GET', '/apis/g/v1/namespaces/n', false, 'g v1 get namespaces - n n'],
-    ['GET', '/apis/g/v1/watch/namespaces/n/things/x', false, 'g v1 watch things - n x'],
-    ['OPTIONS', '/apis/g/v1/things', false, 'g v1  things - - -'],
-  ])('%s %s', (method, path, isWatch, expected) => expect(shown(method, path, isWatch)).toBe(expected));
-});
 
 it('says who asks, whatever the client says', () => {
   const headers = {

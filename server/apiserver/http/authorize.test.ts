@@ -1,21 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { requireAllowed, selectedName } from './authorize.ts';
-
-describe('selectedName', () => {
-  it.each<[string, string, string | undefined]>([
-    ['list', 'metadata.name=one', 'one'],
-    ['watch', 'metadata.name==one,spec.x=y', 'one'],
-    ['watch', 'spec.x=y,metadata.name=one', 'one'],
-    ['list', 'metadata.name!=one', undefined],
-    ['list', 'metadata.name=', undefined],
-    ['list', 'metadata.name=..', undefined],
-    ['list', 'metadata.namespace=one', undefined],
-    ['list', '', undefined],
-    ['deletecollection', 'metadata.name=one', undefined],
-  ])('%s %s', (verb, fieldSelector, expected) =>
-    expect(selectedName(verb, new URLSearchParams({ fieldSelector }))).toBe(expected),
-  );
-});
+import { requireAllowed } from './authorize.ts';
 
 describe('requireAllowed', () => {
   const user = { name: 'me', groups: [] };

@@ -2,19 +2,6 @@ import { forbidden, StatusError } from '#proto/meta/status-error.ts';
 import { type AuditTrail, noteDecision } from '#server/apiserver/audit/audit-trail.ts';
 import type { AuthorizationRequest, Authorizer } from '#server/apiserver/authz/authorizer.ts';
 
-/**
- * The one object that a list or watch is confined to by its field selector: who may read that object may read such a list.
- * Rule: `NewRequestInfo` of apiserver `pkg/endpoints/request`.
- */
-export function selectedName(verb: string, query: URLSearchParams): string | undefined {
-  if (verb !== 'list' && verb !== 'watch') return undefined;
-  for (const term of (query.get('fieldSelector') ?? '').split(',')) {
-    const [, name] = /^metadata\.name==?([^=\\/%]+)$/.exec(term) ?? [];
-    if (name !== undefined && name !== '.' && name !== '..') return name;
-  }
-  return undefined;
-}
-
 /** Rejects with the 403 that upstream's authorizers give where the user may not. */
 export async function requireAllowed(
   authorizer: Authorizer,

@@ -1,5 +1,5 @@
-import { expect, it } from 'vitest';
-import { isLongRunning, requestInfoOf } from './request-info.ts';
+import { describe, expect, it } from 'vitest';
+import { isLongRunning, requestInfoOf, selectedName } from './request-info.ts';
 
 it.each<[string, string, string]>([
   ['GET /version', 'get', '-'],
@@ -35,4 +35,20 @@ it('knows what lasts', () => {
   expect(lasts('/api/v1/namespaces/a/pods/x/exec')).toBe(true);
   expect(lasts('/api/v1/namespaces/a/pods/x')).toBe(false);
   expect(lasts('/metrics')).toBe(false);
+});
+
+describe('selectedName', () => {
+  it.each<[string, string, string | undefined]>([
+    ['list', 'metadata.name=one', 'one'],
+    ['watch', 'metadata.name==one,spec.x=y', 'one'],
+    ['watch', 'spec.x=y,metadata.name=one', 'one'],
+    ['list', 'metadata.name!=one', undefined],
+    ['list', 'metadata.name=', undefined],
+    ['list', 'metadata.name=..', undefined],
+    ['list', 'metadata.namespace=one', undefined],
+    ['list', '', undefined],
+    ['deletecollection', 'metadata.name=one', undefined],
+  ])('%s %s', (verb, fieldSelector, expected) =>
+    expect(selectedName(verb, new URLSearchParams({ fieldSelector }))).toBe(expected),
+  );
 });

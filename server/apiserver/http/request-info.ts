@@ -54,10 +54,23 @@ export function requestInfoOf(method: string, path: string, query: URLSearchPara
   let name = given;
   if (!isOld && name === '' && verb === 'get') {
     verb = isTrue(query.get('watch')) ? 'watch' : 'list';
-    name = /(?:^|,)metadata\.name==?([^,=\\/%]+)(?:,|$)/.exec(query.get('fieldSelector') ?? '')?.[1] ?? '';
+    name = selectedName(verb, query) ?? '';
   }
   if (!isOld && name === '' && verb === 'delete') verb = 'deletecollection';
   return { path, verb, resource: { group, version, namespace, plural, subresource, name } };
+}
+
+/**
+ * The one object that a list or watch is confined to by its field selector: who may read that object may read such a list.
+ * Rule: `NewRequestInfo` of apiserver `pkg/endpoints/request`.
+ */
+export function selectedName(verb: string, query: URLSearchParams): string | undefined {
+  if (verb !== 'list' && verb !== 'watch') return undefined;
+  for (const term of (query.get('fieldSelector') ?? '').split(',')) {
+    const [, name] = /^metadata\.name==?([^=\\/%]+)$/.exec(term) ?? [];
+    if (name !== undefined && name !== '.' && name !== '..') return name;
+  }
+  return undefined;
 }
 
 const STREAMS = ['attach', 'exec', 'proxy', 'log', 'portforward'];

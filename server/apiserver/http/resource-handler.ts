@@ -1,6 +1,6 @@
 import { badRequest, noSuchMethod } from '#proto/meta/status-error.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
-import { requireAllowed, selectedName } from '#server/apiserver/http/authorize.ts';
+import { requireAllowed } from '#server/apiserver/http/authorize.ts';
 import { type Answer, type ApiRequest, Warned } from '#server/apiserver/http/exchange.ts';
 import { negotiate } from '#server/apiserver/http/negotiate.ts';
 import {
@@ -13,6 +13,7 @@ import {
 } from '#server/apiserver/http/query.ts';
 import { type Exchange, readDeleteOptions, readObject, readPatch } from '#server/apiserver/http/reading.ts';
 import { encode, includeOf, renderList, renderObject } from '#server/apiserver/http/render.ts';
+import { selectedName } from '#server/apiserver/http/request-info.ts';
 import { connectCall, isWatch, type Target, targetOf, verbOf } from '#server/apiserver/http/target.ts';
 import { watchAnswer } from '#server/apiserver/http/watch-answer.ts';
 import { checkWriteOptions } from '#server/apiserver/http/write-options.ts';
