@@ -9,6 +9,7 @@ import { createLimitRanger } from '#server/apiserver/admission/limit-ranger.ts';
 import { createNamespaceLifecycle } from '#server/apiserver/admission/namespace-lifecycle.ts';
 import { NodeRestriction } from '#server/apiserver/admission/node-restriction.ts';
 import { createPodSecurity } from '#server/apiserver/admission/pod-security.ts';
+import { createPodTopologyLabels } from '#server/apiserver/admission/pod-topology-labels.ts';
 import { Priority } from '#server/apiserver/admission/priority.ts';
 import { ResourceQuotaAdmission } from '#server/apiserver/admission/resource-quota.ts';
 import { RuntimeClassAdmission } from '#server/apiserver/admission/runtime-class.ts';
@@ -47,6 +48,7 @@ export function createAdmission(deps: AdmissionDeps): readonly AdmissionPlugin[]
     new RuntimeClassAdmission(reader),
     ...certificateAdmission(deps.authorizer),
     createDefaultIngressClass(reader),
+    createPodTopologyLabels(reader),
     ...(deps.configured ?? []),
     // Last: what it grants must be written, or nothing else refuses it.
     new ResourceQuotaAdmission(reader, deps.clock),

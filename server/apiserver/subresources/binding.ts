@@ -10,7 +10,7 @@ import { changeObject } from '#server/apiserver/rest/update.ts';
 
 /**
  * Puts a Pod on a node, once: a Pod that is bound, or on its way out, is a conflict. The caller is a scheduler.
- * Rule: upstream's `BindingREST.setPodHostAndAnnotations`.
+ * Rule: upstream's `BindingREST.setPodNodeAndMetadata`.
  */
 export async function bindPod(api: Api, call: Call, binding: Binding): Promise<void> {
   const name = call.name || binding.metadata.name || '';
@@ -21,7 +21,7 @@ export async function bindPod(api: Api, call: Call, binding: Binding): Promise<v
   if (!node) throw invalid({ group: '', kind: 'Binding' }, name, [required('target.name')]);
   if (kind && kind !== 'Node') throw badRequest(`invalid target kind ${JSON.stringify(kind)}`);
   const podCall: Call = { ...call, resource: pods, name, subresource: 'binding' };
-  const { annotations, uid } = (await admitCreate(api, podCall, binding)).metadata;
+  const { annotations, labels, uid } = (await admitCreate(api, podCall, binding)).metadata;
   await changeObject(api, { ...podCall, admitted: true, tracks: false }, (old) => {
     const pod = structuredClone(old) as Pod;
     if (uid && uid !== pod.metadata.uid) {
@@ -38,6 +38,7 @@ export async function bindPod(api: Api, call: Call, binding: Binding): Promise<v
       throw stale(podCall, `pod ${name} has non-empty .spec.schedulingGates`);
     }
     pod.spec.nodeName = node;
+    if (labels) pod.metadata.labels = { ...pod.metadata.labels, ...labels };
     if (annotations) pod.metadata.annotations = { ...pod.metadata.annotations, ...annotations };
     const conditions = (pod.status?.conditions ?? []).filter((c) => c.type !== 'PodScheduled');
     const scheduled = {

@@ -48,9 +48,12 @@ describe('binding', () => {
   test('puts a Pod on a node, once', async () => {
     const api = registryApi();
     await createObject(api, aCall(pods), aPod('p'));
-    await bindPod(api, aCall(pods, 'p', { subresource: 'binding' }), toNode('pi'));
+    const binding = toNode('pi');
+    binding.metadata.labels = { 'topology.kubernetes.io/zone': 'attic' };
+    await bindPod(api, aCall(pods, 'p', { subresource: 'binding' }), binding);
     const pod = objectOf(requireEntry(api, aCall(pods, 'p'))) as Pod;
     expect(pod.spec.nodeName).toBe('pi');
+    expect(pod.metadata.labels).toMatchObject({ 'topology.kubernetes.io/zone': 'attic' });
     expect(pod.status?.conditions).toMatchObject([{ type: 'PodScheduled', status: 'True' }]);
     const err = await failure(bindPod(api, aCall(pods, 'p', { subresource: 'binding' }), toNode('other')));
     expect([err.code, err.message]).toEqual([409, expect.stringContaining('already assigned to node "pi"')]);
