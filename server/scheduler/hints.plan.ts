@@ -31,10 +31,18 @@ export function hint(input: HintInput): Hint {
   const { node } = change;
   // Somebody more important has taken what was made for it: its claim may be void.
   if (change.type === 'pod placed') return nominatedNode === node.name ? MAYBE : NO;
-  if (hasRoom(node, pod.requests) && fitsOn(input, node)) return { type: 'fits', nodeName: node.name };
+  if (hasRoom(node, pod.requests) && fitsOn(input, node) && isFree(input, node))
+    return { type: 'fits', nodeName: node.name };
   if (change.type === 'node' && nominatedNode === node.name) return MAYBE;
   if (nominatedNode !== undefined || pod.pod.spec.preemptionPolicy === 'Never') return NO;
   return fitsWithout(input, node) ? MAYBE : NO;
+}
+
+/** Where rules on more than one node have refused the Pod, they are asked too: else each change near it would be an attempt. */
+function isFree({ pod, by, cluster, filters }: HintInput, node: NodeInfo): boolean {
+  if (!filters.some(({ name, helpedBy }) => helpedBy && by.has(name))) return true;
+  const prepared = prepare(pod, cluster, filters);
+  return 'checks' in prepared && !whyNot(pod, node, prepared.checks);
 }
 
 /** By the rules on one node alone. */

@@ -13,7 +13,7 @@ import { SCORES } from './score/index.ts';
 import { drawing, NAMESPACES, nodeParts, podLabels, podSpec } from './testing/arbitraries.ts';
 import { brokenRules, type NaiveCluster, type NaivePlaced } from './testing/naive-rules.ts';
 
-const RUNS = { seed: 20_260_102, numRuns: 600 };
+const RUNS = { seed: 20_260_102, numRuns: 400 };
 
 const step = fc.oneof(
   {
