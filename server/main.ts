@@ -10,7 +10,7 @@ import { firstAddress } from '#proto/net/addresses.ts';
 import type { SelfSubjectReview, TokenReview } from '#proto/schema/generated/authentication-v1.ts';
 import type { GroupVersionKind } from '#proto/schema/schema.ts';
 import { KUBERNETES_VERSION, VERSION } from '#proto/version.ts';
-import { createAdmission } from './apiserver/admission/index.ts';
+import { createAdmission, SERVER_USER } from './apiserver/admission/index.ts';
 import { MutatingAdmissionPolicy } from './apiserver/admission/policy/mutating.ts';
 import { ParamAccess } from './apiserver/admission/policy/param-access.ts';
 import { ValidatingAdmissionPolicy } from './apiserver/admission/policy/validating.ts';
@@ -214,7 +214,7 @@ export async function main(options: ServerOptions): Promise<void> {
     log,
     clock,
   });
-  const client = api.client({ name: 'system:apiserver', groups: ['system:masters'] });
+  const client = api.client(SERVER_USER);
   const systemObjects = {
     serviceIp: api.serviceIp,
     serviceCidr: options.serviceCidr,

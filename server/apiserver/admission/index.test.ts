@@ -8,7 +8,7 @@ import type { Resource } from '#proto/api/resource.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { aPod } from '#server/apiserver/admission/fixtures.ts';
-import { createAdmission } from '#server/apiserver/admission/index.ts';
+import { createAdmission, SERVER_USER } from '#server/apiserver/admission/index.ts';
 import { createStoreReader } from '#server/apiserver/authn/object-reader.ts';
 import { createObject } from '#server/apiserver/rest/create.ts';
 import { objectOf } from '#server/apiserver/rest/entries.ts';
@@ -88,5 +88,26 @@ describe('every plugin together', () => {
     await create(pods, aPod('a'));
     await expect(create(pods, aPod('a'))).rejects.toMatchObject({ reason: 'AlreadyExists' });
     await expect(create(pods, aPod('b'))).resolves.toBeDefined();
+  });
+
+  it('asks nobody about what the server itself needs in order to start', async () => {
+    const base = testApi();
+    const refuse = (): never => {
+      throw new Error('no');
+    };
+    const admission = createAdmission({
+      authorizer: { authorize: () => ({ allowed: true }) },
+      reader: createStoreReader(base.store),
+      clock: base.clock,
+      configured: [
+        { name: 'mutating', admit: refuse },
+        { name: 'validating', validate: refuse },
+      ],
+    });
+    const api = { ...base, admission };
+    const create = (name: string, user = SERVER_USER) =>
+      createObject(api, aCall(namespaces, '', { user }), { metadata: { name } });
+    await create('default');
+    await expect(create('other', { name: 'admin', groups: ['system:masters'] })).rejects.toThrow('no');
   });
 });

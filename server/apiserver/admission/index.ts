@@ -1,5 +1,5 @@
 import type { Clock } from '#proto/meta/clock.ts';
-import type { AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
+import type { AdmissionAttributes, AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
 import { certificateAdmission } from '#server/apiserver/admission/certificates.ts';
 import { createClaimResize } from '#server/apiserver/admission/claim-resize.ts';
 import { createDefaultIngressClass } from '#server/apiserver/admission/default-ingress-class.ts';
@@ -16,6 +16,7 @@ import { RuntimeClassAdmission } from '#server/apiserver/admission/runtime-class
 import { createServiceAccount } from '#server/apiserver/admission/service-account.ts';
 import { storageProtection } from '#server/apiserver/admission/storage-protection.ts';
 import { taintNodesByCondition } from '#server/apiserver/admission/taint-nodes.ts';
+import type { UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
 import type { Authorizer } from '#server/apiserver/authz/authorizer.ts';
 
@@ -28,6 +29,22 @@ export interface AdmissionDeps {
   readonly configured?: readonly AdmissionPlugin[];
   /** In [0, 1): for generated names. */
   readonly random?: () => number;
+}
+
+/** Who writes what the cluster stands on: system objects, default roles, what aggregated servers trust. */
+export const SERVER_USER: UserInfo = { name: 'system:apiserver', groups: ['system:masters'] };
+
+/**
+ * What the server needs in order to start is written without asking anybody: a webhook that is to answer in a Pod is reached
+ * only after it has started, and a policy that keeps it from starting could not be taken back.
+ */
+function butForServer(plugin: AdmissionPlugin): AdmissionPlugin {
+  const isOwn = ({ user }: AdmissionAttributes): boolean => user.name === SERVER_USER.name;
+  return {
+    name: plugin.name,
+    admit: (attributes) => (isOwn(attributes) ? undefined : plugin.admit?.(attributes)),
+    validate: (attributes) => (isOwn(attributes) ? undefined : plugin.validate?.(attributes)),
+  };
 }
 
 /** The plugins that are always on, in the order in which they see a write: upstream's. */
@@ -49,7 +66,7 @@ export function createAdmission(deps: AdmissionDeps): readonly AdmissionPlugin[]
     ...certificateAdmission(deps.authorizer),
     createDefaultIngressClass(reader),
     createPodTopologyLabels(reader),
-    ...(deps.configured ?? []),
+    ...(deps.configured ?? []).map(butForServer),
     // Last: what it grants must be written, or nothing else refuses it.
     new ResourceQuotaAdmission(reader, deps.clock),
   ];
