@@ -25,12 +25,104 @@ const volume = (more: Record<string, unknown>): Record<string, unknown> => ({
 const claim = (more: Record<string, unknown>): Record<string, unknown> => ({
   spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, ...more },
 });
+const pod = (
+  container: Record<string, unknown>,
+  more: Record<string, unknown> = {},
+): Record<string, unknown> => ({
+  spec: { containers: [{ name: 'c', image: 'i', ...container }], ...more },
+});
 const AUTOSCALERS = 'autoscaling/horizontalpodautoscalers';
 const POLICIES = 'networking.k8s.io/networkpolicies';
 
 /** What kube-apiserver 1.36 answers to the same objects. */
 describe('refusals', () => {
   it.each<[string, Record<string, unknown>, string[]]>([
+    [
+      '/pods',
+      pod({ resources: { limits: { 'hugepages-2Mi': '3Mi' } } }),
+      [
+        'spec.containers[0].resources.limits[hugepages-2Mi]: Invalid value: "3Mi": 3Mi is not positive integer multiple of hugepages-2Mi',
+        'spec.containers[0].resources.requests[hugepages-2Mi]: Invalid value: "3Mi": 3Mi is not positive integer multiple of hugepages-2Mi',
+        'spec.containers[0].resources: Forbidden: HugePages require cpu or memory',
+      ],
+    ],
+    [
+      '/pods',
+      pod({ resources: { limits: { cpu: '1' }, requests: { cpu: '2', foo: '1' } } }),
+      [
+        'spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1',
+        'spec.containers[0].resources.requests[foo]: Invalid value: "foo": must be a standard resource type or fully qualified',
+        'spec.containers[0].resources.requests[foo]: Invalid value: "foo": must be a standard resource for containers',
+      ],
+    ],
+    [
+      '/pods',
+      pod(
+        { securityContext: { runAsUser: 1, privileged: false } },
+        { os: { name: 'windows' }, hostPID: true, securityContext: { fsGroup: 1 } },
+      ),
+      [
+        'spec.hostPID: Forbidden: cannot be set for a windows pod',
+        'spec.securityContext.fsGroup: Forbidden: cannot be set for a windows pod',
+        'spec.containers[0].securityContext.privileged: Forbidden: cannot be set for a windows pod',
+        'spec.containers[0].securityContext.runAsUser: Forbidden: cannot be set for a windows pod',
+      ],
+    ],
+    [
+      '/pods',
+      pod({ securityContext: { windowsOptions: {} } }, { os: { name: 'linux' } }),
+      [
+        'spec.containers[0].securityContext.windowsOptions: Forbidden: windows options cannot be set for a linux pod',
+      ],
+    ],
+    [
+      '/pods',
+      pod({}, { os: { name: 'x' } }),
+      ['spec.os: Unsupported value: "x": supported values: "linux", "windows"'],
+    ],
+    [
+      '/pods',
+      pod({}, { resourceClaims: [{ name: 'a', resourceClaimName: 'x', resourceClaimTemplateName: 'y' }] }),
+      [
+        'spec.resourceClaims[0]: Invalid value: {"Name":"a","ResourceClaimName":"x","ResourceClaimTemplateName":"y"}: at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified',
+      ],
+    ],
+    [
+      '/pods',
+      pod(
+        {},
+        {
+          serviceAccountName: 'default',
+          volumes: [
+            { name: 'v', hostPath: { path: '' }, emptyDir: {} },
+            { name: 'w', downwardAPI: { items: [{ path: '' }] } },
+            { name: 'x', projected: { sources: [{ serviceAccountToken: { path: '' } }] } },
+          ],
+        },
+      ),
+      [
+        'spec.volumes[0].hostPath: Forbidden: may not specify more than 1 volume type',
+        'spec.volumes[1].downwardAPI.path: Required value',
+        'spec.volumes[1].downwardAPI: Required value: one of fieldRef and resourceFieldRef is required',
+        'spec.volumes[2].projected.path: Required value',
+      ],
+    ],
+    [
+      'batch/jobs',
+      {
+        spec: {
+          maxFailedIndexes: 1,
+          selector: { matchLabels: { a: 'b' } },
+          template: { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } },
+        },
+      },
+      [
+        'spec.selector: Invalid value: {"matchLabels":{"a":"b","batch.kubernetes.io/controller-uid":"uid-1"}}: `selector` not auto-generated',
+        'spec.backoffLimitPerIndex: Required value: when maxFailedIndexes is specified',
+        'spec.maxFailedIndexes: Invalid value: 1: requires indexed completion mode',
+        'spec.template.metadata.labels: Invalid value: {"batch.kubernetes.io/controller-uid":"uid-1","controller-uid":"uid-1","batch.kubernetes.io/job-name":"x","job-name":"x"}: `selector` does not match template `labels`',
+      ],
+    ],
     [AUTOSCALERS, autoscaler({}), []],
     [
       AUTOSCALERS,

@@ -8,7 +8,7 @@ import { isSame, nonNegative, oneOf, problemsAt } from '#server/registry/validat
 import { isNotMoreThan100Percent, validateIntOrPercent } from '#server/registry/validation/int-or-percent.ts';
 import { dnsLabelProblems } from '#server/registry/validation/names.ts';
 
-const RETENTION = ['Delete', 'Retain'];
+const RETENTION = ['Retain', 'Delete'];
 
 /** What may change in a StatefulSet; the rest would need Pods and volumes to be made anew. */
 const MUTABLE = [
@@ -84,8 +84,8 @@ function validateSpec(spec: StatefulSetSpec): FieldError[] {
   const retention = 'spec.persistentVolumeClaimRetentionPolicy';
   return [
     ...errors,
-    ...oneOf(`${retention}.whenDeleted`, persistentVolumeClaimRetentionPolicy?.whenDeleted, RETENTION),
-    ...oneOf(`${retention}.whenScaled`, persistentVolumeClaimRetentionPolicy?.whenScaled, RETENTION),
+    ...oneOf(`${retention}.whenDeleted`, persistentVolumeClaimRetentionPolicy?.whenDeleted, RETENTION, true),
+    ...oneOf(`${retention}.whenScaled`, persistentVolumeClaimRetentionPolicy?.whenScaled, RETENTION, true),
     ...(spec.serviceName
       ? problemsAt('spec.serviceName', spec.serviceName, dnsLabelProblems(spec.serviceName))
       : []),

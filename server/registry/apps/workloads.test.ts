@@ -32,7 +32,14 @@ describe('deployments', () => {
 
   it.each<[string, Partial<Deployment['spec']>, string[]]>([
     ['a good one', {}, []],
-    ['no selector', { selector: undefined }, ['spec.selector: Required value']],
+    [
+      'no selector',
+      { selector: undefined },
+      [
+        'spec.selector: Required value',
+        'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`',
+      ],
+    ],
     [
       'an empty selector',
       { selector: {} },

@@ -73,6 +73,14 @@ function generateSelector(object: Job): void {
   spec.selector.matchLabels = { ...spec.selector.matchLabels, [PREFIX + UID]: uid };
 }
 
+/** Older Jobs have the label without prefix. */
+function isGenerated(selector: JobSpec['selector'], uid: string | undefined): boolean {
+  if (!selector) return true;
+  const [label, ...others] = Object.entries(selector.matchLabels ?? {});
+  if (!label || others.length > 0 || selector.matchExpressions?.length) return false;
+  return (label[0] === PREFIX + UID || label[0] === UID) && label[1] === uid;
+}
+
 function validateGeneratedSelector({ spec, metadata }: Job): FieldError[] {
   if (spec.manualSelector) return [];
   const labels = spec.template.metadata?.labels ?? {};
@@ -87,6 +95,9 @@ function validateGeneratedSelector({ spec, metadata }: Job): FieldError[] {
     if (labels[key] === undefined) errors.push(required(`${path}.${key}`));
     else if (labels[key] !== value) errors.push(invalidValue(path, labels, `must be '${value}'`));
   }
+  if (!isGenerated(spec.selector, metadata.uid)) {
+    errors.push(invalidValue('spec.selector', spec.selector, '`selector` not auto-generated'));
+  }
   return errors;
 }
 
@@ -100,7 +111,10 @@ export function validateJobSpec(spec: JobSpec, path: string): FieldError[] {
     ...nonNegative(`${path}.ttlSecondsAfterFinished`, spec.ttlSecondsAfterFinished),
     ...nonNegative(`${path}.backoffLimitPerIndex`, spec.backoffLimitPerIndex),
     ...nonNegative(`${path}.maxFailedIndexes`, spec.maxFailedIndexes),
-    ...oneOfOptional(`${path}.completionMode`, spec.completionMode, ['Indexed', 'NonIndexed']),
+    ...(spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined
+      ? [required(`${path}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified')]
+      : []),
+    ...oneOfOptional(`${path}.completionMode`, spec.completionMode, ['NonIndexed', 'Indexed'], true),
     ...(spec.completionMode === 'Indexed' ? validateIndexed(spec, path) : validateNonIndexed(spec, path)),
     ...oneOfOptional(`${path}.podReplacementPolicy`, spec.podReplacementPolicy, [
       'Failed',
@@ -114,7 +128,7 @@ export function validateJobSpec(spec: JobSpec, path: string): FieldError[] {
 }
 
 function validateIndexed(spec: JobSpec, path: string): FieldError[] {
-  const { completions, parallelism = 1, maxFailedIndexes, backoffLimitPerIndex } = spec;
+  const { completions, parallelism = 1, maxFailedIndexes } = spec;
   const errors: FieldError[] = [];
   if (completions === undefined) {
     errors.push(required(`${path}.completions`, 'when completion mode is Indexed'));
@@ -122,9 +136,6 @@ function validateIndexed(spec: JobSpec, path: string): FieldError[] {
   if (parallelism > MAX_PARALLELISM) {
     const detail = `must be less than or equal to ${MAX_PARALLELISM} when completion mode is Indexed`;
     errors.push(invalidValue(`${path}.parallelism`, parallelism, detail));
-  }
-  if (maxFailedIndexes !== undefined && backoffLimitPerIndex === undefined) {
-    errors.push(required(`${path}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified'));
   }
   if (completions !== undefined && (maxFailedIndexes ?? 0) > completions) {
     const detail = 'must be less than or equal to completions';
@@ -150,9 +161,8 @@ function validateRestartPolicy(spec: JobSpec, path: string): FieldError[] {
 }
 
 function validateSelector(spec: JobSpec): FieldError[] {
-  if (!spec.selector) return [required('spec.selector')];
   return [
-    ...validateLabelSelector(spec.selector, 'spec.selector'),
+    ...(spec.selector ? validateLabelSelector(spec.selector, 'spec.selector') : [required('spec.selector')]),
     ...validateTemplateLabels(spec.selector, spec.template.metadata?.labels, 'spec.template'),
   ];
 }

@@ -34,7 +34,8 @@ export const oneOfOptional = (
   path: string,
   value: string | undefined,
   supported: readonly string[],
-): FieldError[] => (value === undefined ? [] : oneOf(path, value, supported));
+  inOrder = false,
+): FieldError[] => (value === undefined ? [] : oneOf(path, value, supported, inOrder));
 
 /** Required, and free of problems. */
 export const named = (

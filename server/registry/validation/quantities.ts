@@ -65,10 +65,10 @@ export function validateResources(
   const requests: Resources = resources.requests ?? {};
   const errors = [...validateList(limits, `${path}.limits`)];
   for (const [name, request] of Object.entries(requests)) {
-    const own = validateList({ [name]: request }, `${path}.requests`);
-    errors.push(...own);
-    if (own.length > 0) continue;
+    const at = `${path}.requests[${name}]`;
+    errors.push(...validateResourceName(name, at), ...validateAmount(name, request, at));
     errors.push(...validateAgainstLimit(name, request, limits[name], path));
+    errors.push(...validatePages(name, request, at));
   }
   const names = [...Object.keys(limits), ...Object.keys(requests)];
   if (names.some((n) => n.startsWith(HUGE_PAGES)) && !names.includes('cpu') && !names.includes('memory')) {
@@ -87,7 +87,26 @@ const validateList = (resources: Resources, path: string): FieldError[] =>
   Object.entries(resources).flatMap(([name, amount]) => [
     ...validateResourceName(name, `${path}[${name}]`),
     ...validateAmount(name, amount, `${path}[${name}]`),
+    ...validatePages(name, amount, `${path}[${name}]`),
   ]);
+
+/** Huge pages are asked for in whole pages. */
+function validatePages(name: string, amount: string, path: string): FieldError[] {
+  if (!name.startsWith(HUGE_PAGES) || !isQuantity(amount)) return [];
+  const size = name.slice(HUGE_PAGES.length);
+  if (!isQuantity(size) || milliValue(amount) % milliValue(size) === 0) return [];
+  return [invalidValue(path, amount, `${amount} is not positive integer multiple of ${name}`)];
+}
+
+function isQuantity(text: string): boolean {
+  try {
+    milliValue(text);
+    return true;
+  } catch (err) {
+    if (err instanceof QuantityError) return false;
+    throw err;
+  }
+}
 
 function validateAgainstLimit(
   name: string,
@@ -100,7 +119,7 @@ function validateAgainstLimit(
     if (overcommit) return [];
     return [required(`${path}.limits`, 'Limit must be set for non overcommitable resources')];
   }
-  if (validateAmount(name, limit, path).length > 0) return [];
+  if (!isQuantity(request) || !isQuantity(limit)) return [];
   const order = compareQuantities(`${request}`, `${limit}`);
   if (order !== 0 && !overcommit) {
     return [invalidValue(`${path}.requests`, request, `must be equal to ${name} limit of ${limit}`)];

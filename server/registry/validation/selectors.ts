@@ -23,8 +23,13 @@ export function validateWorkloadSelector(
   kind: string,
   path: string,
 ): FieldError[] {
-  if (!selector) return [required(path)];
+  if (!selector) return kind === 'daemonset' ? [] : [required(path)];
   const errors = validateLabelSelector(selector, path);
+  // Two of the four say it once more, of the whole; one says it without a word.
+  if (errors.length > 0 && kind === 'deployment') {
+    return [...errors, invalidValue(path, selector, 'invalid label selector')];
+  }
+  if (errors.length > 0 && kind === 'statefulset') return [...errors, invalidValue(path, selector, '')];
   if (isEmptySelector(selector)) {
     errors.push(invalidValue(path, selector, `empty selector is invalid for ${kind}`));
   }
@@ -37,9 +42,9 @@ export function validateTemplateLabels(
   labels: Record<string, string> | undefined,
   path: string,
 ): FieldError[] {
-  if (!selector || isEmptySelector(selector)) return [];
+  if (selector && isEmptySelector(selector)) return [];
   try {
-    if (matchesLabels(selectorFromObject(selector), labels)) return [];
+    if (selector && matchesLabels(selectorFromObject(selector), labels)) return [];
   } catch (err) {
     // Said where the selector itself is checked.
     if (err instanceof SelectorError) return [];

@@ -7,12 +7,13 @@ import {
   required,
 } from '#proto/meta/field-error.ts';
 import { labelKeyProblems } from '#proto/meta/label-syntax.ts';
-import type { PodSpec, PodTemplateSpec } from '#proto/schema/generated/core-v1.ts';
+import type { PodResourceClaim, PodSpec, PodTemplateSpec } from '#proto/schema/generated/core-v1.ts';
 import { validateIp } from '#server/registry/validation/addresses.ts';
 import { eachAt, named, oneOf, oneOfOptional, problemsAt } from '#server/registry/validation/field-checks.ts';
 import { between, dnsLabelProblems, dnsSubdomainProblems } from '#server/registry/validation/names.ts';
 import { validateAnnotations, validateLabels } from '#server/registry/validation/object-meta.ts';
 import { validateContainers } from '#server/registry/validation/pod/containers.ts';
+import { validateOs } from '#server/registry/validation/pod/os.ts';
 import {
   validateAffinity,
   validateToleration,
@@ -55,7 +56,7 @@ export function validatePodSpec(spec: PodSpec, path: string, isPod: boolean): Fi
       ...eachAt(hostnames, `${p}.hostnames`, (name, n) => problemsAt(n, name, dnsSubdomainProblems(name))),
     ]),
     ...oneOfOptional(at('preemptionPolicy'), spec.preemptionPolicy, ['Never', 'PreemptLowerPriority']),
-    ...(spec.os ? oneOf(at('os'), spec.os.name, ['linux', 'windows']) : []),
+    ...validateOs(spec, path),
   ];
 }
 
@@ -182,17 +183,20 @@ function validateNames(spec: PodSpec, path: string): FieldError[] {
     ...check('runtimeClassName', dnsSubdomainProblems),
     ...eachAt(spec.resourceClaims, `${path}.resourceClaims`, (claim, at) => [
       ...named(`${at}.name`, claim.name, dnsLabelProblems),
-      ...(claim.resourceClaimName || claim.resourceClaimTemplateName
-        ? []
-        : [
-            invalidValue(
-              at,
-              claim.name,
-              'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`',
-            ),
-          ]),
+      ...validateClaimSource(claim, at),
     ]),
   ];
+}
+
+/** With the claim as upstream prints it. */
+function validateClaimSource(claim: PodResourceClaim, path: string): FieldError[] {
+  const { name, resourceClaimName: own, resourceClaimTemplateName: template } = claim;
+  if (Boolean(own) !== Boolean(template)) return [];
+  const printed = { Name: name, ResourceClaimName: own ?? null, ResourceClaimTemplateName: template ?? null };
+  const detail = own
+    ? 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified'
+    : 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`';
+  return [invalidValue(path, printed, detail)];
 }
 
 const validateDeadline = (seconds: number | undefined, path: string): FieldError[] =>

@@ -24,6 +24,19 @@ import {
 } from '#server/registry/validation/pod/environment.ts';
 import { validateAmount } from '#server/registry/validation/quantities.ts';
 
+const SOURCES = [
+  'emptyDir',
+  'hostPath',
+  'secret',
+  'nfs',
+  'persistentVolumeClaim',
+  'downwardAPI',
+  'configMap',
+  'projected',
+  'csi',
+  'ephemeral',
+  'image',
+];
 const HOST_PATH_TYPES = [
   '',
   'BlockDevice',
@@ -72,13 +85,16 @@ export function validateVolumes(volumes: readonly Volume[] | undefined, path: st
 function validateSource(volume: Volume, path: string): FieldError[] {
   const { name: _, ...sources } = volume;
   const given = Object.entries(sources).filter(([, source]) => source !== undefined && source !== null);
-  if (given.length === 0) return [required(path, 'must specify a volume type')];
-  const [first, ...others] = given.map(([type]) => type);
+  const [first, ...others] = given.map(([type]) => type).sort((a, b) => rankOf(a) - rankOf(b));
+  if (!first) return [required(path, 'must specify a volume type')];
   return [
-    ...validateOneSource(first as string, volume, `${path}.${first}`),
+    ...validateOneSource(first, volume, `${path}.${first}`),
     ...others.map((type) => forbiddenField(`${path}.${type}`, 'may not specify more than 1 volume type')),
   ];
 }
+
+/** Of several sources upstream looks at the first of its own order, and forbids the others. */
+const rankOf = (type: string): number => (SOURCES.indexOf(type) + SOURCES.length + 1) % (SOURCES.length + 1);
 
 function validateOneSource(type: string, volume: Volume, path: string): FieldError[] {
   const { hostPath, emptyDir, secret, configMap, persistentVolumeClaim, nfs, csi } = volume;
@@ -111,7 +127,7 @@ function validateOneSource(type: string, volume: Volume, path: string): FieldErr
     case 'downwardAPI':
       return [
         ...validateMode(volume.downwardAPI?.defaultMode, `${path}.defaultMode`),
-        ...eachAt(volume.downwardAPI?.items, `${path}.items`, validateDownwardFile),
+        ...(volume.downwardAPI?.items ?? []).flatMap((file) => validateDownwardFile(file, path)),
       ];
     case 'projected':
       return volume.projected ? validateProjected(volume.projected, path) : [];
@@ -188,9 +204,15 @@ function validateProjection(source: VolumeProjection, path: string): FieldError[
     if (!configMap.name) errors.push(required(`${path}.configMap.name`));
     errors.push(...eachAt(configMap.items, `${path}.configMap.items`, validateKeyToPath));
   }
-  if (downwardAPI)
-    errors.push(...eachAt(downwardAPI.items, `${path}.downwardAPI.items`, validateDownwardFile));
-  if (token) errors.push(...validateTokenProjection(token, `${path}.serviceAccountToken`));
+  // Upstream names the source, not the file in it; and of a token's path not even the source.
+  for (const file of downwardAPI?.items ?? []) {
+    errors.push(...validateDownwardFile(file, `${path}.downwardAPI`));
+  }
+  if (token) {
+    errors.push(...validateTokenProjection(token, `${path}.serviceAccountToken`));
+    const at = path.replace(/\.sources\[\d+\]$/, '.path');
+    errors.push(...(token.path ? validateFilePath(token.path, at) : [required(at)]));
+  }
   if (Object.values(source).filter(Boolean).length > 1) {
     errors.push(forbiddenField(path, 'may not specify more than 1 volume type per source'));
   }
@@ -209,8 +231,7 @@ function validateTokenProjection(
   else if (seconds > 2 ** 32) {
     errors.push(invalidValue(at, seconds, 'may not specify a duration larger than 2^32 seconds'));
   }
-  if (!token.path) errors.push(required(`${path}.path`));
-  return [...errors, ...(token.path ? validateFilePath(token.path, `${path}.path`) : [])];
+  return errors;
 }
 
 const pathsOf = ({ secret, configMap, downwardAPI, serviceAccountToken }: VolumeProjection): string[] => [
