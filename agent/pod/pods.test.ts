@@ -272,6 +272,24 @@ describe('pods on a board', () => {
     expect(status()?.phase).toBe('Running');
   });
 
+  it('leaves a rejected pod ended after a restart, though its port is free by then', async () => {
+    const ports = [{ containerPort: 80, hostPort: 8080, protocol: 'TCP' }];
+    const early = aPod({ containers: [aContainer({ ports })] });
+    await wish(early);
+    const late = aPod({ containers: [aContainer({ ports })] }, { name: 'late', uid: 'late' });
+    await wish(late);
+    const { status: rejected } = cluster.pods.get('late') ?? {};
+    desired.setPod({ ...late, status: rejected } as Pod);
+    desired.removePod(early);
+    await pass(40);
+    abort.abort();
+    await pods.done;
+    start();
+    await pass(10);
+    expect(running()).toHaveLength(0);
+    expect(cluster.pods.get('late')?.status).toMatchObject({ phase: 'Failed', reason: 'NodePorts' });
+  });
+
   it('fails a pod at its deadline', async () => {
     await wish(aPod({ activeDeadlineSeconds: 20 }));
     await pass(25);

@@ -68,14 +68,12 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
     return worker;
   };
 
+  const hasEnded = (pod: Pod): boolean => {
+    const phase = (context.reporter.current(pod.metadata.uid ?? '') ?? pod.status)?.phase;
+    return phase === 'Failed' || phase === 'Succeeded';
+  };
   /** Pods that take room on the board. */
-  const unended = (): Pod[] =>
-    [...workers.values()]
-      .map(({ pod }) => pod)
-      .filter((pod) => {
-        const phase = (context.reporter.current(pod.metadata.uid ?? '') ?? pod.status)?.phase;
-        return phase !== 'Failed' && phase !== 'Succeeded';
-      });
+  const unended = (): Pod[] => [...workers.values()].map(({ pod }) => pod).filter((pod) => !hasEnded(pod));
 
   /** Compares wishes, workers and runtime; cheap where nothing differs. */
   const reconcile = async (): Promise<void> => {
@@ -86,7 +84,7 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
       if (worker) worker.update(pod);
       else if (listing.has(uid)) work(uid, pod, true);
       else {
-        const rejection = planAdmission(pod, unended(), options.allocatable());
+        const rejection = hasEnded(pod) ? undefined : planAdmission(pod, unended(), options.allocatable());
         const fresh = work(uid, pod, false);
         if (rejection) fresh.reject(rejection);
       }

@@ -31,7 +31,8 @@ function peerOf({ metadata, spec, status }: Node): Node {
 
 /**
  * What a board acts on: changes of the rest are not sent. A Pod's and a Node's status come from the board itself,
- * and would come back to it; revisions and field owners mean nothing to it.
+ * and would come back to it; revisions and field owners mean nothing to it. That a Pod has ended does come back: a
+ * board that restarts has nothing else to know it by when the Pod never ran or was evicted, and may be told by others.
  */
 export function actedUpon(plural: FedKind, object: KubeObject, nodeName = object.metadata.name): unknown {
   if (plural === 'nodes' && object.metadata.name !== nodeName) return peerOf(object as Node);
@@ -41,8 +42,9 @@ export function actedUpon(plural: FedKind, object: KubeObject, nodeName = object
     return { ...object, metadata: { ...metadata, generation: undefined, annotations } };
   }
   if (plural !== 'pods' && plural !== 'nodes') return { ...object, metadata };
-  const { status: _status, ...rest } = object as KubeObject & { status?: unknown };
-  return { ...rest, metadata };
+  const { status, ...rest } = object as KubeObject & { status?: { phase?: string } };
+  const ended = status?.phase === 'Failed' || status?.phase === 'Succeeded';
+  return { ...rest, metadata, ...(ended ? { ended } : {}) };
 }
 
 /** The ConfigMaps and Secrets that Pods name, as `configmaps/<namespace>/<name>`. Optional ones count too. */

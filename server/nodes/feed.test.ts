@@ -112,6 +112,14 @@ describe('actedUpon', () => {
     expect(digestOf('pods', after)).toBe(digestOf('pods', before));
     expect(actedUpon('services', after)).toHaveProperty('status');
   });
+
+  it('sees that a pod has ended, once', () => {
+    const running = aPod('a', {}, { status: { phase: 'Running' } });
+    const failed = aPod('a', {}, { status: { phase: 'Failed', reason: 'NodePorts' } });
+    const later = aPod('a', {}, { status: { phase: 'Failed', message: 'more of it' } });
+    expect(digestOf('pods', failed)).not.toBe(digestOf('pods', running));
+    expect(digestOf('pods', later)).toBe(digestOf('pods', failed));
+  });
 });
 
 describe('sentTo', () => {
