@@ -358,6 +358,7 @@ export async function main(options: ServerOptions): Promise<void> {
 
   log.info('stopping', { reason: (signal.reason as Error).message });
   link.close();
+  webhooks.close();
   await Promise.all([agent, telling, ...leaders, api.close()]);
   audit?.close();
   await store.close();
