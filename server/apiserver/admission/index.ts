@@ -8,6 +8,7 @@ import { defaultTolerationSeconds } from '#server/apiserver/admission/default-to
 import { createLimitRanger } from '#server/apiserver/admission/limit-ranger.ts';
 import { createNamespaceLifecycle } from '#server/apiserver/admission/namespace-lifecycle.ts';
 import { NodeRestriction } from '#server/apiserver/admission/node-restriction.ts';
+import { createPodResize } from '#server/apiserver/admission/pod-resize.ts';
 import { createPodSecurity } from '#server/apiserver/admission/pod-security.ts';
 import { createPodTopologyLabels } from '#server/apiserver/admission/pod-topology-labels.ts';
 import { Priority } from '#server/apiserver/admission/priority.ts';
@@ -66,6 +67,7 @@ export function createAdmission(deps: AdmissionDeps): readonly AdmissionPlugin[]
     ...certificateAdmission(deps.authorizer),
     createDefaultIngressClass(reader),
     createPodTopologyLabels(reader),
+    createPodResize(reader),
     ...(deps.configured ?? []).map(butForServer),
     // Last: what it grants must be written, or nothing else refuses it.
     new ResourceQuotaAdmission(reader, deps.clock),

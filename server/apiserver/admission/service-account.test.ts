@@ -132,11 +132,39 @@ describe('ServiceAccount', () => {
     [{ volumes: [{ name: 's', secret: { secretName: 's' } }] }, 'a mirror pod may not reference secrets'],
     [
       { volumes: [{ name: 't', projected: { sources: [{ serviceAccountToken: { path: 't' } }] } }] },
-      'a mirror pod may not use projected service account tokens',
+      'a mirror pod may not use ServiceAccountToken volume projections',
     ],
   ])('refuses a mirror Pod with %o', async (spec, why) => {
     const { plugin } = await aPlugin();
     await expect(run(plugin, aWrite(pods, aPod('static', spec, MIRROR)))).rejects.toThrow(why);
+  });
+
+  const SECRET = { valueFrom: { secretKeyRef: { name: 'other', key: 'k' } } };
+  it.each([
+    [
+      { volumes: [{ name: 's', secret: { secretName: 'other' } }] },
+      'volume with secret.secretName="other" is not allowed because service account robot does not reference that secret',
+    ],
+    [
+      { containers: [{ name: 'a', image: 'i', env: [{ name: 'E', ...SECRET }] }] },
+      'container a with envVar E referencing secret.secretName="other" is not allowed because service account robot does not reference that secret',
+    ],
+    [
+      { initContainers: [{ name: 'a', image: 'i', envFrom: [{ secretRef: { name: 'other' } }] }] },
+      'init container a with envFrom referencing secret.secretName="other" is not allowed because service account robot does not reference that secret',
+    ],
+    [
+      { imagePullSecrets: [{ name: 'pull' }, { name: 'other' }] },
+      'imagePullSecrets[1].name="other" is not allowed because service account robot does not reference that imagePullSecret',
+    ],
+    [{ volumes: [{ name: 's', secret: { secretName: 'mine' } }] }, undefined],
+  ])('of an account that says so only the listed secrets are read: %o', async (spec, why) => {
+    const annotations = { 'kubernetes.io/enforce-mountable-secrets': 'true' };
+    const lists = { secrets: [{ name: 'mine' }], imagePullSecrets: [{ name: 'pull' }] };
+    const { plugin } = await aPlugin({ metadata: { name: 'robot', annotations }, ...lists });
+    const asked = run(plugin, aWrite(pods, aPod('web', { serviceAccountName: 'robot', ...spec })));
+    if (why) await expect(asked).rejects.toThrow(`pods "web" is forbidden: ${why}`);
+    else await asked;
   });
 
   it('leaves updates alone', async () => {

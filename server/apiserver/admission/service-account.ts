@@ -5,6 +5,11 @@ import type { Clock } from '#proto/meta/clock.ts';
 import type { Pod, ServiceAccount } from '#proto/schema/generated/core-v1.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
 import { mountApiToken } from '#server/apiserver/admission/api-token-volume.ts';
+import {
+  forbiddenIn,
+  forbiddenSecret,
+  isLimited,
+} from '#server/apiserver/admission/mountable-secrets.plan.ts';
 import { isAbout, refused } from '#server/apiserver/admission/refuse.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
 
@@ -45,6 +50,21 @@ export function createServiceAccount(deps: ServiceAccountDeps): AdmissionPlugin 
       if (!spec.imagePullSecrets?.length && account.imagePullSecrets?.length)
         spec.imagePullSecrets = account.imagePullSecrets.map(({ name }) => ({ name }));
     },
+    async validate(attributes) {
+      const { resource, subresource, operation, object } = attributes;
+      if (resource.plural !== pods.plural || resource.group !== '' || !object) return;
+      const isNew = operation === 'CREATE' && !subresource;
+      if (!isNew && (operation !== 'UPDATE' || subresource !== 'ephemeralcontainers')) return;
+      const pod = object as Pod;
+      const { spec, metadata } = pod;
+      if (metadata.annotations?.[MIRROR] !== undefined) return;
+      const account = await findAccount(deps, attributes, spec.serviceAccountName ?? DEFAULT);
+      if (!isLimited(account)) return;
+      const forbidden = isNew
+        ? forbiddenSecret(account, pod)
+        : forbiddenIn('ephemeral container', spec.ephemeralContainers, account);
+      if (forbidden) throw refused(attributes, forbidden);
+    },
   };
 }
 
@@ -70,7 +90,7 @@ function checkMirror(attributes: AdmissionAttributes, { spec }: Pod): void {
   const volumes = spec.volumes ?? [];
   const sources = volumes.flatMap((volume) => volume.projected?.sources ?? []);
   if (sources.some((source) => source.serviceAccountToken))
-    throw refused(attributes, 'a mirror pod may not use projected service account tokens');
+    throw refused(attributes, 'a mirror pod may not use ServiceAccountToken volume projections');
   const containers = [...(spec.initContainers ?? []), ...spec.containers];
   const readsSecret = containers.some(
     ({ env, envFrom }) =>
