@@ -31,6 +31,10 @@ const pod = (
 ): Record<string, unknown> => ({
   spec: { containers: [{ name: 'c', image: 'i', ...container }], ...more },
 });
+const devices = (more: Record<string, unknown>): Record<string, unknown> => ({
+  spec: { devices: { requests: [{ name: 'a', exactly: { deviceClassName: 'x' } }], ...more } },
+});
+const CLAIMS = 'resource.k8s.io/resourceclaims';
 const AUTOSCALERS = 'autoscaling/horizontalpodautoscalers';
 const POLICIES = 'networking.k8s.io/networkpolicies';
 
@@ -121,6 +125,64 @@ describe('refusals', () => {
         'spec.backoffLimitPerIndex: Required value: when maxFailedIndexes is specified',
         'spec.maxFailedIndexes: Invalid value: 1: requires indexed completion mode',
         'spec.template.metadata.labels: Invalid value: {"batch.kubernetes.io/controller-uid":"uid-1","controller-uid":"uid-1","batch.kubernetes.io/job-name":"x","job-name":"x"}: `selector` does not match template `labels`',
+      ],
+    ],
+    [
+      'batch/jobs',
+      {
+        spec: {
+          managedBy: 'me',
+          template: { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } },
+        },
+      },
+      ['spec.managedBy: Invalid value: "me": must be a domain-prefixed path (such as "acme.io/foo")'],
+    ],
+    [CLAIMS, devices({}), []],
+    [
+      CLAIMS,
+      devices({
+        requests: [
+          { name: 'A_' },
+          { name: 'a', exactly: { deviceClassName: '', allocationMode: 'x' } },
+          { name: 'a', exactly: { deviceClassName: 'x', allocationMode: 'All', count: 1 } },
+          {
+            name: 'c',
+            firstAvailable: [
+              { name: 'b', deviceClassName: 'x', selectors: [{}] },
+              { name: 'b', deviceClassName: 'x', count: -1 },
+            ],
+          },
+        ],
+      }),
+      [
+        `spec.devices.requests[0].name: Invalid value: "A_": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
+        'spec.devices.requests[0]: Required value: exactly one of `exactly` or `firstAvailable` is required',
+        'spec.devices.requests[1].exactly.deviceClassName: Required value',
+        'spec.devices.requests[1].exactly.allocationMode: Unsupported value: "x": supported values: "All", "ExactCount"',
+        "spec.devices.requests[2].exactly.count: Invalid value: 1: must not be specified when allocationMode is 'All'",
+        'spec.devices.requests[3].firstAvailable[0].selectors[0].cel: Required value',
+        'spec.devices.requests[3].firstAvailable[1].count: Invalid value: -1: must be greater than zero',
+        'spec.devices.requests[3].firstAvailable[1]: Duplicate value: "b"',
+        'spec.devices.requests[2]: Duplicate value: "a"',
+      ],
+    ],
+    [
+      CLAIMS,
+      devices({
+        constraints: [{ requests: ['z', 'a', 'a'], matchAttribute: 'x' }, { matchAttribute: 'a.b/c' }],
+        config: [
+          {},
+          { opaque: { driver: '', parameters: null } },
+          { opaque: { driver: 'a.b', parameters: {} } },
+        ],
+      }),
+      [
+        `spec.devices.constraints[0].requests[0]: Invalid value: "z": must be the name of a request in the claim or the name of a request and a subrequest separated by '/'`,
+        'spec.devices.constraints[0].requests[2]: Duplicate value: "a"',
+        'spec.devices.constraints[0].matchAttribute: Invalid value: "x": a fully qualified name must be a domain and a name separated by a slash',
+        'spec.devices.config[0].opaque: Required value',
+        'spec.devices.config[1].opaque.driver: Required value',
+        'spec.devices.config[1].opaque.parameters: Required value',
       ],
     ],
     [AUTOSCALERS, autoscaler({}), []],

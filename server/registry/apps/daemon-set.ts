@@ -1,4 +1,4 @@
-import { type FieldError, invalidValue, notSupported, required } from '#proto/meta/field-error.ts';
+import { type FieldError, invalidValue, notSupportedInOrder, required } from '#proto/meta/field-error.ts';
 import type { DaemonSet, DaemonSetUpdateStrategy } from '#proto/schema/generated/apps-v1.ts';
 import { validateWorkload } from '#server/registry/apps/workload.ts';
 import { applyTemplateDefaults } from '#server/registry/core/pod-defaults.ts';
@@ -52,7 +52,8 @@ function setTemplateGeneration(object: DaemonSet, generation: number): void {
 
 function validateUpdateStrategy(strategy: DaemonSetUpdateStrategy, path: string): FieldError[] {
   if (strategy.type === 'OnDelete') return [];
-  if (strategy.type !== 'RollingUpdate') return [notSupported(path, strategy, ['OnDelete', 'RollingUpdate'])];
+  if (strategy.type !== 'RollingUpdate')
+    return [notSupportedInOrder(path, strategy, ['RollingUpdate', 'OnDelete'])];
   const at = `${path}.rollingUpdate`;
   if (!strategy.rollingUpdate) return [required(at)];
   const { maxUnavailable, maxSurge } = strategy.rollingUpdate;

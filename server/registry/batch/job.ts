@@ -1,9 +1,16 @@
-import { type FieldError, invalidValue, notSupported, required } from '#proto/meta/field-error.ts';
+import { type FieldError, invalidValue, notSupported, required, tooLong } from '#proto/meta/field-error.ts';
 import type { Job, JobSpec } from '#proto/schema/generated/batch-v1.ts';
 import { validateFailurePolicy, validateSuccessPolicy } from '#server/registry/batch/job-policies.ts';
 import { applyTemplateDefaults } from '#server/registry/core/pod-defaults.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
-import { immutable, isSame, nonNegative, oneOfOptional } from '#server/registry/validation/field-checks.ts';
+import {
+  immutable,
+  isSame,
+  nonNegative,
+  oneOfOptional,
+  problemsAt,
+} from '#server/registry/validation/field-checks.ts';
+import { domainPrefixedPathProblems } from '#server/registry/validation/names.ts';
 import { validatePodTemplate } from '#server/registry/validation/pod/pod-spec.ts';
 import { validateLabelSelector, validateTemplateLabels } from '#server/registry/validation/selectors.ts';
 
@@ -120,11 +127,20 @@ export function validateJobSpec(spec: JobSpec, path: string): FieldError[] {
       'Failed',
       'TerminatingOrFailed',
     ]),
+    ...validateManager(spec.managedBy, `${path}.managedBy`),
     ...validateFailurePolicy(spec, path),
     ...(spec.completionMode === 'Indexed' ? validateSuccessPolicy(spec, path) : []),
     ...validatePodTemplate(spec.template, `${path}.template`),
     ...validateRestartPolicy(spec, `${path}.template.spec.restartPolicy`),
   ];
+}
+
+const MAX_MANAGER = 63;
+
+function validateManager(manager: string | undefined, path: string): FieldError[] {
+  if (manager === undefined) return [];
+  const errors = problemsAt(path, manager, domainPrefixedPathProblems(manager));
+  return manager.length > MAX_MANAGER ? [...errors, tooLong(path, MAX_MANAGER)] : errors;
 }
 
 function validateIndexed(spec: JobSpec, path: string): FieldError[] {

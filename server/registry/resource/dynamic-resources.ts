@@ -2,28 +2,35 @@ import { duplicate, type FieldError, invalidValue, required } from '#proto/meta/
 import type {
   DeviceClass,
   ResourceClaim,
-  ResourceClaimSpec,
   ResourceClaimTemplate,
   ResourceSlice,
 } from '#proto/schema/generated/resource-v1.ts';
+import {
+  applyClaimDefaults,
+  validateClaim,
+  validateConfiguration,
+  validateSelectors,
+} from '#server/registry/resource/claim-rules.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
 import { eachAt, immutable, named } from '#server/registry/validation/field-checks.ts';
 import { dnsLabelProblems, dnsSubdomainProblems } from '#server/registry/validation/names.ts';
 
 export const deviceClass: Strategy<DeviceClass> = {
   generation: true,
-  validate: ({ spec }) =>
-    eachAt(spec?.selectors, 'spec.selectors', ({ cel }, at) =>
-      cel?.expression ? [] : [required(`${at}.cel`)],
-    ),
+  validate: ({ spec }) => [
+    ...validateSelectors(spec?.selectors, 'spec.selectors'),
+    ...eachAt(spec?.config, 'spec.config', validateConfiguration),
+  ],
 };
 
 export const resourceClaim: Strategy<ResourceClaim> = {
+  applyDefaults: ({ spec }) => applyClaimDefaults(spec),
   validate: ({ spec }) => validateClaim(spec, 'spec'),
   validateUpdate: (object, old) => immutable('spec', object.spec, old.spec),
 };
 
 export const resourceClaimTemplate: Strategy<ResourceClaimTemplate> = {
+  applyDefaults: ({ spec }) => applyClaimDefaults(spec?.spec),
   validate: ({ spec }) => validateClaim(spec?.spec, 'spec.spec'),
   validateUpdate: (object, old) => immutable('spec', object.spec, old.spec),
 };
@@ -50,9 +57,6 @@ export const resourceSlice: Strategy<ResourceSlice> = {
     ...immutable('spec.nodeName', object.spec?.nodeName, old.spec?.nodeName),
   ],
 };
-
-const validateClaim = (spec: ResourceClaimSpec | undefined, path: string): FieldError[] =>
-  uniqueNames(spec?.devices?.requests, `${path}.devices.requests`);
 
 function uniqueNames(items: readonly { readonly name: string }[] | undefined, path: string): FieldError[] {
   const seen = new Set<string>();
