@@ -1,6 +1,7 @@
 import { isSameType } from '#server/cel/assign.ts';
 import { check } from '#server/cel/checker.ts';
 import type { CelEngine, CelEnvironment, CelProgram, Compiled } from '#server/cel/engine.ts';
+import { estimateCost } from '#server/cel/estimate.ts';
 import { FunctionTable } from '#server/cel/functions.ts';
 import { fromJson, LazyMap, toJson } from '#server/cel/json.ts';
 import { addresses } from '#server/cel/library/addresses.ts';
@@ -20,6 +21,7 @@ import { checkLiterals } from '#server/cel/literal-checks.ts';
 import { parse } from '#server/cel/parser.ts';
 import { type Plan, planExpression } from '#server/cel/planner.ts';
 import { OverBudget, type RegexMemo, Run } from '#server/cel/run.ts';
+import { sizesOfSchema } from '#server/cel/schema-size.ts';
 import { typeOfSchema } from '#server/cel/schema-type.ts';
 import { formatIssues, type Issue } from '#server/cel/source.ts';
 import {
@@ -109,7 +111,9 @@ function compile(source: string, environment: CelEnvironment): Compiled {
   const plan = planExpression(parsed.expr, checked.references);
   // Upstream computes constants first, and says so.
   if (plan instanceof Fault) return { problem: `program instantiation failed: ${plan.fault}` };
-  return { program: new Program(source, checked.resultType, variables, plan) };
+  const { sizes } = environment;
+  const maxCost = sizes && estimateCost(parsed.expr, checked, sizes);
+  return { program: new Program(source, checked.resultType, variables, plan, maxCost) };
 }
 
 function wrongResult(expected: readonly CelType[], found: CelType): string {
@@ -130,10 +134,18 @@ class Program implements CelProgram {
   readonly source: string;
   readonly resultType: CelType;
   readonly variables: ReadonlySet<string>;
+  readonly maxCost: number | undefined;
   readonly #plan: Plan;
   readonly #regexes: RegexMemo = new Map();
 
-  constructor(source: string, resultType: CelType, variables: ReadonlySet<string>, plan: Plan) {
+  constructor(
+    source: string,
+    resultType: CelType,
+    variables: ReadonlySet<string>,
+    plan: Plan,
+    maxCost: number | undefined,
+  ) {
+    this.maxCost = maxCost;
     this.source = source;
     this.resultType = resultType;
     this.variables = variables;
@@ -170,6 +182,7 @@ export const cel: CelEngine = {
       return typeof value === 'object' && value !== null && 'fault' in value ? new Fault(value.fault) : value;
     }),
   typeOfSchema: (schema, options) => typeOfSchema(schema, options?.isResourceRoot),
+  sizesOfSchema: (schema, options) => sizesOfSchema(schema, options?.isResourceRoot),
   mutationProblem,
   authorizer: createAuthorizer,
   AUTHORIZER: opaque('kubernetes.authorization.Authorizer'),

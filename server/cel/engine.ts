@@ -31,6 +31,8 @@ export interface CelEngine {
     schema: StructuralSchema,
     options?: { readonly isResourceRoot?: boolean },
   ): CelType | undefined;
+  /** How much there can be of what a schema describes. */
+  sizesOfSchema(schema: StructuralSchema, options?: { readonly isResourceRoot?: boolean }): SchemaSizes;
   /** Why a value that a mutation made is not of the types that its field names say: `Object.spec` under `spec`. */
   mutationProblem(value: CelValue): string | undefined;
   /** `authorizer` for `user`, and `authorizer.requestResource` where `resource` is given. */
@@ -53,6 +55,8 @@ export interface CelEnvironment {
   readonly variables: Readonly<Record<string, CelType>>;
   /** What the expression must evaluate to; any type where absent. */
   readonly result?: readonly CelType[] | undefined;
+  /** Of what its variables are: then `maxCost` is told. */
+  readonly sizes?: SchemaSizes | undefined;
   /** `Object{…}`, `JSONPatch{…}` and `jsonpatch.escapeKey()`, as in MutatingAdmissionPolicies. */
   readonly mutation?: boolean | undefined;
 }
@@ -71,6 +75,8 @@ export interface CelProgram {
   readonly resultType: CelType;
   /** The declared variables that it mentions, so that nobody computes others. */
   readonly variables: ReadonlySet<string>;
+  /** The cost of the worst input that `sizes` allow, in the units of `costLimit`. */
+  readonly maxCost?: number | undefined;
   /** Evaluates without side effects, in the budget. Never throws for what an expression or its input does. */
   evaluate(bindings: CelBindings, options: EvaluateOptions): CelOutcome;
 }
@@ -97,6 +103,13 @@ export interface CelFault {
   readonly fault: string;
 }
 
+export interface SchemaSizes {
+  /** The least that one takes as JSON. */
+  readonly minBytes: number;
+  /** The most elements at a path of fields (as expressions name them), `@items`, `@keys` and `@values`. */
+  maxAt(path: readonly string[]): number | undefined;
+}
+
 /** OpenAPI v3 as a CustomResourceDefinition writes it; only what types need. */
 export interface StructuralSchema {
   readonly type?: string | undefined;
@@ -105,6 +118,12 @@ export interface StructuralSchema {
   readonly properties?: Readonly<Record<string, StructuralSchema>> | undefined;
   readonly additionalProperties?: StructuralSchema | boolean | undefined;
   readonly items?: unknown;
+  readonly required?: readonly string[] | undefined;
+  readonly default?: unknown;
+  readonly enum?: readonly unknown[] | undefined;
+  readonly maxItems?: number | undefined;
+  readonly maxLength?: number | undefined;
+  readonly maxProperties?: number | undefined;
   readonly 'x-kubernetes-int-or-string'?: boolean | undefined;
   readonly 'x-kubernetes-preserve-unknown-fields'?: boolean | undefined;
   readonly 'x-kubernetes-embedded-resource'?: boolean | undefined;

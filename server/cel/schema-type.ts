@@ -129,3 +129,15 @@ const pickNames = (metadata: StructuralSchema | undefined): Readonly<Record<stri
   ...(metadata?.properties?.['name'] ? { name: metadata.properties['name'] } : {}),
   ...(metadata?.properties?.['generateName'] ? { generateName: metadata.properties['generateName'] } : {}),
 });
+
+/** What is at the root of every resource, described or not. */
+export const withObjectMeta = (schema: StructuralSchema): StructuralSchema => ({
+  ...schema,
+  type: 'object',
+  properties: {
+    ...schema.properties,
+    apiVersion: { type: 'string' },
+    kind: { type: 'string' },
+    metadata: { ...META, properties: { ...META.properties, ...pickNames(schema.properties?.['metadata']) } },
+  },
+});

@@ -1,5 +1,5 @@
 import type { ValidationRule } from '#proto/schema/generated/apiextensions-v1.ts';
-import type { CelEngine, CelProgram } from '#server/cel/engine.ts';
+import type { CelEngine, CelEnvironment, CelProgram, SchemaSizes } from '#server/cel/engine.ts';
 import { BOOL, type CelType, optionalOf, STRING } from '#server/cel/type.ts';
 import { findFieldPath } from '#server/structural/field-path.ts';
 import { itemSchema, type Structural } from '#server/structural/schema.ts';
@@ -22,6 +22,8 @@ export interface RuleNode {
   readonly schema: Structural;
   readonly type: CelType | undefined;
   readonly rules: readonly CompiledRule[];
+  /** Where costs are estimated. */
+  readonly sizes: SchemaSizes | undefined;
   readonly items: RuleNode | undefined;
   readonly entries: RuleNode | undefined;
   readonly properties: ReadonlyMap<string, RuleNode>;
@@ -38,21 +40,33 @@ export function hasRules(schema: Structural | undefined): boolean {
   );
 }
 
+interface CompileOptions {
+  readonly isResourceRoot?: boolean | undefined;
+  /** Programs say what they cost at most. */
+  readonly estimates?: boolean | undefined;
+}
+
 /** Compiles all rules of a schema; undefined where it has none. Rule: apiextensions-apiserver `schema/cel`. */
 export function compileRules(
   cel: CelEngine,
   schema: Structural,
-  isResourceRoot = schema['x-kubernetes-embedded-resource'] === true,
+  {
+    isResourceRoot = schema['x-kubernetes-embedded-resource'] === true,
+    estimates = false,
+  }: CompileOptions = {},
 ): RuleNode | undefined {
   if (!hasRules(schema)) return undefined;
   const type = cel.typeOfSchema(schema, { isResourceRoot });
   const items = itemSchema(schema);
   const { properties = {}, additionalProperties } = schema;
-  const inner = (child: Structural): RuleNode | undefined => compileRules(cel, child);
+  const inner = (child: Structural): RuleNode | undefined => compileRules(cel, child, { estimates });
+  const ownRules = schema['x-kubernetes-validations'] ?? [];
+  const sizes = estimates && ownRules.length > 0 ? cel.sizesOfSchema(schema, { isResourceRoot }) : undefined;
   return {
     schema,
     type,
-    rules: (schema['x-kubernetes-validations'] ?? []).map((rule) => compileRule(cel, schema, type, rule)),
+    rules: ownRules.map((rule) => compileRule(cel, schema, type, sizes, rule)),
+    sizes,
     items: items && inner(items),
     entries: typeof additionalProperties === 'object' ? inner(additionalProperties) : undefined,
     properties: new Map(
@@ -68,6 +82,7 @@ function compileRule(
   cel: CelEngine,
   schema: Structural,
   type: CelType | undefined,
+  sizes: SchemaSizes | undefined,
   rule: ValidationRule,
 ): CompiledRule {
   if (!type)
@@ -77,7 +92,7 @@ function compileRule(
       problem: 'failed to convert to declType for CEL validation rules',
     };
   const variables = { self: type, oldSelf: rule.optionalOldSelf ? optionalOf(type) : type };
-  const compiled = cel.compile(rule.rule, { variables, result: [BOOL] });
+  const compiled = cel.compile(rule.rule, { variables, result: [BOOL], sizes });
   if ('problem' in compiled)
     return {
       rule,
@@ -90,18 +105,18 @@ function compileRule(
     rule,
     program,
     usesOldSelf: program.variables.has('oldSelf'),
-    ...compileMessage(cel, variables, rule.messageExpression),
+    ...compileMessage(cel, { variables, sizes }, rule.messageExpression),
     ...(found && 'path' in found ? { fieldPath: found.path } : {}),
   };
 }
 
 function compileMessage(
   cel: CelEngine,
-  variables: Readonly<Record<string, CelType>>,
+  environment: CelEnvironment,
   expression: string | undefined,
 ): Pick<CompiledRule, 'message' | 'messageProblem'> {
   if (!expression) return {};
-  const compiled = cel.compile(expression, { variables, result: [STRING] });
+  const compiled = cel.compile(expression, { ...environment, result: [STRING] });
   if ('program' in compiled) return { message: compiled.program };
   return {
     messageProblem:

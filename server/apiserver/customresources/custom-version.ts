@@ -83,7 +83,7 @@ export class CustomVersion {
   /** The rules of the schema, compiled when first needed. */
   rules(cel: CelEngine): RuleNode | undefined {
     if (!this.hasRules || !this.schema) return undefined;
-    this.#rules ??= compileRules(cel, this.schema, true);
+    this.#rules ??= compileRules(cel, this.schema, { isResourceRoot: true });
     return this.#rules;
   }
 

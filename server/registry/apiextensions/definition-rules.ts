@@ -37,6 +37,8 @@ interface Options extends SchemaOptions {
   readonly requireSchemas: boolean;
   readonly requireKnownReviews: boolean;
   readonly allowBadBundle: boolean;
+  /** Versions whose schema is what it was. */
+  readonly unchanged: ReadonlySet<string>;
   /** Of versions whose too many selectable fields are what they were; `''` for all at once. */
   readonly tooManyFields: ReadonlySet<string>;
 }
@@ -66,6 +68,14 @@ function optionsOf(
     allowBadBundle:
       !established || (bundle !== undefined && bundle !== '' && bundleProblem(bundle) !== undefined),
     tooManyFields: legacyFields(definition, old),
+    unchanged: new Set(
+      definition.spec.versions
+        .filter(({ name, schema }) => {
+          const before = old?.spec.versions.find((version) => version.name === name);
+          return before && isSame(schema, before.schema);
+        })
+        .map(({ name }) => name),
+    ),
   };
 }
 
@@ -164,7 +174,14 @@ function validateVersion(
   ];
   const schema = version.schema?.openAPIV3Schema;
   if (schema && !isCommon(versions, 'schema'))
-    errors.push(...validateSchema(schema, `${path}.schema`, hasStatus(version), options));
+    errors.push(
+      ...validateSchema(
+        schema,
+        `${path}.schema`,
+        { hasStatus: hasStatus(version), isUnchanged: options.unchanged.has(version.name) },
+        options,
+      ),
+    );
   if (!isCommon(versions, 'subresources'))
     errors.push(...validateSubresources(version.subresources, `${path}.subresources`));
   if (!isCommon(versions, 'additionalPrinterColumns')) errors.push(...validateColumns(version, path));
@@ -208,7 +225,14 @@ function validateCommon({ versions }: CustomResourceDefinitionSpec, options: Opt
   const schema = first.schema?.openAPIV3Schema;
   const errors: FieldError[] = [];
   if (schema && isCommon(versions, 'schema'))
-    errors.push(...validateSchema(schema, 'spec.validation', versions.some(hasStatus), options));
+    errors.push(
+      ...validateSchema(
+        schema,
+        'spec.validation',
+        { hasStatus: versions.some(hasStatus), isUnchanged: options.unchanged.has(first.name) },
+        options,
+      ),
+    );
   if (isCommon(versions, 'subresources'))
     errors.push(...validateSubresources(first.subresources, 'spec.subresources'));
   if (isCommon(versions, 'additionalPrinterColumns')) errors.push(...validateColumns(first, 'spec'));

@@ -14,6 +14,14 @@ export interface SchemaOptions extends OpenApiOptions {
   readonly cel: CelEngine | undefined;
 }
 
+/** What there is to know of a schema beside what it says. */
+export interface SchemaFacts {
+  /** Its versions have an endpoint for the status alone. */
+  readonly hasStatus: boolean;
+  /** It was the same before. */
+  readonly isUnchanged: boolean;
+}
+
 /** As upstream names them: those that hold for `status` on its own as well. */
 const ALLOWED_AT_ROOT =
   'Description Type Format Title Maximum ExclusiveMaximum Minimum ExclusiveMinimum MaxLength MinLength Pattern MaxItems MinItems UniqueItems MultipleOf Required Items Properties ExternalDocs Example XPreserveUnknownFields XValidations'.split(
@@ -24,7 +32,7 @@ const ALLOWED_AT_ROOT =
 export function validateSchema(
   schema: JSONSchemaProps,
   parent: string,
-  hasStatus: boolean,
+  { hasStatus, isUnchanged }: SchemaFacts,
   options: SchemaOptions,
 ): FieldError[] {
   const path = `${parent}.openAPIV3Schema`;
@@ -40,7 +48,8 @@ export function validateSchema(
   errors.push(...validateOpenApi(schema, path, options));
   // What is wrong is said better by the rules of OpenAPI, where they say it.
   if (errors.length === 0 && problem !== undefined) errors.push(invalidValue(path, '', problem));
-  if (errors.length === 0 && options.cel) errors.push(...validateExpressions(options.cel, schema, path));
+  if (errors.length === 0 && options.cel)
+    errors.push(...validateExpressions(options.cel, schema, path, isUnchanged));
   return errors;
 }
 
