@@ -78,10 +78,14 @@ const RAW_TEXT = [
   'xmp',
 ];
 
-/** A tag that is longer is no tag: it goes through as it is. */
-const MAX_TAG = 64 * 1024;
+const COMMENT_END = /-->/;
+const LONGEST_END = '</plaintext'.length;
 
-const START_TAG = /^<([a-z][^\s/>]*)((?:[^>"']|"[^"]*"|'[^']*')*)>/i;
+/** What is longer without being a whole tag goes through as it is. */
+const MAX_TAG = 16 * 1024;
+
+// Where the name ends is settled before the rest is looked at: what is no tag is found out in one pass.
+const START_TAG = /^<([a-z][^\s/>]*)(?=[\s/>])((?:[^>"']|"[^"]*"|'[^']*')*)>/i;
 const ATTRIBUTE = /([^\s=/"'>]+)(\s*=\s*)("([^"]*)"|'([^']*)'|[^\s"'>]+)/g;
 
 /** Rewrites links of an HTML text that comes in pieces, a character a byte. */
@@ -89,7 +93,7 @@ export class HtmlRewriter {
   readonly #rewrite: (link: string) => string;
   #rest = '';
   /** What ends the raw text or comment that we are in. */
-  #until: string | undefined;
+  #until: RegExp | undefined;
 
   constructor(rewrite: (link: string) => string) {
     this.#rewrite = rewrite;
@@ -115,13 +119,13 @@ export class HtmlRewriter {
   #step(text: string, isLast: boolean): { readonly out: string; readonly length: number } | undefined {
     if (text === '') return undefined;
     if (this.#until !== undefined) {
-      const end = text.toLowerCase().indexOf(this.#until);
+      const end = text.search(this.#until);
       if (end < 0) {
-        const sure = isLast ? text.length : Math.max(text.length - this.#until.length, 0);
+        const sure = isLast ? text.length : Math.max(text.length - LONGEST_END, 0);
         return sure > 0 ? verbatim(text, sure) : undefined;
       }
       // An end tag follows as a token of its own; a comment is over with its end.
-      const length = this.#until === '-->' ? end + 3 : end;
+      const length = this.#until === COMMENT_END ? end + 3 : end;
       this.#until = undefined;
       if (length > 0) return verbatim(text, length);
     }
@@ -129,22 +133,21 @@ export class HtmlRewriter {
     if (open < 0) return verbatim(text, text.length);
     if (open > 0) return verbatim(text, open);
     if (text.startsWith('<!--')) {
-      this.#until = '-->';
+      this.#until = COMMENT_END;
       return verbatim(text, 4);
     }
+    if (!/^<([a-z!/]|$)/i.test(text)) return verbatim(text, 1);
     const tag = START_TAG.exec(text);
     if (tag) return this.#startTag(tag);
     const close = text.indexOf('>');
-    const isTagToBe = /^<([a-z!/]|$)/i.test(text);
-    if (!isTagToBe) return verbatim(text, 1);
     if (/^<[a-z]/i.test(text) || close < 0)
-      return isLast || text.length > MAX_TAG ? verbatim(text, 1) : undefined;
+      return isLast || text.length > MAX_TAG ? verbatim(text, text.length) : undefined;
     return verbatim(text, close + 1);
   }
 
   #startTag([whole, name = '', attributes = '']: RegExpExecArray): { out: string; length: number } {
     const tag = name.toLowerCase();
-    if (RAW_TEXT.includes(tag)) this.#until = `</${tag}`;
+    if (RAW_TEXT.includes(tag)) this.#until = new RegExp(`</${tag}`, 'i');
     const urls = URL_ATTRIBUTES[tag];
     const length = whole.length;
     if (!urls) return { out: whole, length };
