@@ -199,7 +199,8 @@ class LocalClient implements ApiClient {
       subresource: options.subresource,
       user: this.#user,
       dryRun: options.dryRun ?? false,
-      manager: options.fieldManager ?? this.#user.name,
+      // As upstream's programs are called in managedFields: `kube-controller-manager`, `kube-scheduler`.
+      manager: options.fieldManager ?? this.#user.name.replace(/^system:/, ''),
       warn: () => {},
     };
   }
