@@ -36,7 +36,8 @@ export function containerStatus(
     imageID: run?.imageRef ?? '',
     ...(run ? { containerID: `containerd://${run.id}` } : {}),
     started: running && role !== 'init' ? isStarted(s, spec, run) : false,
-    ...(running && resources ? { resources } : {}),
+    ...(running ? { resources: resources ?? {} } : {}),
+    ...(resources?.requests ? { allocatedResources: resources.requests } : {}),
   };
 }
 

@@ -12,6 +12,7 @@ import {
   FOREGROUND,
   hasFinalizer,
   isDeleting,
+  isWaiting,
   ORPHAN,
   planCollect,
 } from '#server/controllers/garbagecollector/garbagecollector.plan.ts';
@@ -113,8 +114,8 @@ class GarbageCollector implements Controller {
         state: await this.#stateOf(reference, resource, namespace),
       })),
     );
-    const hasDependents = this.#kinds.dependentsOf(uid ?? '').length > 0;
-    const action = planCollect(fresh, owners, hasDependents);
+    const dependents = this.#kinds.dependentsOf(uid ?? '').map(({ object }) => object);
+    const action = planCollect(fresh, owners, dependents);
     const { resourceVersion } = fresh.metadata;
     switch (action.type) {
       case 'none':
@@ -126,6 +127,12 @@ class GarbageCollector implements Controller {
         });
         return;
       case 'delete': {
+        if (action.unblock) {
+          const unblocked = references.map((owner) => ({ ...owner, blockOwnerDeletion: false }));
+          // Its change brings us here again, and then there is nothing to unblock.
+          if (!equalJson(unblocked, references))
+            return this.#patch(found, { resourceVersion, ownerReferences: unblocked });
+        }
         const preconditions = { ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) };
         await tolerateGone(client.delete(resource, key, { propagationPolicy: action.policy, preconditions }));
         return;
@@ -194,8 +201,6 @@ class GarbageCollector implements Controller {
     return isWaiting(fresh) ? 'waiting' : 'present';
   }
 }
-
-const isWaiting = (owner: KubeObject): boolean => isDeleting(owner) && hasFinalizer(owner, FOREGROUND);
 
 async function tolerateGone<T>(call: Promise<T>): Promise<T | undefined> {
   try {

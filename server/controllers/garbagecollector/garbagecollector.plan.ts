@@ -11,12 +11,21 @@ export type CollectAction =
   | { readonly type: 'none' }
   /** Some owners are left: the object stays, without these references. */
   | { readonly type: 'drop'; readonly uids: readonly string[] }
-  | { readonly type: 'delete'; readonly policy: 'Background' | 'Foreground' | 'Orphan' };
+  /** `unblock`: first it stops holding its owners up, for they may be waiting in a circle. */
+  | {
+      readonly type: 'delete';
+      readonly policy: 'Background' | 'Foreground' | 'Orphan';
+      readonly unblock?: boolean;
+    };
 
 export const isDeleting = (object: KubeObject): boolean => object.metadata.deletionTimestamp !== undefined;
 
 export const hasFinalizer = (object: KubeObject, finalizer: string): boolean =>
   object.metadata.finalizers?.includes(finalizer) === true;
+
+/** In foreground deletion, as long as something that depends on it is there. */
+export const isWaiting = (object: KubeObject): boolean =>
+  isDeleting(object) && hasFinalizer(object, FOREGROUND);
 
 /**
  * What becomes of an object, by the state of its owners: it lives as long as one of them does. An owner of an
@@ -26,7 +35,7 @@ export const hasFinalizer = (object: KubeObject, finalizer: string): boolean =>
 export function planCollect(
   object: KubeObject,
   owners: readonly { readonly reference: OwnerReference; readonly state: OwnerState }[],
-  hasDependents: boolean,
+  dependents: readonly KubeObject[],
 ): CollectAction {
   if (isDeleting(object) || owners.length === 0) return { type: 'none' };
   const of = (state: OwnerState): string[] =>
@@ -36,7 +45,8 @@ export function planCollect(
     return gone.length > 0 ? { type: 'drop', uids: gone } : { type: 'none' };
   }
   // An owner waits, and so must this one, for what depends on it in turn.
-  if (of('waiting').length > 0 && hasDependents) return { type: 'delete', policy: 'Foreground' };
+  if (of('waiting').length > 0 && dependents.length > 0)
+    return { type: 'delete', policy: 'Foreground', unblock: dependents.some(isWaiting) };
   if (hasFinalizer(object, ORPHAN)) return { type: 'delete', policy: 'Orphan' };
   if (hasFinalizer(object, FOREGROUND)) return { type: 'delete', policy: 'Foreground' };
   return { type: 'delete', policy: 'Background' };

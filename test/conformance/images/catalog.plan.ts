@@ -87,6 +87,8 @@ const layers = {
       { path: 'localhost.key', from: `${IMAGES}/agnhost/porter/localhost.key` },
     ],
   },
+  // A variable like `data-1` reaches what busybox's shell starts only from its version 1.36 on; Debian 12 has 1.35.
+  shell: { debian: ['bash'], files: [{ path: 'usr/bin/sh', link: 'bash' }] },
   pause: { pause: true },
   nautilus: { files: picture('nautilus') },
   // A test of image volumes reads a picture's name and the distribution's from it.
@@ -130,7 +132,7 @@ const agnhost: ImageConfig = {
 export const RECIPES: readonly ImageRecipe[] = [
   {
     names: [`${E2E}/busybox:1.37.0-1`, `${E2E}/busybox:1.36.1-1`],
-    layers: ['base'],
+    layers: ['base', 'shell'],
     config: { Cmd: ['sh'], Env: [PATH] },
   },
   {
