@@ -22,7 +22,7 @@ const report: GinkgoReport = {
       'waiting for pods: | timed out\n    <*errors.errorString | 0xc0>: {\n        s: "x",',
     ),
     spec('gives up', 'skipped', 'Only supported for providers [gce]'),
-    spec('panics', 'panicked', 'Test Panicked'),
+    spec('panics', 'panicked', 'Test Panicked: map[\n  a: 1,\n]\nat last'),
     spec('was not asked for', 'skipped'),
     { LeafNodeType: 'SynchronizedAfterSuite', State: 'passed' },
   ],
@@ -35,7 +35,7 @@ describe('readReports', () => {
     expect(results.map(({ name, outcome, reason }) => [name.slice(15), outcome, reason])).toEqual([
       ['fails', 'failed', 'waiting for pods: | timed out'],
       ['gives up', 'skipped', 'Only supported for providers [gce]'],
-      ['panics', 'failed', 'Test Panicked'],
+      ['panics', 'failed', 'Test Panicked: map[ at last'],
       ['passes', 'passed', ''],
     ]);
     expect(results[0]).toMatchObject({ seconds: 1.5, at: 'apps/job.go:7' });

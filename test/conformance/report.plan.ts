@@ -96,12 +96,12 @@ const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';
 /** Leaves out the Go structures that gomega prints, and the rest of a long message. */
 function oneLine(message: string): string {
   let depth = 0;
-  const plain = message.split('\n').filter((line) => {
+  const plain = message.split('\n').filter((line, index) => {
     const opens = /[{[(]$/.test(line);
     const closes = /^\s*[}\])]+,?$/.test(line);
     const inside = depth > 0;
     depth = Math.max(0, depth + (opens ? 1 : 0) - (closes ? 1 : 0));
-    return !inside && !opens && !closes && line.trim() !== '';
+    return index === 0 || (!inside && !opens && !closes && line.trim() !== '');
   });
   const text = plain.map((line) => line.trim()).join(' ');
   return text.length > 300 ? `${text.slice(0, 299)}…` : text;
