@@ -59,6 +59,15 @@ describe('a custom kind', () => {
     expect(objectOf(entry).metadata.generation).toBe(2);
   });
 
+  test('is not replaced blindly, and not made by a replacement', async () => {
+    const api = testApi();
+    const [resource] = (await install(api, aDefinition())) as [Resource];
+    const replace = () => replaceObject(api, aCall(resource, 'w'), aWidget() as Widget);
+    await expect(replace()).rejects.toMatchObject({ reason: 'NotFound' });
+    await create(api, resource, aWidget());
+    await expect(replace()).rejects.toMatchObject({ reason: 'Invalid' });
+  });
+
   test('a status endpoint takes the status alone, and nobody else may write it', async () => {
     const api = testApi();
     const version = { props: PRESERVE, subresources: { status: {} } };

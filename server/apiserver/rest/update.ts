@@ -55,6 +55,7 @@ export async function replaceObject(api: Api, call: Call, body: KubeObject): Pro
     return { entry: await createObject(api, call, body), created: true };
   }
   if (!body.metadata.resourceVersion && needsRevision(stored, api.strategyOf(stored))) {
+    await readEntry(api, call);
     throw invalid({ group: call.resource.group, kind: call.resource.plural }, call.name, [UNCONDITIONAL]);
   }
   const entry = await changeObject(api, call, () => toStored(call.resource, structuredClone(body)));
