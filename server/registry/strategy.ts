@@ -11,6 +11,8 @@ export interface StrategyContext {
   readonly group?: string;
   /** What an update replaces; absent on create. Shared, never mutate. */
   readonly old?: KubeObject | undefined;
+  /** Tells the client of what `validate` finds and does not hold against it. */
+  readonly warn?: ((message: string) => void) | undefined;
   /** Where {@link Strategy.needsCel} asked for it. */
   readonly cel?: CelEngine | undefined;
   /** Who asks. */

@@ -12,6 +12,13 @@ const MAX_MESSAGE_BYTES = 5 * 1024;
 const OUT_OF_BUDGET =
   'validation failed due to running out of cost budget, no further validation rules will be run';
 
+interface RuleOptions {
+  readonly before?: Correlation | undefined;
+  readonly path?: string | undefined;
+  /** Hears of what is not held against the client. */
+  readonly pardoned?: ((error: FieldError) => void) | undefined;
+}
+
 /**
  * Evaluates the rules of a schema for a value. `old` is what the value was; rules that compare both are only asked where it
  * was something. What has not changed since is not held against the client. Rule: apiextensions-apiserver
@@ -22,10 +29,9 @@ export function validateRules(
   node: RuleNode,
   value: unknown,
   old: unknown,
-  before?: Correlation,
-  path = '',
+  { before, path = '', pardoned }: RuleOptions = {},
 ): FieldError[] {
-  const run = new RuleRun(cel);
+  const run = new RuleRun(cel, pardoned);
   run.node(node, value, old, { here: before, above: undefined }, path);
   return run.errors;
 }
@@ -41,10 +47,12 @@ const isPardoned = ({ here, above }: Ratchet): boolean => (here ?? above)?.uncha
 class RuleRun {
   readonly errors: FieldError[] = [];
   readonly #cel: CelEngine;
+  readonly #pardoned: (error: FieldError) => void;
   #budget = RULES_BUDGET;
 
-  constructor(cel: CelEngine) {
+  constructor(cel: CelEngine, pardoned: (error: FieldError) => void = () => {}) {
     this.#cel = cel;
+    this.#pardoned = pardoned;
   }
 
   node(node: RuleNode, value: unknown, old: unknown, ratchet: Ratchet, path: string): void {
@@ -127,25 +135,32 @@ class RuleRun {
           this.#budget = -1;
           return;
         }
-      } else if (outcome.value !== true && (rule.usesOldSelf || !isPardoned(ratchet))) {
-        this.#refused(rule, bindings, value, kind, path);
+      } else if (outcome.value !== true) {
+        const error = this.#refusal(rule, bindings, value, kind, path);
+        if (rule.usesOldSelf || !isPardoned(ratchet)) this.errors.push(error);
+        else this.#pardoned(error);
         if (this.#budget < 0) return;
       }
     }
   }
 
-  #refused(compiled: CompiledRule, bindings: CelBindings, value: unknown, kind: string, path: string): void {
+  #refusal(
+    compiled: CompiledRule,
+    bindings: CelBindings,
+    value: unknown,
+    kind: string,
+    path: string,
+  ): FieldError {
     const { rule, fieldPath } = compiled;
     const at = fieldPath ? childPath(path, fieldPath) : path || NO_PATH;
     const message = compiled.message && this.#message(compiled, bindings);
     if (message && 'fatal' in message) {
-      this.errors.push(invalidValue(at, kind, message.fatal));
       this.#budget = -1;
-      return;
+      return invalidValue(at, kind, message.fatal);
     }
     const detail =
       message?.text ?? (rule.message ? rule.message.trim() : `failed rule: ${ruleText(compiled)}`);
-    this.errors.push(errorOf(at, value, kind, detail, rule.reason));
+    return errorOf(at, value, kind, detail, rule.reason);
   }
 
   /** What a rule says itself; undefined where its expression comes to nothing, and the message that is written counts. */

@@ -50,7 +50,7 @@ const contentOf = ({ metadata: _, ...content }: KubeObject): object => content;
 function validateObject(
   version: CustomVersion,
   object: WithStatus,
-  { subresource, old, cel }: StrategyContext,
+  { subresource, old, cel, warn }: StrategyContext,
 ): FieldError[] {
   const { schema, scale } = version;
   const isStatus = subresource === 'status';
@@ -65,7 +65,8 @@ function validateObject(
   if (!cel || !rules) return errors;
   // Rules rely on values being of their types.
   if (errors.some(({ reason }) => BLOCKING.includes(reason ?? ''))) return [...errors, INCOMPLETE];
-  return [...errors, ...validateRules(cel, rules, object, old, before)];
+  const pardoned = ({ field, message }: FieldError): void => warn?.(`${field}: ${message}`);
+  return [...errors, ...validateRules(cel, rules, object, old, { before, pardoned })];
 }
 
 function validateWhole(

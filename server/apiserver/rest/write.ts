@@ -45,6 +45,7 @@ export const validationContext = async (
   object: KubeObject,
 ): Promise<StrategyContext> => ({
   ...contextOf(api, call),
+  warn: call.warn,
   ...(strategy.needsCel?.(object) ? { cel: await loadCel() } : {}),
 });
 

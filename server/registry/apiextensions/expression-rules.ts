@@ -115,8 +115,8 @@ function validateDefaults(
       : compileRules(cel, schema, { isResourceRoot: isRoot || undefined });
   if (node) {
     const at = `${path}.default`;
-    const kept = validateRules(cel, node, value, value, undefined, at);
-    errors.push(...(kept.length > 0 ? kept : validateRules(cel, node, value, undefined, undefined, at)));
+    const kept = validateRules(cel, node, value, value, { path: at });
+    errors.push(...(kept.length > 0 ? kept : validateRules(cel, node, value, undefined, { path: at })));
   }
   const items = itemsOf(schema);
   if (items) errors.push(...validateDefaults(cel, items, `${path}.items`));
