@@ -191,6 +191,7 @@ describe('errors of compilation', () => {
       "'abc'.all(c, true)",
       "1:1: expression of type 'string' cannot be range of a comprehension (must be list, map, or dynamic)\n | 'abc'.all(c, true)\n | ^",
     ],
+    ["has('abc'.d)", "1:4: type 'string' does not support field selection\n | has('abc'.d)\n | ...^"],
     ['has(object)', '1:5: invalid argument to has() macro\n | has(object)\n | ....^'],
     ["'abc'.matches('(')", "1:15: invalid matches argument\n | 'abc'.matches('(')\n | ..............^"],
     ["duration('bad')", "1:10: invalid duration argument\n | duration('bad')\n | .........^"],

@@ -18,7 +18,7 @@ export class MacroProblem extends Error {
 export function expandMacro(call: CallExpr): Expr | undefined {
   const { name, target, args, at } = call;
   const [first] = args;
-  if (!target) return name === 'has' && args.length === 1 && first ? makeHas(first) : undefined;
+  if (!target) return name === 'has' && args.length === 1 && first ? makeHas(at, first) : undefined;
   const make = new Factory(at);
   switch (`${name}/${args.length}`) {
     case 'all/2':
@@ -81,8 +81,8 @@ export function expandMacro(call: CallExpr): Expr | undefined {
 
 const last = (args: readonly Expr[]): Expr => args.at(-1) as Expr;
 
-function makeHas(arg: Expr): Expr {
-  if (arg.kind === 'select') return { ...arg, isTest: true };
+function makeHas(at: number, arg: Expr): Expr {
+  if (arg.kind === 'select') return { ...arg, at, isTest: true };
   throw new MacroProblem(arg.at, 'invalid argument to has() macro');
 }
 
