@@ -237,3 +237,34 @@ describe('schema defaults', () => {
     });
   });
 });
+
+describe('a custom kind', () => {
+  const widget = { group: 'example.com', version: 'v1', kind: 'Widget' };
+  const read = (body: string) =>
+    decodeObject(new TextEncoder().encode(body), JSON_TYPE, { resource: widget, custom: () => {} });
+
+  it.each([
+    [
+      'null',
+      400,
+      `the object provided is unrecognized (must be of type Widget): Object 'Kind' is missing in 'null' (6e756c6c)`,
+    ],
+    [
+      '{}',
+      400,
+      `the object provided is unrecognized (must be of type Widget): Object 'Kind' is missing in '{}' ({})`,
+    ],
+    [
+      '{"kind":"Widget","apiVersion":"example.com/v2"}',
+      400,
+      'the API version in the data (example.com/v2) does not match the expected API version (example.com/v1)',
+    ],
+    [
+      '{"kind":"Gadget","apiVersion":"example.com/v1"}',
+      422,
+      'Gadget.example.com "" is invalid: kind: Invalid value: "Gadget": must be Widget',
+    ],
+  ])('has to be named: %s', (body, code, message) => {
+    expect(refusal(() => read(body))).toEqual({ code, message });
+  });
+});

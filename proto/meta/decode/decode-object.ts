@@ -66,7 +66,7 @@ export function checkObject<T = KubeObject>(
       `${given.kind} in version ${JSON.stringify(given.version)} cannot be handled as a ${resource.kind}: ${why}`,
       cause,
     );
-  if (custom) checkCustomKind(value as JsonObject, resource, body);
+  if (custom) checkCustomKind((value ?? {}) as JsonObject, resource, body);
   else checkKind(given, resource, message, cannot);
   let object: JsonObject;
   try {
