@@ -87,7 +87,8 @@ const layers = {
       { path: 'localhost.key', from: `${IMAGES}/agnhost/porter/localhost.key` },
     ],
   },
-  // A variable like `data-1` reaches what busybox's shell starts only from its version 1.36 on; Debian 12 has 1.35.
+  // Debian's busybox (1.35, and 1.37 too) keeps a variable like `data-1` from what its shell starts, and tests look for some.
+  // The price: one test wants busybox's own words for a file system that is read-only.
   shell: { debian: ['bash'], files: [{ path: 'usr/bin/sh', link: 'bash' }] },
   pause: { pause: true },
   nautilus: { files: picture('nautilus') },
