@@ -59,14 +59,17 @@ export async function runGinkgo(run: GinkgoRun): Promise<GinkgoReport | undefine
   child.stderr.pipe(log, { end: false });
   let done = 0;
   let end: RegExpExecArray | null = null;
+  let header = '';
   createInterface({ input: child.stdout }).on('line', (line) => {
     log.write(`${line}\n`);
-    if (end !== null && line.startsWith('[')) {
+    // A test's name comes right after its end, or, in a single process, before all that it says.
+    if (end !== null) {
       done++;
       const { failure = 'ok', seconds } = end.groups ?? {};
-      const name = line.replace(/ \[[^\]]*\]$/, ''); // its labels follow
+      const name = (line.startsWith('[') ? line : header).replace(/ \[[^\]]*\]$/, ''); // its labels follow
       run.progress(`${done}/${run.tests.length} ${failure} ${Number(seconds).toFixed(0)} s ${name}`);
     }
+    if (line.startsWith('[')) header = line;
     end = END.exec(line);
   });
   child.on('error', (err) => run.progress(`ginkgo does not start: ${err.message}`));
