@@ -1,16 +1,15 @@
 /**
- * The resource that a key or a prefix belongs to: its first two path segments with the slash behind them
- * (`/core/pods/`), or the whole of it where it is shorter. No bucket is a prefix of another's keys, so sorted
+ * The resource that a key or a prefix belongs to: its first path segment with the slash behind it
+ * (`deployments.apps/`), or the whole of it where there is none. No bucket is a prefix of another's keys, so sorted
  * buckets of sorted keys are sorted keys.
  */
 export function bucketOf(key: string): string {
-  const second = key.indexOf('/', 1);
-  const third = second < 0 ? -1 : key.indexOf('/', second + 1);
-  return third < 0 ? key : key.slice(0, third + 1);
+  const slash = key.indexOf('/', 1);
+  return slash < 0 ? key : key.slice(0, slash + 1);
 }
 
 /** Are all keys under this prefix in one bucket? */
-export const isBucketed = (prefix: string): boolean => /^\/[^/]*\/[^/]*\//.test(prefix);
+export const isBucketed = (prefix: string): boolean => prefix.indexOf('/', 1) >= 0;
 
 /** Where `key` is, or would be, in a sorted array. */
 export function lowerBound(keys: readonly string[], key: string): number {
