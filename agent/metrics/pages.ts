@@ -2,7 +2,7 @@
  * The metric pages of a board, as a kubelet and node_exporter have them. Every figure is read when a page is asked for:
  * between scrapes they cost nothing.
  */
-import { readdir, readFile, statfs } from 'node:fs/promises';
+import { readdir, statfs } from 'node:fs/promises';
 import os from 'node:os';
 import { join } from 'node:path';
 import { type BoardTexts, boardFamilies, type FileSystem } from '#agent/metrics/board.plan.ts';
@@ -14,20 +14,18 @@ import {
   resourceFamilies,
 } from '#agent/metrics/containers.plan.ts';
 import { parseBusyNs, parseThrottled, parseWorkingSet } from '#agent/node/proc.plan.ts';
+import { readIfThere } from '#agent/node/read-file.ts';
+import { runningContainers, type UsageSources } from '#agent/node/running-containers.ts';
 import { cgroupOf } from '#agent/pod/qos.plan.ts';
-import type { CgroupUsage } from '#agent/runtime/cgroup/cgroups.ts';
-import type { Runtime } from '#agent/runtime/runtime.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import { exposition, type Family, family } from '#proto/metrics/exposition.ts';
 import { processFamilies } from '#proto/metrics/process.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 
-export interface MetricPagesDeps {
+export interface MetricPagesDeps extends UsageSources {
   readonly nodeName: string;
   readonly pods: () => readonly Pod[];
-  readonly runtime: Pick<Runtime, 'list'>;
-  readonly cgroups: {
-    containerUsage(pod: Pod, containerId: string): Promise<CgroupUsage | undefined>;
+  readonly cgroups: UsageSources['cgroups'] & {
     /** One of its processes; undefined where none is left. */
     containerProcess(pod: Pod, containerId: string): Promise<number | undefined>;
   };
@@ -86,24 +84,18 @@ export class MetricPages {
   }
 
   async #facts(): Promise<BoardFacts> {
-    const { pods, runtime, cgroups } = this.#deps;
-    const byUid = new Map(pods().map((pod) => [pod.metadata.uid ?? '', pod]));
-    const listing = await runtime.list();
-    const uids = new Map(listing.sandboxes.map(({ id, uid }) => [id, uid]));
+    const { pods, cgroups } = this.#deps;
     const containers: ContainerFacts[] = [];
     const networks = new Map<Pod, PodNetwork>();
-    for (const { id, sandboxId, name, state, imageRef, createdAtMs } of listing.containers) {
-      const pod = byUid.get(uids.get(sandboxId) ?? '');
-      const usage = pod && state === 'running' ? await cgroups.containerUsage(pod, id) : undefined;
-      if (!pod || !usage) continue;
-      const cgroup = `${cgroupOf(pod)}/${id}`;
-      containers.push({ pod, name, id, image: imageRef, cgroup, startedAtMs: createdAtMs, usage });
+    for await (const { pod, container, usage } of runningContainers(this.#deps, pods())) {
+      const { id, name, imageRef: image, createdAtMs: startedAtMs } = container;
+      containers.push({ pod, name, id, image, cgroup: `${cgroupOf(pod)}/${id}`, startedAtMs, usage });
       if (networks.has(pod) || pod.spec.hostNetwork) continue;
       const pid = await cgroups.containerProcess(pod, id);
       if (pid !== undefined)
-        networks.set(pod, { pod, cgroup: cgroupOf(pod), netDev: await read(`/proc/${pid}/net/dev`) });
+        networks.set(pod, { pod, cgroup: cgroupOf(pod), netDev: await readIfThere(`/proc/${pid}/net/dev`) });
     }
-    const [stat, meminfo] = await Promise.all([read('/proc/stat'), read('/proc/meminfo')]);
+    const [stat, meminfo] = await Promise.all([readIfThere('/proc/stat'), readIfThere('/proc/meminfo')]);
     return {
       cpus: os.availableParallelism(),
       memoryBytes: os.totalmem(),
@@ -123,7 +115,7 @@ async function readBoard(nowMs: number): Promise<BoardTexts> {
         '/sys/devices/platform/soc/soc:firmware/get_throttled',
         '/proc/self/mounts',
       ],
-    ].map(read),
+    ].map(readIfThere),
   );
   return {
     stat: stat ?? '',
@@ -154,8 +146,8 @@ async function readThermalZones(): Promise<BoardTexts['thermalZones']> {
       .filter((name) => name.startsWith('thermal_zone'))
       .map(async (name) => ({
         zone: name.slice('thermal_zone'.length),
-        type: await read(join(folder, name, 'type')),
-        temp: await read(join(folder, name, 'temp')),
+        type: await readIfThere(join(folder, name, 'type')),
+        temp: await readIfThere(join(folder, name, 'temp')),
       })),
   );
 }
@@ -183,6 +175,3 @@ async function readFileSystems(mounts: string): Promise<FileSystem[]> {
   }
   return [...found.values()];
 }
-
-/** '' for what this board does not have. */
-const read = (file: string): Promise<string> => readFile(file, 'utf8').catch(() => '');

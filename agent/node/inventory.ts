@@ -1,9 +1,10 @@
 /** What does not change while the board is up: read once, at the start of the agent. */
-import { readFile, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import os from 'node:os';
 import { system as readSystem } from 'systeminformation/lib/system.js';
 import type { Inventory } from './node-status.plan.ts';
 import { parseOsRelease } from './proc.plan.ts';
+import { readIfThere } from './read-file.ts';
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
 
@@ -11,10 +12,10 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '3
 export async function readInventory(disk: string): Promise<Inventory> {
   const system = await readSystem().catch(() => undefined);
   const [machineId, bootId, release, model, fs] = await Promise.all([
-    read('/etc/machine-id'),
-    read('/proc/sys/kernel/random/boot_id'),
-    read('/etc/os-release'),
-    read('/proc/device-tree/model'),
+    readIfThere('/etc/machine-id'),
+    readIfThere('/proc/sys/kernel/random/boot_id'),
+    readIfThere('/etc/os-release'),
+    readIfThere('/proc/device-tree/model'),
     statfs(disk).catch(() => undefined),
   ]);
   const id = machineId.trim();
@@ -31,8 +32,4 @@ export async function readInventory(disk: string): Promise<Inventory> {
     diskBytes: fs ? fs.blocks * fs.bsize : 0,
     model: model.replaceAll('\0', '').trim() || (system?.model ?? ''),
   };
-}
-
-async function read(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch(() => '');
 }

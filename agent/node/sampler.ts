@@ -1,11 +1,12 @@
 /** Samples the board: CPU load and memory by systeminformation, all else from files, which costs next to nothing. */
-import { readFile, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import os from 'node:os';
 import { currentLoad } from 'systeminformation/lib/cpu.js';
 import { mem as readMemory } from 'systeminformation/lib/memory.js';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { NodeSample } from './metrics.ts';
 import { parseLoadAvg, parseMillidegrees, parseNetDev, parseThrottled } from './proc.plan.ts';
+import { readIfThere } from './read-file.ts';
 
 const THROTTLED = '/sys/devices/platform/soc/soc:firmware/get_throttled';
 const TEMPERATURE = '/sys/class/thermal/thermal_zone0/temp';
@@ -21,11 +22,11 @@ export function boardSampler(clock: Clock, disk: string): Sampler {
       const [load, mem] = await Promise.all([currentLoad(), readMemory()]);
       const [fs, net, loadavg, temperature, throttled, pidMax] = await Promise.all([
         statfs(disk).catch(() => undefined),
-        read('/proc/net/dev'),
-        read('/proc/loadavg'),
-        read(TEMPERATURE),
-        read(THROTTLED),
-        read('/proc/sys/kernel/pid_max'),
+        readIfThere('/proc/net/dev'),
+        readIfThere('/proc/loadavg'),
+        readIfThere(TEMPERATURE),
+        readIfThere(THROTTLED),
+        readIfThere('/proc/sys/kernel/pid_max'),
       ]);
       const { load1, threads } = parseLoadAvg(loadavg);
       return {
@@ -49,9 +50,4 @@ export function boardSampler(clock: Clock, disk: string): Sampler {
       };
     },
   };
-}
-
-/** '' for what this board does not have. */
-async function read(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch(() => '');
 }

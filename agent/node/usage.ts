@@ -2,16 +2,14 @@
  * Tells the server what the board and its containers use, for `kubectl top` and autoscalers. Nothing is kept here and
  * nothing is written: the counters are the kernel's, and a report that does not get through is made good by the next.
  */
-import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 import type { DesiredState } from '#agent/link/cluster.ts';
-import type { CgroupUsage } from '#agent/runtime/cgroup/cgroups.ts';
-import type { Runtime } from '#agent/runtime/runtime.ts';
 import type { ContainerUsage, Usage } from '#proto/agent/generated/link.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
-import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { parseBusyNs, parseWorkingSet } from './proc.plan.ts';
+import { readIfThere } from './read-file.ts';
+import { runningContainers, type UsageSources } from './running-containers.ts';
 
 /** A board without Pods has little to tell: it does so this many times less often. */
 const IDLE_FACTOR = 4;
@@ -26,9 +24,7 @@ export interface UsageListener {
   onConnection(listener: (connected: boolean) => void): () => void;
 }
 
-export interface UsageOptions {
-  readonly runtime: Pick<Runtime, 'list'>;
-  readonly cgroups: { containerUsage(pod: Pod, containerId: string): Promise<CgroupUsage | undefined> };
+export interface UsageOptions extends UsageSources {
   readonly desired: Pick<DesiredState, 'pods'>;
   readonly server: UsageListener;
   readonly clock: Clock;
@@ -66,25 +62,17 @@ function connected(server: UsageListener, signal: AbortSignal): Promise<void> {
   });
 }
 
-async function sampleUsage({ runtime, cgroups, desired }: UsageOptions): Promise<Usage> {
-  const pods = new Map(desired.pods().map((pod) => [pod.metadata.uid ?? '', pod]));
+async function sampleUsage({ desired, ...sources }: UsageOptions): Promise<Usage> {
   const containers: ContainerUsage[] = [];
-  if (pods.size > 0) {
-    const listing = await runtime.list();
-    const uids = new Map(listing.sandboxes.map(({ id, uid }) => [id, uid]));
-    for (const { id, sandboxId, name, state } of listing.containers) {
-      const podUid = uids.get(sandboxId) ?? '';
-      const pod = pods.get(podUid);
-      const usage = pod && state === 'running' ? await cgroups.containerUsage(pod, id) : undefined;
-      if (!usage) continue;
-      const cpuNs = BigInt(Math.round(usage.cpuNs));
-      containers.push({ podUid, name, id, cpuNs, memoryBytes: BigInt(usage.workingSetBytes) });
-    }
-  }
-  const [stat, meminfo] = await Promise.all([
-    readFile('/proc/stat', 'utf8').catch(() => ''),
-    readFile('/proc/meminfo', 'utf8').catch(() => ''),
-  ]);
+  for await (const { pod, container, usage } of runningContainers(sources, desired.pods()))
+    containers.push({
+      podUid: pod.metadata.uid ?? '',
+      name: container.name,
+      id: container.id,
+      cpuNs: BigInt(Math.round(usage.cpuNs)),
+      memoryBytes: BigInt(usage.workingSetBytes),
+    });
+  const [stat, meminfo] = await Promise.all([readIfThere('/proc/stat'), readIfThere('/proc/meminfo')]);
   return {
     uptimeMs: os.uptime() * 1000,
     cpuNs: BigInt(parseBusyNs(stat)),
