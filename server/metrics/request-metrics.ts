@@ -1,7 +1,7 @@
 import type { Family } from '#proto/metrics/exposition.ts';
 import { Histogram, Numbers } from '#proto/metrics/metrics.ts';
 import type { ApiRequest } from '#server/apiserver/http/exchange.ts';
-import { isLongRunning, type RequestInfo, requestInfoOf } from '#server/apiserver/http/request-info.ts';
+import { isLongRunning, type RequestInfo } from '#server/apiserver/http/request-info.ts';
 
 /** What a request is known by in all families. Rule: upstream's `endpoints/metrics`. */
 const LABELS = ['verb', 'group', 'version', 'resource', 'subresource', 'scope'];
@@ -36,10 +36,9 @@ export class RequestMetrics {
   );
 
   /** Call what it gives with the code of the answer, once the answer is out. */
-  begin(request: Pick<ApiRequest, 'method' | 'path' | 'query'>): (code: number) => void {
-    const info = requestInfoOf(request.method, request.path, request.query);
+  begin({ query }: Pick<ApiRequest, 'query'>, info: RequestInfo): (code: number) => void {
     const labels = labelsOf(info);
-    const dryRun = request.query.get('dryRun') ?? '';
+    const dryRun = query.get('dryRun') ?? '';
     const since = performance.now();
     const long = isLongRunning(info);
     const kind = READ_ONLY.has(info.verb) ? 'readOnly' : 'mutating';

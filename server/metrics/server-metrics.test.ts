@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { exposition } from '#proto/metrics/exposition.ts';
+import { requestInfoOf } from '#server/apiserver/http/request-info.ts';
 import { metricsHandler } from '#server/metrics/metrics-handler.ts';
 import { QueueMetrics } from '#server/metrics/queue-metrics.ts';
 import { RequestMetrics } from '#server/metrics/request-metrics.ts';
@@ -9,11 +10,16 @@ const request = (method: string, url: string) => {
   return { method, path, query: new URLSearchParams(query) };
 };
 
+const begin = (metrics: RequestMetrics, method: string, url: string) => {
+  const sent = request(method, url);
+  return metrics.begin(sent, requestInfoOf(sent.method, sent.path, sent.query));
+};
+
 it('counts requests by what they are about', () => {
   const metrics = new RequestMetrics();
-  metrics.begin(request('POST', '/apis/apps/v1/namespaces/shop/deployments?dryRun=All'))(201);
-  metrics.begin(request('GET', '/api/v1/nodes/board-1'))(200);
-  metrics.begin(request('DELETE', '/api/v1/namespaces/shop/pods'))(200);
+  begin(metrics, 'POST', '/apis/apps/v1/namespaces/shop/deployments?dryRun=All')(201);
+  begin(metrics, 'GET', '/api/v1/nodes/board-1')(200);
+  begin(metrics, 'DELETE', '/api/v1/namespaces/shop/pods')(200);
   const lines = exposition(metrics.families()).split('\n');
   const of = (labels: string) => `apiserver_request_total{${labels}} 1`;
   expect(lines).toContain(
@@ -36,7 +42,7 @@ it('counts requests by what they are about', () => {
 
 it('shows watches as long as they are open, and does not time them', () => {
   const metrics = new RequestMetrics();
-  const end = metrics.begin(request('GET', '/api/v1/pods?watch=1'));
+  const end = begin(metrics, 'GET', '/api/v1/pods?watch=1');
   const open =
     'apiserver_longrunning_requests{verb="WATCH",group="",version="v1",resource="pods",subresource="",scope="cluster"}';
   expect(exposition(metrics.families())).toContain(`${open} 1`);
@@ -48,7 +54,7 @@ it('shows watches as long as they are open, and does not time them', () => {
 
 it('makes no series for what nobody serves', () => {
   const metrics = new RequestMetrics();
-  for (let i = 0; i < 100; i++) metrics.begin(request('GET', `/apis/x${i}/v1/things`))(404);
+  for (let i = 0; i < 100; i++) begin(metrics, 'GET', `/apis/x${i}/v1/things`)(404);
   const series = exposition(metrics.families())
     .split('\n')
     .filter((line) => line.startsWith('apiserver_request_total'));

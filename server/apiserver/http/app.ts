@@ -28,6 +28,7 @@ import {
   splitUrl,
   tlsSocketOf,
 } from '#server/apiserver/http/incoming.ts';
+import { type RequestInfo, requestInfoOf } from '#server/apiserver/http/request-info.ts';
 import type { ResourceHandler } from '#server/apiserver/http/resource-handler.ts';
 import { type Outgoing, sendAnswer } from '#server/apiserver/http/send.ts';
 import { versionInfo } from '#server/apiserver/http/version.ts';
@@ -38,7 +39,7 @@ export type ExtraHandler = (request: ApiRequest) => Promise<Answer | undefined> 
 
 /** Counts and times requests; what it gives is called with the code of the answer, once that is out. */
 export interface RequestObserver {
-  begin(request: ApiRequest): (code: number) => void;
+  begin(request: ApiRequest, info: RequestInfo): (code: number) => void;
 }
 
 export interface AppDeps {
@@ -197,8 +198,9 @@ export class ApiApp {
     try {
       const user = await this.identify(incoming, visit);
       const request = apiRequestOf(incoming, user, visit.trail);
-      answered = this.#deps.requests?.begin(request);
-      ticket = await this.#deps.flow?.(request);
+      const info = requestInfoOf(request.method, request.path, request.query);
+      answered = this.#deps.requests?.begin(request, info);
+      ticket = await this.#deps.flow?.(request, info);
       answer = ticket && !ticket.isAdmitted ? tooManyRequests() : await this.answer(request, respond);
     } catch (err) {
       answer = this.errorAnswer(err, { method: incoming.method ?? '', path: incoming.url ?? '' });

@@ -1,19 +1,18 @@
 import type { FlowControl, Ticket } from '#server/apiserver/flowcontrol/flow-control.ts';
 import { seatsOf } from '#server/apiserver/flowcontrol/seats.ts';
 import { type ApiRequest, type BytesAnswer, textAnswer } from '#server/apiserver/http/exchange.ts';
-import { isLongRunning, requestInfoOf } from '#server/apiserver/http/request-info.ts';
+import { isLongRunning, type RequestInfo } from '#server/apiserver/http/request-info.ts';
 import type { Store } from '#server/store/store.ts';
 
 /** A request's turn; undefined for those that are not counted. */
-export type FlowGate = (request: ApiRequest) => Ticket | Promise<Ticket> | undefined;
+export type FlowGate = (request: ApiRequest, info: RequestInfo) => Ticket | Promise<Ticket> | undefined;
 
 /**
  * Priority and fairness for requests over HTTPS. Watches count while they open; streams do not. Boards and the parts of
  * this process come on other ways, so that no client stands before them. Rule: upstream's `WithPriorityAndFairness`.
  */
 export function createFlowGate(control: FlowControl, store: Store): FlowGate {
-  return ({ method, path, query, user, wire }) => {
-    const info = requestInfoOf(method, path, query);
+  return ({ query, user, wire }, info) => {
     if (isLongRunning(info) && info.verb !== 'watch') return undefined;
     return control.enter(
       info,
