@@ -45,10 +45,6 @@ export const aPodInfo = (spec: Partial<PodSpec> = {}, metadata: Partial<Pod['met
 export const aNodeInfo = (node: Node = aNode(), pods: readonly Pod[] = []): NodeInfo =>
   nodeInfoOf(node, pods.map(podInfoOf));
 
-export const ownedBy = (uid: string): Partial<Pod['metadata']> => ({
-  ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: uid, uid, controller: true }],
-});
-
 /** What is not zero, by resource name. */
 export function nonZero({ cpu, memory, storage, pods, others }: Readonly<Amounts>): Record<string, number> {
   const all = { cpu, memory, 'ephemeral-storage': storage, pods, ...others };

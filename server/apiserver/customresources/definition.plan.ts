@@ -8,9 +8,6 @@ import type {
 export const isConditionTrue = (definition: CustomResourceDefinition, type: string): boolean =>
   definition.status?.conditions?.some((c) => c.type === type && c.status === 'True') ?? false;
 
-export const storageVersionOf = ({ spec }: CustomResourceDefinition): string =>
-  spec.versions.find((version) => version.storage)?.name ?? '';
-
 const ALL: readonly Verb[] = [
   'delete',
   'deletecollection',

@@ -6,7 +6,6 @@
 const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`;
 const LABEL_1035 = '[a-z]([-a-z0-9]*[a-z0-9])?';
-const C_IDENTIFIER = '[A-Za-z_][A-Za-z0-9_]*';
 const CONFIG_KEY = '[-._a-zA-Z0-9]+';
 const HTTP_HEADER = '[-A-Za-z0-9]+';
 const PERCENT = '[0-9]+%';
@@ -16,7 +15,6 @@ const whole = (format: string): RegExp => new RegExp(`^(?:${format})$`);
 const LABEL_REGEX = whole(LABEL);
 const SUBDOMAIN_REGEX = whole(SUBDOMAIN);
 const LABEL_1035_REGEX = whole(LABEL_1035);
-const C_IDENTIFIER_REGEX = whole(C_IDENTIFIER);
 const CONFIG_KEY_REGEX = whole(CONFIG_KEY);
 const HTTP_HEADER_REGEX = whole(HTTP_HEADER);
 const PERCENT_REGEX = whole(PERCENT);
@@ -88,13 +86,6 @@ export function domainPrefixedPathProblems(value: string): string[] {
 export function pathSegmentProblems(value: string): string[] {
   if (value === '.' || value === '..') return [`may not be '${value}'`];
   return ['/', '%'].filter((part) => value.includes(part)).map((part) => `may not contain '${part}'`);
-}
-
-export function cIdentifierProblems(value: string): string[] {
-  if (C_IDENTIFIER_REGEX.test(value)) return [];
-  const rule =
-    "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'";
-  return [regexProblem(rule, C_IDENTIFIER, 'my_name', 'MY_NAME', 'MyName')];
 }
 
 /** The name of an environment variable. */

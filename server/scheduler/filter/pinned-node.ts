@@ -1,11 +1,9 @@
 import type { NodeSelectorTerm } from '#proto/schema/generated/core-v1.ts';
 import type { PodInfo } from '../pod-info.plan.ts';
-import { type Refusal, refusal } from './filter.ts';
+import { refusal } from './filter.ts';
 
 /** Of the nodes that a Pod's terms do not name. */
 export const NOT_NAMED = refusal("node(s) didn't satisfy plugin(s) [NodeAffinity]");
-/** Every term asks for two names at once. */
-export const CONTRADICTION: Refusal = refusal('pod affinity terms conflict');
 
 /**
  * The nodes of a Pod whose every required term names its nodes, as a DaemonSet's does; undefined where any node may do. All
