@@ -52,7 +52,6 @@ export async function startNetwork(
       slices: slices(),
       nodeName,
       zone: node.metadata.labels?.[ZONE_LABEL],
-      hostIps: hostIps(),
       clusterCidr: info.clusterCidr,
       serviceCidr: info.serviceCidr,
       podCidrs: rangesOf(node),

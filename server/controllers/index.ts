@@ -34,6 +34,7 @@ import type { IssueSecretToken } from '#server/controllers/satoken/satoken.contr
 import { createServiceAccountTokenController } from '#server/controllers/satoken/satoken.controller.ts';
 import { createEndpointsController } from '#server/controllers/service/endpoints.controller.ts';
 import { createEndpointSliceController } from '#server/controllers/service/endpointslice.controller.ts';
+import { createLoadBalancerController } from '#server/controllers/service/loadbalancer.controller.ts';
 import { createServiceAccountController } from '#server/controllers/serviceaccount/serviceaccount.controller.ts';
 import { createStatefulSetController } from '#server/controllers/statefulset/statefulset.controller.ts';
 import { createStorageProtectionController } from '#server/controllers/storageprotection/storageprotection.controller.ts';
@@ -54,6 +55,8 @@ export interface ControllersOptions {
   readonly caPem: string;
   /** The pod network that nodes get their blocks of: `10.42.0.0/16`. */
   readonly clusterCidr: string;
+  /** Ports that no Service of type LoadBalancer gets: `TCP/6443`. */
+  readonly reservedPorts: readonly string[];
   readonly issueToken: IssueSecretToken;
   /** All kinds that the API knows at the moment. */
   readonly kinds: ServedKinds;
@@ -103,6 +106,7 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     createEndpointsController(context),
     createEndpointSliceController(context),
     createEndpointSliceMirroringController(context),
+    createLoadBalancerController(context, options.reservedPorts),
 
     createPodGcController(context),
     createStorageProtectionController(context),

@@ -97,14 +97,19 @@ describe('from outside', () => {
     expect(rules(plan(local, ['10.42.2.2@pi2']), 'outside')).toMatch(/; drop$/);
   });
 
-  it('a LoadBalancer has the board’s own address, and keeps out who is not let in', () => {
-    const balanced = { ...nodePort, type: 'LoadBalancer', loadBalancerSourceRanges: ['192.168.1.0/24'] };
-    const planned = plan(balanced, both);
+  it('a LoadBalancer is where its status says, and keeps out who is not let in', () => {
+    const spec = { ...nodePort, type: 'LoadBalancer', loadBalancerSourceRanges: [' 192.168.1.0/24'] };
+    const at = (...ingress: object[]) =>
+      planServices(
+        anInput([aService('web', spec, { status: { loadBalancer: { ingress } } })], [aSlice('web', both)]),
+      );
+    const planned = at({ ip: '192.168.1.5', ipMode: 'VIP' }, { ip: 'fd00::5' }, { hostname: 'x.org' });
     expect(planned.elements.services.get('192.168.1.5 . tcp . 80')).toBe('goto balancer/default/web/tcp-80');
+    expect(planned.elements.services.size).toBe(2);
     expect(rules(planned, 'balancer')).toBe(
       'ip saddr != { 192.168.1.0/24 } drop; goto outside/default/web/tcp-80',
     );
-    expect(plan({ ...balanced, loadBalancerClass: 'x/y' }, both).elements.services.size).toBe(1);
+    expect(at({ ip: '192.168.1.5', ipMode: 'Proxy' }).elements.services.size).toBe(1);
   });
 
   it('external addresses lead in, the first Service that claims one keeps it', () => {
