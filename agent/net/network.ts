@@ -10,6 +10,7 @@ import type { ClusterInfo } from '../link/cluster-info.ts';
 import { ClusterDns } from './dns/cluster-dns.ts';
 import { Routes } from './routes/routes.ts';
 import { type Run, runProgram } from './run.ts';
+import { HealthChecks } from './services/health-checks.ts';
 import { ServiceProxy } from './services/service-proxy.ts';
 import { isIpv4, type ServicesInput } from './services/services.plan.ts';
 
@@ -59,7 +60,8 @@ export async function startNetwork(
       masqueradePods: mode !== 'none',
     };
   };
-  const proxy = new ServiceProxy({ observe, run, clock, log });
+  const health = new HealthChecks(log);
+  const proxy = new ServiceProxy({ observe, health, run, clock, log });
   const routes = new Routes({
     nodes: () => (desired.complete ? desired.list<Node>('nodes') : undefined),
     nodeName,
@@ -99,7 +101,10 @@ export async function startNetwork(
     proxy.run(signal),
     dns.run(signal),
     ...(mode === 'host-gw' ? [routes.run(signal)] : []),
-  ]).then(off);
+  ]).then(() => {
+    off();
+    health.set(new Map());
+  });
   return { done };
 }
 

@@ -132,19 +132,31 @@ it('remembers clients for as long as the Service says', () => {
   expect(rules(planned, 'all')).toMatch(/^ip saddr @clients.* goto end.*numgen random mod 2 vmap/);
 });
 
-it('prefers the zone of the board where the Service asks for it and hints are whole', () => {
-  const near = { trafficDistribution: 'PreferClose' };
-  const hinted = (at: string, zone: string) => anEndpoint(at, { hints: { forZones: [{ name: zone }] } });
+describe('with hints', () => {
+  const hinted = (at: string, zone: string, node?: string) =>
+    anEndpoint(at, {
+      hints: { forZones: [{ name: zone }], ...(node ? { forNodes: [{ name: node }] } : {}) },
+    });
   const inZones = [hinted('10.42.1.2@pi', 'attic'), hinted('10.42.2.2@pi2', 'cellar')];
-  expect(rules(plan(near, inZones, { zone: 'cellar' }), 'all')).toBe(
-    'meta l4proto tcp dnat to 10.42.2.2:8080',
-  );
-  for (const planned of [
-    plan(near, inZones, { zone: 'garden' }),
-    plan(near, [...inZones, '10.42.3.3@pi3'], { zone: 'cellar' }),
-    plan({}, inZones, { zone: 'cellar' }),
-  ])
-    expect(rules(planned, 'all')).toContain('10.42.1.2');
+  it('prefers the zone of the board, where all that are ready have one', () => {
+    const ending = anEndpoint('10.42.4.4@pi4', { conditions: { ready: false } });
+    expect(rules(plan({}, [...inZones, ending], { zone: 'cellar' }), 'all')).toBe(
+      'meta l4proto tcp dnat to 10.42.2.2:8080',
+    );
+    for (const planned of [
+      plan({}, inZones, { zone: 'garden' }),
+      plan({}, inZones),
+      plan({}, [...inZones, '10.42.3.3@pi3'], { zone: 'cellar' }),
+    ])
+      expect(rules(planned, 'all')).toContain('10.42.1.2');
+  });
+
+  it('prefers the board itself, and its zone where it has none', () => {
+    const onNodes = [hinted('10.42.2.2@pi2', 'attic', 'pi2'), hinted('10.42.3.2@pi3', 'cellar', 'pi3')];
+    const mine = hinted('10.42.1.2@pi', 'attic', 'pi');
+    expect(rules(plan({}, [...onNodes, mine], { zone: 'attic' }), 'all')).toContain('to 10.42.1.2:');
+    expect(rules(plan({}, onNodes, { zone: 'attic' }), 'all')).toContain('to 10.42.2.2:');
+  });
 });
 
 it('masquerades Pods out of the cluster only where the network is ours', () => {

@@ -65,7 +65,7 @@ function planPort(
   if (protocol !== 'tcp' && protocol !== 'udp') return;
   const { spec } = service;
   const id = `${nameOf(service)}/${protocol}-${port.port}`;
-  const { all, local } = targetsOf(service, port, slices, input);
+  const { all, local } = targetsOf(port, slices, input);
   // Chains that nothing leads to are left out: a board keeps only what it needs.
   const needed = new Set<string>();
   const chainOf = (which: 'all' | 'local'): string => {
