@@ -25,6 +25,7 @@ import { createNamespaceController } from '#server/controllers/namespace/namespa
 import { createNodeIpamController } from '#server/controllers/nodeipam/nodeipam.controller.ts';
 import { createNodeLifecycleController } from '#server/controllers/nodelifecycle/nodelifecycle.controller.ts';
 import { createTaintEvictionController } from '#server/controllers/nodelifecycle/taint-eviction.controller.ts';
+import { createPersistentVolumeController } from '#server/controllers/persistentvolume/persistentvolume.controller.ts';
 import { createPodGcController } from '#server/controllers/podgc/podgc.controller.ts';
 import { createReplicaSetController } from '#server/controllers/replicaset/replicaset.controller.ts';
 import { createReplicationControllerController } from '#server/controllers/replicationcontroller/replicationcontroller.controller.ts';
@@ -110,6 +111,7 @@ export async function startControllers(options: ControllersOptions): Promise<voi
 
     createPodGcController(context),
     createStorageProtectionController(context),
+    createPersistentVolumeController(context),
 
     createValidatingAdmissionPolicyController(context, () => kinds.all),
   ];
