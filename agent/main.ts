@@ -30,6 +30,7 @@ import { MetricPages } from './metrics/pages.ts';
 import { writeCniConfig } from './net/cni-config.ts';
 import { keepAddresses } from './net/keep-addresses.ts';
 import { startNetwork } from './net/network.ts';
+import { isolated } from './net/policies/policies.ts';
 import { readInventory } from './node/inventory.ts';
 import { NodeMetrics } from './node/metrics.ts';
 import { startNode } from './node/node.ts';
@@ -136,6 +137,7 @@ export async function main(options: AgentOptions): Promise<void> {
       mode: options.network,
       nodeName,
       desired,
+      runtime,
       clusterInfo: () => clusterInfo.current,
       hostIps,
       upstreamServers: async () => (await hostDns()).servers,
@@ -182,7 +184,7 @@ export async function main(options: AgentOptions): Promise<void> {
   );
   const pods = startPods(
     {
-      runtime,
+      runtime: isolated(runtime, network.admit),
       desired,
       cluster: session,
       clock,

@@ -8,6 +8,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Runtime } from '../runtime/runtime.ts';
+import { withOwn } from '../runtime/with-own.ts';
 import { CNI_NETWORK } from './cni.plan.ts';
 
 /** Pods that ended for good are forgotten by and by. */
@@ -55,13 +56,7 @@ export function keepAddresses<T extends Runtime>(runtime: T, ipamDir: string): T
       return run;
     },
   };
-  return new Proxy(runtime, {
-    get(target, name) {
-      if (Object.hasOwn(own, name)) return own[name as keyof typeof own];
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
+  return withOwn(runtime, own);
 }
 
 /** The plug-in keeps a file for each address, named by it, that begins with the sandbox's id. */

@@ -7,10 +7,11 @@ import type { Node, Service } from '#proto/schema/generated/core-v1.ts';
 import type { EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
 import type { DesiredState } from '../link/cluster.ts';
 import type { ClusterInfo } from '../link/cluster-info.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { ClusterDns } from './dns/cluster-dns.ts';
+import { Policies } from './policies/policies.ts';
 import { Routes } from './routes/routes.ts';
 import { type Run, runProgram } from './run.ts';
-import { HealthChecks } from './services/health-checks.ts';
 import { ServiceProxy } from './services/service-proxy.ts';
 import { isIpv4, type ServicesInput } from './services/services.plan.ts';
 
@@ -21,6 +22,7 @@ export interface NetworkOptions {
   readonly mode: NetworkMode;
   readonly nodeName: string;
   readonly desired: DesiredState;
+  readonly runtime: Pick<Runtime, 'list' | 'sandboxStatus'>;
   readonly clusterInfo: () => ClusterInfo | undefined;
   readonly hostIps: () => readonly string[];
   /** Of the board's resolv.conf. */
@@ -37,7 +39,7 @@ const ZONE_LABEL = 'topology.kubernetes.io/zone';
 export async function startNetwork(
   options: NetworkOptions,
   signal: AbortSignal,
-): Promise<{ readonly done: Promise<void> }> {
+): Promise<{ readonly done: Promise<void>; readonly admit: (podUid: string) => Promise<void> }> {
   const { mode, nodeName, desired, clusterInfo, hostIps, clock, log } = options;
   const run = options.run ?? runProgram;
   const bridgeFiltered = mode === 'none' || (await prepareKernel(run, log));
@@ -53,6 +55,7 @@ export async function startNetwork(
       slices: slices(),
       nodeName,
       zone: node.metadata.labels?.[ZONE_LABEL],
+      hostIps: hostIps(),
       clusterCidr: info.clusterCidr,
       serviceCidr: info.serviceCidr,
       podCidrs: rangesOf(node),
@@ -60,8 +63,7 @@ export async function startNetwork(
       masqueradePods: mode !== 'none',
     };
   };
-  const health = new HealthChecks(log);
-  const proxy = new ServiceProxy({ observe, health, run, clock, log });
+  const proxy = new ServiceProxy({ observe, run, clock, log });
   const routes = new Routes({
     nodes: () => (desired.complete ? desired.list<Node>('nodes') : undefined),
     nodeName,
@@ -92,20 +94,28 @@ export async function startNetwork(
     log,
   });
 
+  // Another plug-in has a say of its own, or none.
+  const policies =
+    mode === 'none'
+      ? undefined
+      : new Policies({ desired, runtime: options.runtime, run, clock, log }, signal);
+  if (policies && !bridgeFiltered)
+    log.warn('the kernel has no br_netfilter: network policies do not hold between pods of this board');
+
   const off = desired.onChange((plural) => {
+    if (['networkpolicies', 'addressgroups', 'pods', ''].includes(plural)) policies?.changed();
     if (plural === 'services' || plural === 'endpointslices' || plural === '') dns.changed();
-    if (plural !== 'pods' && plural !== 'configmaps' && plural !== 'secrets') proxy.changed();
+    if (plural === 'services' || plural === 'endpointslices' || plural === 'nodes' || plural === '')
+      proxy.changed();
     if (plural === 'nodes' || plural === '') routes.changed();
   });
   const done = Promise.all([
     proxy.run(signal),
     dns.run(signal),
+    policies?.run(),
     ...(mode === 'host-gw' ? [routes.run(signal)] : []),
-  ]).then(() => {
-    off();
-    health.set(new Map());
-  });
-  return { done };
+  ]).then(off);
+  return { done, admit: async (podUid) => policies?.admit(podUid) };
 }
 
 const rangesOf = ({ spec }: Node): string[] =>

@@ -61,15 +61,7 @@ export type HookView = 'running' | 'done' | { readonly failed: string };
 /** What a container was given since it was started, and what could not be. */
 export interface ResizeView {
   readonly given: string | undefined;
-  readonly failed?: ResizeFailure | undefined;
-}
-
-export interface ResizeFailure {
-  readonly wanted: string;
-  readonly retryAtMs: number;
-  /** The board can never give it; not beside its other Pods; or it tried, and something refused. */
-  readonly reason: 'Infeasible' | 'Deferred' | 'Error';
-  readonly message: string;
+  readonly failed?: { readonly wanted: string; readonly retryAtMs: number } | undefined;
 }
 
 export type VolumesView =

@@ -2,7 +2,10 @@ import type { KubeObject } from '#proto/meta/object.ts';
 import type { Container, EnvFromSource, EnvVar, Node, Pod, Volume } from '#proto/schema/generated/core-v1.ts';
 
 /** The kinds that the link carries, by plural. */
-export const FED_KINDS = ['nodes', 'pods', 'configmaps', 'secrets', 'services', 'endpointslices'] as const;
+export const FED_KINDS = [
+  ...(['nodes', 'pods', 'configmaps', 'secrets', 'services', 'endpointslices'] as const),
+  ...(['networkpolicies', 'addressgroups'] as const),
+] as const;
 export type FedKind = (typeof FED_KINDS)[number];
 
 /** Kinds of which every board has every object: its Services and its DNS work from them. */

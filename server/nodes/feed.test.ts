@@ -40,6 +40,11 @@ class FakeSource implements FeedSource {
   podsOf(nodeName: string): readonly Pod[] {
     return (this.list('pods') as Pod[]).filter((pod) => pod.spec.nodeName === nodeName);
   }
+  /** Every policy is about every Pod. */
+  neededBy(): string[] {
+    const names = [...this.#objects.keys()];
+    return names.filter((fed) => /^(networkpolicies|addressgroups)/.test(fed));
+  }
   onChange(listener: (plural: FedKind, key: string, nodeName: string | undefined) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -185,6 +190,19 @@ describe('BoardFeed', () => {
     expect(await taken()).toEqual(['+secrets/s']);
     source.drop('pods', pod);
     expect(await taken()).toEqual(['-secrets/s', '-pods/a']);
+  });
+
+  it('sends policies and groups before the Pods that they are about, and takes them back', async () => {
+    const source = new FakeSource();
+    const { taken } = await feeding(source);
+    const group = { metadata: { name: 'g' }, members: [] };
+    source.put('addressgroups', group);
+    source.put('networkpolicies', named('deny'));
+    source.put('pods', aPod('a'));
+    expect(await taken()).toEqual(['+networkpolicies/deny', '+addressgroups/g', '+pods/a']);
+    source.drop('addressgroups', group);
+    source.drop('networkpolicies', named('deny'));
+    expect(await taken()).toEqual(['-addressgroups/g', '-networkpolicies/deny']);
   });
 
   it('stops when told', async () => {

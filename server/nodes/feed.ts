@@ -13,6 +13,8 @@ export interface FeedSource {
   get(plural: FedKind, key: string): KubeObject | undefined;
   list(plural: FedKind): readonly KubeObject[];
   podsOf(nodeName: string): readonly Pod[];
+  /** What of the whole cluster concerns a board with these Pods, as `plural/key`: policies and their groups. */
+  neededBy(pods: readonly Pod[]): readonly string[];
   /** After the view has changed. For a Pod, `nodeName` is where it is bound. */
   onChange(listener: (plural: FedKind, key: string, nodeName: string | undefined) => void): () => void;
 }
@@ -69,11 +71,14 @@ export class BoardFeed {
         if (boundTo !== nodeName && !this.#sent.has(fed)) return;
         this.#mark(fed);
         this.#refer();
+      } else if (plural === 'networkpolicies') {
+        this.#mark(fed);
+        this.#refer();
       } else if (FED_WHOLE.includes(plural) || this.#references.has(fed)) {
         this.#mark(fed);
       }
     });
-    this.#references = referencesOf(source.podsOf(nodeName));
+    this.#references = this.#named();
     const wanted = [
       `nodes/${nodeName}`,
       ...this.#references,
@@ -92,10 +97,18 @@ export class BoardFeed {
 
   /** Marks what the Pods name now and what they named before. */
   #refer(): void {
-    const now = referencesOf(this.#options.source.podsOf(this.#options.nodeName));
+    const now = this.#named();
     for (const fed of now) if (!this.#references.has(fed)) this.#mark(fed);
     for (const fed of this.#references) if (!now.has(fed)) this.#mark(fed);
     this.#references = now;
+  }
+
+  #named(): Set<string> {
+    const { source, nodeName } = this.#options;
+    const pods = source.podsOf(nodeName);
+    const found = referencesOf(pods);
+    for (const fed of source.neededBy(pods)) found.add(fed);
+    return found;
   }
 
   #mark(fed: string): void {

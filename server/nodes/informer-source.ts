@@ -4,20 +4,24 @@ import { pods } from '#proto/api/core/pods.ts';
 import { secrets } from '#proto/api/core/secrets.ts';
 import { services } from '#proto/api/core/services.ts';
 import { endpointslices } from '#proto/api/discovery/endpointslices.ts';
+import type { Logger } from '#proto/meta/log.ts';
 import { type KubeObject, keyOf } from '#proto/meta/object.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { Informer } from '#server/client/informer.ts';
 import type { InformerFactory } from '#server/client/informer-factory.ts';
 import type { FedKind } from './feed.plan.ts';
 import type { FeedSource } from './feed.ts';
+import { PolicyFeed } from './policies/policy-feed.ts';
 
 const BY_NODE = 'by-node';
 
 /** The boards' feed from the informers that the controllers use too: no second copy of the objects. */
-export function createInformerSource(informers: InformerFactory): FeedSource {
+export function createInformerSource(informers: InformerFactory, log: Logger): FeedSource {
   const podInformer = informers.for(pods);
   podInformer.addIndex(BY_NODE, (pod) => (pod.spec.nodeName ? [pod.spec.nodeName] : []));
-  const byKind: Record<FedKind, Pick<Informer<KubeObject>, 'get' | 'list' | 'onChange'>> = {
+  const policies = new PolicyFeed(informers, log);
+  type Stored = Exclude<FedKind, 'networkpolicies' | 'addressgroups'>;
+  const byKind: Record<Stored, Pick<Informer<KubeObject>, 'get' | 'list' | 'onChange'>> = {
     pods: podInformer as never,
     nodes: informers.for(nodes) as never,
     configmaps: informers.for(configmaps) as never,
@@ -26,15 +30,21 @@ export function createInformerSource(informers: InformerFactory): FeedSource {
     endpointslices: informers.for(endpointslices) as never,
   };
   return {
-    get: (plural, key) => byKind[plural].get(key),
-    list: (plural) => byKind[plural].list(),
+    get(plural, key) {
+      if (plural === 'networkpolicies') return policies.policy(key);
+      return plural === 'addressgroups' ? policies.group(key) : byKind[plural].get(key);
+    },
+    list: (plural) =>
+      plural === 'networkpolicies' || plural === 'addressgroups' ? [] : byKind[plural].list(),
+    neededBy: (pods) => policies.neededBy(pods),
     podsOf: (nodeName) => podInformer.byIndex(BY_NODE, nodeName),
     onChange: (listener) => {
-      const stops = (Object.keys(byKind) as FedKind[]).map((plural) =>
+      const stops = (Object.keys(byKind) as Stored[]).map((plural) =>
         byKind[plural].onChange((_type, object) =>
           listener(plural, keyOf(object), plural === 'pods' ? (object as Pod).spec.nodeName : undefined),
         ),
       );
+      stops.push(policies.onChange((plural, key) => listener(plural, key, undefined)));
       return () => {
         for (const stop of stops) stop();
       };

@@ -43,6 +43,7 @@ const source: FeedSource = {
   get: (plural, key) => objects.get(`${plural}/${key}`),
   list: (plural) => [...objects].filter(([fed]) => fed.startsWith(`${plural}/`)).map(([, object]) => object),
   podsOf: (node) => ([...source.list('pods')] as Pod[]).filter((pod) => pod.spec.nodeName === node),
+  neededBy: () => [],
   onChange: (listener) => {
     listeners.add(listener);
     return () => listeners.delete(listener);

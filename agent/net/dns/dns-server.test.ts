@@ -19,16 +19,13 @@ const zone = buildZone({
   complete: true,
 });
 let server: DnsServer;
-const options = {
-  address: '127.0.0.1',
-  port: 0,
-  responder: new Responder({ zone: () => zone, upstream: { ask: async () => undefined } }),
-  log: silent,
-};
 beforeEach(async () => {
-  // A port that is free for UDP may be somebody's for TCP.
-  const again = () => DnsServer.listen(options);
-  server = await again().catch(again).catch(again);
+  server = await DnsServer.listen({
+    address: '127.0.0.1',
+    port: 0,
+    responder: new Responder({ zone: () => zone, upstream: { ask: async () => undefined } }),
+    log: silent,
+  });
 });
 afterEach(() => server.close());
 

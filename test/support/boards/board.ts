@@ -176,6 +176,13 @@ export class Board {
     return must(['ctr', '-a', this.containerdSocket, '-n', 'k8s.io', ...args]);
   }
 
+  /** Runs a shell script in a container of this board, with no server in between. */
+  execIn(containerId: string, script: string, options: CommandOptions = {}): Promise<CommandResult> {
+    const ctr = ['ctr', '-a', this.#containerdPath, '-n', 'k8s.io', 'tasks', 'exec'];
+    const id = `test-${randomBytes(6).toString('hex')}`;
+    return this.exec([...ctr, '--exec-id', id, containerId, 'sh', '-c', script], options);
+  }
+
   /** Its containerd pulls images of these registries from these addresses instead. */
   mirror(registries: Readonly<Record<string, string>>): void {
     for (const [registry, url] of Object.entries(registries)) {
