@@ -1,7 +1,8 @@
-import { X509Certificate } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
 import { connect, type DetailedPeerCertificate } from 'node:tls';
 import { ChannelCredentials, status as grpcStatus, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { type JoinResponse, LinkClient } from '#proto/agent/generated/link.ts';
+import { isCaProof, NONCE_BYTES } from '#proto/agent/ca-proof.ts';
+import { type JoinResponse, LinkClient, type ProveResponse } from '#proto/agent/generated/link.ts';
 import { parseJoinToken } from '#proto/agent/join-token.ts';
 import type { HostPort } from '#proto/config/options.ts';
 import { caHash } from '#proto/pki/key.ts';
@@ -49,11 +50,8 @@ export async function joinCluster(options: {
 }): Promise<Identity> {
   const { link, token: joinToken, nodeName, store } = options;
   const { token, caPin } = parseJoinToken(joinToken);
-  if (!caPin)
-    throw new JoinRefused(
-      'the token carries no pin of the cluster CA: use the whole text that "coracle token create" prints, with the part behind the @',
-    );
-  const ca = await pinnedCa(link, caPin);
+  const shown = await shownCertificates(link);
+  const ca = caPin ? pinnedCa(link, shown, caPin) : await provedCa(link, shown, token);
   const client = connectLink(link, toPem('CERTIFICATE', ca));
   try {
     const answer = await call(client, { token, nodeName, csr: store.csr() });
@@ -77,9 +75,15 @@ function call(
   client: LinkClient,
   request: { token: string; nodeName: string; csr: Uint8Array },
 ): Promise<JoinResponse> {
+  return answerOf((options, done) => client.join(request, new Metadata(), options, done));
+}
+
+/** Rejects with a {@link JoinRefused} where the server says no for good. */
+function answerOf<T>(
+  send: (options: { deadline: number }, done: (err: ServiceError | null, answer: T) => void) => void,
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    const deadline = Date.now() + CONNECT_MS;
-    client.join(request, new Metadata(), { deadline }, (err: ServiceError | null, answer) => {
+    send({ deadline: Date.now() + CONNECT_MS }, (err, answer) => {
       if (!err) resolve(answer);
       else if (FINAL.has(err.code))
         reject(new JoinRefused(`the server refuses to let this board join: ${err.details}`, err));
@@ -95,10 +99,9 @@ const FINAL: ReadonlySet<number> = new Set([
   grpcStatus.ALREADY_EXISTS,
 ]);
 
-/** The CA that the server shows behind its certificate, if its key has the pin. DER. */
-function pinnedCa(link: HostPort, pin: string): Promise<Buffer> {
+/** What the server shows, leaf first, DER. Nothing of it is trusted yet. */
+function shownCertificates(link: HostPort): Promise<readonly Buffer[]> {
   return new Promise((resolve, reject) => {
-    // Nothing is trusted yet: what is shown is only believed once it has the pin.
     const socket = connect({
       ...link,
       servername: SERVER_NAME,
@@ -112,21 +115,52 @@ function pinnedCa(link: HostPort, pin: string): Promise<Buffer> {
     socket.once('secureConnect', () => {
       const leaf = socket.getPeerCertificate(true);
       socket.destroy();
-      const shown = chainOf(leaf).map((certificate) => certificate.raw);
-      const ca = shown.find((der) => caHash(der) === `sha256:${pin}`);
-      if (!ca) {
-        reject(
-          new JoinRefused(
-            `the server at ${link.host}:${link.port} is of another cluster than the token: its CA has another pin. Make a token on the right server.`,
-          ),
-        );
-      } else if (!new X509Certificate(leaf.raw).verify(new X509Certificate(ca).publicKey)) {
-        reject(
-          new JoinRefused(`the certificate of ${link.host}:${link.port} is not of the CA that it shows`),
-        );
-      } else resolve(ca);
+      resolve(chainOf(leaf).map((certificate) => certificate.raw));
     });
   });
+}
+
+/** The CA among the shown certificates, if its key has the pin. */
+function pinnedCa(link: HostPort, shown: readonly Buffer[], pin: string): Buffer {
+  const ca = shown.find((der) => caHash(der) === `sha256:${pin}`);
+  if (!ca)
+    throw new JoinRefused(
+      `the server at ${link.host}:${link.port} is of another cluster than the token: its CA has another pin. Make a token on the right server.`,
+    );
+  checkIssued(link, shown, ca);
+  return ca;
+}
+
+/**
+ * The CA that the server shows, once it has proved that it knows the token too: for a token that a person gave to both sides,
+ * before there was a CA to pin. The secret itself is sent only after that, and only over TLS of this CA.
+ */
+async function provedCa(link: HostPort, shown: readonly Buffer[], token: string): Promise<Buffer> {
+  const dot = token.indexOf('.');
+  const ca = shown.at(-1);
+  if (dot < 0 || !ca)
+    throw new JoinRefused(
+      'the token carries no pin of the cluster CA: use the whole text that "coracle token create" prints, with the part behind the @',
+    );
+  checkIssued(link, shown, ca);
+  const nonce = randomBytes(NONCE_BYTES);
+  const client = connectLink(link, toPem('CERTIFICATE', ca));
+  try {
+    const { proof } = await answerOf<ProveResponse>((options, done) =>
+      client.prove({ tokenId: token.slice(0, dot), nonce }, new Metadata(), options, done),
+    );
+    if (isCaProof(proof, token, nonce, ca)) return ca;
+    throw new JoinRefused(
+      `the server at ${link.host}:${link.port} does not know this token: is it the server of another cluster?`,
+    );
+  } finally {
+    client.close();
+  }
+}
+
+function checkIssued(link: HostPort, [leaf]: readonly Buffer[], ca: Buffer): void {
+  if (!leaf || !new X509Certificate(leaf).verify(new X509Certificate(ca).publicKey))
+    throw new JoinRefused(`the certificate of ${link.host}:${link.port} is not of the CA that it shows`);
 }
 
 function chainOf(leaf: DetailedPeerCertificate): DetailedPeerCertificate[] {

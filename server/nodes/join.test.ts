@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { expect, it } from 'vitest';
+import { isCaProof, NONCE_BYTES } from '#proto/agent/ca-proof.ts';
 import { secrets } from '#proto/api/core/secrets.ts';
 import { FakeClock } from '#proto/meta/clock.ts';
 import { createCa } from '#proto/pki/certificate.ts';
@@ -87,4 +88,27 @@ it('renews in the same name only', async () => {
   await expect(server.renew({ nodeName: 'pi', csr: csrOf('system:node:other') })).rejects.toMatchObject({
     code: 400,
   });
+});
+
+it('proves that it knows a token, bound to its CA', async () => {
+  const server = await aServer();
+  const nonce = Buffer.alloc(NONCE_BYTES, 7);
+  for (const token of [OWN, 'daily1.0123456789abcdef']) {
+    const proof = await server.prove({ tokenId: token.split('.')[0] ?? '', nonce });
+    expect(isCaProof(proof, token, nonce, certificate)).toBe(true);
+    expect(isCaProof(proof, token, Buffer.alloc(NONCE_BYTES, 8), certificate)).toBe(false);
+    expect(isCaProof(proof, `${token}x`, nonce, certificate)).toBe(false);
+    const other = createCa({ commonName: 'ca', key: board, notBeforeMs: 0, notAfterMs: clock.now() + 1e9 });
+    expect(isCaProof(proof, token, nonce, other)).toBe(false);
+  }
+});
+
+it.each([
+  ['an unknown token', 'nobody', NONCE_BYTES, 401],
+  ['an expired token', 'older1', NONCE_BYTES, 401],
+  ['the empty token', '', NONCE_BYTES, 401],
+  ['a short nonce', 'daily1', 3, 400],
+])('proves nothing for %s', async (_, tokenId, bytes, code) => {
+  const server = await aServer();
+  await expect(server.prove({ tokenId, nonce: Buffer.alloc(bytes) })).rejects.toMatchObject({ code });
 });

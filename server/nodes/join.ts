@@ -1,8 +1,9 @@
+import { caProof, NONCE_BYTES } from '#proto/agent/ca-proof.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import { badRequest, StatusError, unauthorized } from '#proto/meta/status-error.ts';
 import { type Issuer, issueCertificate } from '#proto/pki/certificate.ts';
 import { type Csr, parseCsr } from '#proto/pki/csr.ts';
-import { findBootstrapToken } from '#server/apiserver/authn/bootstrap-token.ts';
+import { findBootstrapToken, findTokenById } from '#server/apiserver/authn/bootstrap-token.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
 import type { BoardCertificates } from '#server/nodes/link-server.ts';
 import { sameSecret } from '#server/tokens/token-format.ts';
@@ -38,6 +39,7 @@ export function createBoardCertificates(deps: JoinDeps): BoardCertificates {
   return {
     join: async ({ token, nodeName, csr }) => joinBoard(deps, { token, nodeName, csr }),
     renew: async ({ nodeName, csr }) => renewBoard(deps, { nodeName, csr }),
+    prove: async ({ tokenId, nonce }) => proveCa(deps, { tokenId, nonce }),
   };
 }
 
@@ -67,6 +69,20 @@ export function renewBoard(
   request: { readonly nodeName: string; readonly csr: Uint8Array },
 ): Uint8Array {
   return issue(deps, request.nodeName, checkedCsr(request.nodeName, request.csr));
+}
+
+/** That this server knows the token of that id, bound to its CA. Throws 401, or 400 for a nonce that is too short. */
+export function proveCa(
+  { issuer, reader, joinTokens, clock }: JoinDeps,
+  { tokenId, nonce }: { readonly tokenId: string; readonly nonce: Uint8Array },
+): Uint8Array {
+  if (nonce.length < NONCE_BYTES || nonce.length > 64) throw badRequest('the nonce must have 16 to 64 bytes');
+  const token =
+    joinTokens.find((known) => known.startsWith(`${tokenId}.`)) ??
+    findTokenById(reader, tokenId, clock.now());
+  if (token === undefined)
+    throw unauthorized('the join token is wrong, or has expired: make a new one with "coracle token create"');
+  return caProof(token, nonce, issuer.certificate);
 }
 
 function permissionOf(deps: JoinDeps, text: string): { readonly mayReplace: boolean } | undefined {

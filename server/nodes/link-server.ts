@@ -20,6 +20,8 @@ import {
   type JoinRequest,
   type JoinResponse,
   LinkService,
+  type ProveRequest,
+  type ProveResponse,
   type Usage,
 } from '#proto/agent/generated/link.ts';
 import type { HostPort } from '#proto/config/options.ts';
@@ -34,6 +36,7 @@ import type { FeedSource } from './feed.ts';
 export interface BoardCertificates {
   join(request: { token: string; nodeName: string; csr: Uint8Array }): Promise<Uint8Array>;
   renew(request: { nodeName: string; csr: Uint8Array }): Promise<Uint8Array>;
+  prove(request: { tokenId: string; nonce: Uint8Array }): Promise<Uint8Array>;
 }
 
 export interface LinkServerOptions {
@@ -79,6 +82,12 @@ export class LinkServer {
       join: (call: ServerUnaryCall<JoinRequest, JoinResponse>, done: sendUnaryData<JoinResponse>) => {
         this.#join(call).then(
           (answer) => done(null, answer),
+          (err: unknown) => done(toGrpc(err)),
+        );
+      },
+      prove: (call: ServerUnaryCall<ProveRequest, ProveResponse>, done: sendUnaryData<ProveResponse>) => {
+        this.#options.certificates.prove(call.request).then(
+          (proof) => done(null, { proof }),
           (err: unknown) => done(toGrpc(err)),
         );
       },

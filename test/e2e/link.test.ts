@@ -144,11 +144,18 @@ describe('joining', () => {
     expect(next.certificate).not.toBe(identity.certificate);
   });
 
-  it('is refused with a wrong token, without a pin, and to a server of another cluster', async () => {
+  it('needs no pin where both sides were given the token, and believes no server that lacks it', async () => {
+    const identity = await joined('pi', TOKEN);
+    expect(identity.ca.trim()).toBe(pki.ca.cert.trim());
+    await expect(joined('other', 'abcdef.ffffffffffffffff')).rejects.toThrow(/does not know this token/);
+    await expect(joined('other', 'zzzzzz.0123456789abcdef')).rejects.toThrow(/join token is wrong/);
+  });
+
+  it('is refused with a wrong token, with a word and no pin, and to a server of another cluster', async () => {
     await expect(
       joined('pi', formatJoinToken({ token: 'abcdef.ffffffffffffffff', caPin: pin() })),
     ).rejects.toThrow(/join token is wrong/);
-    await expect(joined('pi', TOKEN)).rejects.toThrow(/no pin/);
+    await expect(joined('pi', 'word')).rejects.toThrow(/no pin/);
     await expect(joined('pi', formatJoinToken({ token: TOKEN, caPin: '0'.repeat(64) }))).rejects.toThrow(
       /another cluster/,
     );

@@ -42,6 +42,18 @@ export interface JoinResponse {
   ca: Uint8Array;
 }
 
+export interface ProveRequest {
+  /** "abcdef": the part before the dot, no secret */
+  tokenId: string;
+  /** 16 bytes or more, new for each call */
+  nonce: Uint8Array;
+}
+
+export interface ProveResponse {
+  /** HMAC-SHA256, see proto/agent/ca-proof.ts */
+  proof: Uint8Array;
+}
+
 export interface FromAgent {
   message: { $case: "hello"; value: Hello } | { $case: "ack"; value: Ack } | { $case: "request"; value: ApiRequest } | {
     $case: "usage";
@@ -165,7 +177,7 @@ export interface ApiResponse {
 /** The server asks the board to open a Stream. */
 export interface OpenStream {
   streamId: number;
-  /** "exec" | "attach" | "portforward" | "logs" | "tcp" */
+  /** "exec" | "attach" | "portforward" | "logs" | "tcp" | "http" */
   kind: string;
   namespace: string;
   pod: string;
@@ -303,6 +315,109 @@ export const JoinResponse: MessageFns<JoinResponse> = {
             }
 
             message.ca = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseProveRequest(): ProveRequest {
+  return { tokenId: "", nonce: new Uint8Array(0) };
+}
+
+export const ProveRequest: MessageFns<ProveRequest> = {
+  encode(message: ProveRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tokenId !== "") {
+      writer.uint32(10).string(message.tokenId);
+    }
+    if (message.nonce.length !== 0) {
+      writer.uint32(18).bytes(message.nonce);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProveRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProveRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tokenId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nonce = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseProveResponse(): ProveResponse {
+  return { proof: new Uint8Array(0) };
+}
+
+export const ProveResponse: MessageFns<ProveResponse> = {
+  encode(message: ProveResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.proof.length !== 0) {
+      writer.uint32(10).bytes(message.proof);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProveResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProveResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.proof = reader.bytes();
             continue;
           }
         }
@@ -1626,6 +1741,19 @@ export const LinkService = {
     responseSerialize: (value: JoinResponse): Buffer => Buffer.from(JoinResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): JoinResponse => JoinResponse.decode(value),
   },
+  /**
+   * For a board whose token carries no pin of the CA, as one that a person wrote into two files: the server proves that
+   * it knows the token, bound to its CA, before the board shows the token. Needs no certificate.
+   */
+  prove: {
+    path: "/coracle.agent.v1.Link/Prove" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ProveRequest): Buffer => Buffer.from(ProveRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ProveRequest => ProveRequest.decode(value),
+    responseSerialize: (value: ProveResponse): Buffer => Buffer.from(ProveResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ProveResponse => ProveResponse.decode(value),
+  },
   /** The one long session of a board: desired state down, API calls up. */
   session: {
     path: "/coracle.agent.v1.Link/Session" as const,
@@ -1657,6 +1785,11 @@ export interface LinkServer extends UntypedServiceImplementation {
    * mTLS, without a token. The caller has pinned the server's CA by its hash.
    */
   join: handleUnaryCall<JoinRequest, JoinResponse>;
+  /**
+   * For a board whose token carries no pin of the CA, as one that a person wrote into two files: the server proves that
+   * it knows the token, bound to its CA, before the board shows the token. Needs no certificate.
+   */
+  prove: handleUnaryCall<ProveRequest, ProveResponse>;
   /** The one long session of a board: desired state down, API calls up. */
   session: handleBidiStreamingCall<FromAgent, FromServer>;
   /**
@@ -1682,6 +1815,25 @@ export interface LinkClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: JoinResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * For a board whose token carries no pin of the CA, as one that a person wrote into two files: the server proves that
+   * it knows the token, bound to its CA, before the board shows the token. Needs no certificate.
+   */
+  prove(
+    request: ProveRequest,
+    callback: (error: ServiceError | null, response: ProveResponse) => void,
+  ): ClientUnaryCall;
+  prove(
+    request: ProveRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ProveResponse) => void,
+  ): ClientUnaryCall;
+  prove(
+    request: ProveRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ProveResponse) => void,
   ): ClientUnaryCall;
   /** The one long session of a board: desired state down, API calls up. */
   session(): ClientDuplexStream<FromAgent, FromServer>;

@@ -4,7 +4,7 @@ import { unauthorized } from '#proto/meta/status-error.ts';
 import type { Authenticator, Credentials, UserInfo } from '#server/apiserver/authn/authenticator.ts';
 import { bearerToken } from '#server/apiserver/authn/bearer.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
-import { parseToken, sameSecret } from '#server/tokens/token-format.ts';
+import { formatToken, parseToken, sameSecret } from '#server/tokens/token-format.ts';
 import {
   isExpiredToken,
   readTokenSecret,
@@ -17,9 +17,20 @@ import {
 export function findBootstrapToken(reader: ObjectReader, text: string, now: number): StoredToken | undefined {
   const token = parseToken(text);
   if (!token) return undefined;
-  const stored = readTokenSecret(reader.get(secrets, TOKEN_NAMESPACE, tokenSecretName(token.id)));
-  if (!stored || !sameSecret(stored.token.secret, token.secret)) return undefined;
-  return isExpiredToken(stored, now) || !stored.usages.includes('authentication') ? undefined : stored;
+  const stored = findById(reader, token.id, now);
+  return stored && sameSecret(stored.token.secret, token.secret) ? stored : undefined;
+}
+
+/** The whole text of the stored token of that id, if it holds now: for proving that it is known, never to be sent. */
+export function findTokenById(reader: ObjectReader, id: string, now: number): string | undefined {
+  const stored = findById(reader, id, now);
+  return stored && formatToken(stored.token);
+}
+
+function findById(reader: ObjectReader, id: string, now: number): StoredToken | undefined {
+  const stored = readTokenSecret(reader.get(secrets, TOKEN_NAMESPACE, tokenSecretName(id)));
+  if (!stored || isExpiredToken(stored, now) || !stored.usages.includes('authentication')) return undefined;
+  return stored;
 }
 
 /** Bootstrap tokens as bearer tokens: who has one is `system:bootstrap:<id>`. */
