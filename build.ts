@@ -21,6 +21,7 @@ const PROGRAMS = [
   { name: 'server', entry: 'server/main.ts', native: true },
   { name: 'agent', entry: 'agent/main.ts', native: false },
   { name: 'cel', entry: 'server/cel/cel.ts', native: false },
+  { name: 'broker', entry: 'server/telemetry/embedded/main.ts', native: false },
 ] as const;
 
 /** Where LevelDB's native files lie in its package, and what they are called beside the bundle. */

@@ -246,12 +246,12 @@ export async function main(options: ServerOptions): Promise<void> {
   const telemetry = openTelemetry({
     mqtt: options.mqtt,
     listen: options.mqttListen,
+    passwordListen: options.mqttPasswordListen,
     intervalMs: options.mqttInterval * 1_000,
     advertiseAddress,
     dataDir: options.dataDir,
     searchPath: process.env['PATH'] ?? '',
     pki,
-    client,
     informers,
     clock,
     random: Math.random,

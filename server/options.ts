@@ -190,17 +190,25 @@ export const SERVER_OPTIONS = {
     parse: nodeName,
   },
   mqtt: {
-    description: "where boards' health is published: managed starts mosquitto, or a broker of yours, or off",
-    placeholder: 'off|managed|mqtts://USER:PASSWORD@HOST:PORT',
+    description:
+      "where boards' health is published: managed starts mosquitto, embedded a broker of ours, or one of yours, or off",
+    placeholder: 'off|managed|embedded|mqtts://USER:PASSWORD@HOST:PORT',
     defaultValue: '',
-    defaultText: 'managed where mosquitto is installed, else off',
+    defaultText: 'managed where mosquitto is installed, else embedded',
     parse: mqttBroker,
   },
   'mqtt-listen': {
-    description: 'where the managed broker is reached by boards, over TLS',
+    description: 'where boards reach the broker that the server starts, over TLS and by certificate',
     placeholder: 'HOST:PORT',
     defaultValue: { host: '0.0.0.0', port: 8883 },
     defaultText: '0.0.0.0:8883',
+    parse: hostPort,
+  },
+  'mqtt-password-listen': {
+    description: 'where others reach it, over TLS and by password: see "coracle mqtt user create"',
+    placeholder: 'HOST:PORT',
+    defaultValue: { host: '0.0.0.0', port: 8884 },
+    defaultText: '0.0.0.0:8884',
     parse: hostPort,
   },
   'mqtt-interval': {
@@ -237,11 +245,11 @@ export const SERVER_OPTIONS = {
 export type ServerOptions = OptionValues<typeof SERVER_OPTIONS>;
 
 function mqttBroker(text: string): string {
-  if (text === 'off' || text === 'managed') return text;
+  if (text === 'off' || text === 'managed' || text === 'embedded') return text;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url?.hostname || !/^mqtts?:$/.test(url.protocol))
     throw new Error(
-      `"${text.replace(/\/\/.*@/, '//')}" is neither off nor managed nor mqtt[s]://USER:PASSWORD@HOST:PORT`,
+      `"${text.replace(/\/\/.*@/, '//')}" is none of off, managed, embedded and mqtt[s]://USER:PASSWORD@HOST:PORT`,
     );
   return text;
 }

@@ -2,6 +2,7 @@
  * Publishes this board's health on MQTT, where the server named a broker. Nothing depends on it: a broker that is away,
  * slow or wrong is this file's trouble alone, and the board's Pods and its readiness never wait for it.
  */
+import { clientIdOf } from '#proto/agent/mqtt-client-id.ts';
 import { MqttConnection } from '#proto/agent/mqtt-connection.ts';
 import { nodeAvailability, nodeState } from '#proto/agent/mqtt-topics.ts';
 import type { Clock } from '#proto/meta/clock.ts';
@@ -38,7 +39,7 @@ export async function runTelemetry(options: TelemetryOptions, signal: AbortSigna
       const { ca, certificate, key } = identity();
       return { url: mqttUrl, tls: { ca, cert: certificate, key, servername: SERVER_NAME } };
     },
-    clientId: `coracle-${nodeName}`,
+    clientId: clientIdOf(`coracle-${nodeName}`, identity().key),
     availabilityTopic: nodeAvailability(nodeName),
     reconnectDelayMs: (attempt) => reconnectDelayMs(attempt, random()),
     clock,

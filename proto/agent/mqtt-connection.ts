@@ -66,9 +66,16 @@ export class MqttConnection {
   #inFlight = 0;
   #established = false;
   #wake: () => void = () => {};
+  #awaySinceMs: number;
 
   constructor(options: MqttOptions) {
     this.#options = options;
+    this.#awaySinceMs = options.clock.now();
+  }
+
+  /** When the last connection ended, or this one was asked for. */
+  get awaySinceMs(): number {
+    return this.#awaySinceMs;
   }
 
   get connected(): boolean {
@@ -138,7 +145,10 @@ export class MqttConnection {
       const end = (reason: string, clean = false): void => {
         if (ended) return;
         ended = true;
-        if (this.#client === client) this.#client = undefined;
+        if (this.#client === client) {
+          this.#client = undefined;
+          this.#awaySinceMs = this.#options.clock.now();
+        }
         this.#wake = () => {};
         signal.removeEventListener('abort', stop);
         client.end(!clean);

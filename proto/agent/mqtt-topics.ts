@@ -23,6 +23,9 @@ export const nodeConditions = (nodeName: string): string => `${ROOT}/cluster/nod
 /** Retained {@link ClusterState}. */
 export const CLUSTER_STATE = `${ROOT}/cluster/state`;
 
+/** Commands, by who gives them: `nodes/<name>/cordon`, … below it. Never retained. */
+export const commandTopics = (user: string): string => `${ROOT}/cmd/${user}/#`;
+
 /** Everything of Coracle, for a reader's access list. */
 export const ALL_TOPICS = `${ROOT}/#`;
 /** What the server may write of its own. */

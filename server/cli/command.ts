@@ -12,6 +12,7 @@ import {
 } from '#proto/config/options.ts';
 import { VERSION } from '#proto/version.ts';
 import { SERVER_OPTIONS } from '#server/options.ts';
+import { addMqttCommands } from './mqtt.ts';
 import { runProgram } from './programs.ts';
 import { addTokenCommands } from './token.ts';
 import { retune } from './tune.ts';
@@ -60,6 +61,7 @@ const agent = declare(
   );
 
 addTokenCommands(program);
+addMqttCommands(program);
 await program.parseAsync();
 
 function declare(command: Command, table: OptionTable): Command {

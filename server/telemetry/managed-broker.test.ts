@@ -11,10 +11,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#proto/meta/clock.ts';
 import { createLogger } from '#proto/meta/log.ts';
 import { findMosquitto, ManagedBroker } from './managed-broker.ts';
+import { brokerCase } from './testing/broker.case.ts';
 
 let root = '';
 let stop = new AbortController();
@@ -40,7 +41,8 @@ function broker(script: string): ManagedBroker {
   return new ManagedBroker({
     program,
     directory: join(root, 'run'),
-    listen: { host: '127.0.0.1', port: 8883 },
+    boards: { host: '127.0.0.1', port: 8883 },
+    people: { host: '127.0.0.1', port: 8884 },
     localPort: 0,
     ca: 'the CA',
     cert: 'a certificate',
@@ -51,8 +53,9 @@ function broker(script: string): ManagedBroker {
   });
 }
 
-const start = (one: ManagedBroker, signal = stop.signal): void =>
-  void running.push(one.run({ dashboard: 'secret' }, signal));
+const nodes = (...nodeNames: string[]) => ({ nodeNames, users: [] });
+
+const start = (one: ManagedBroker, signal = stop.signal): void => void running.push(one.run(signal));
 
 const seen = (): string[] => readFileSync(join(root, 'seen'), 'utf8').split('\n').filter(Boolean);
 
@@ -75,7 +78,6 @@ it('writes what the broker reads and nobody else can, before it starts', async (
   expect(seen()).toEqual(['a key']);
   expect(statSync(join(root, 'run')).mode & 0o777).toBe(0o750);
   expect(statSync(join(root, 'run/server.key')).mode & 0o777).toBe(0o640);
-  expect(readFileSync(join(root, 'run/passwords'), 'utf8')).toMatch(/^dashboard:\$7\$/);
 });
 
 it('starts the broker again when it ends', async () => {
@@ -85,17 +87,21 @@ it('starts the broker again when it ends', async () => {
 
 it('lets boards come and go while the broker runs', async () => {
   const one = broker(inRoot(LIVES));
-  one.admit(['pi-1']);
+  one.admit(nodes('pi-1'));
   start(one);
   await until(() => seen().includes('start'));
   const acl = () => readFileSync(join(root, 'run/acl'), 'utf8');
   expect(acl()).toContain('system:node:pi-1');
-  one.admit(['pi-1', 'pi-2']);
+  one.admit(nodes('pi-1', 'pi-2'));
   await until(() => seen().includes('reload'));
   expect(acl()).toContain('system:node:pi-2');
-  one.admit(['pi-2', 'pi-1']);
+  one.admit(nodes('pi-2', 'pi-1'));
   await systemClock.sleep(100);
   expect(seen()).toEqual(['start', 'reload']);
+  const user = { name: 'telegraf', access: 'read-only', passwordHash: '$7$1$x$y' } as const;
+  one.admit({ nodeNames: ['pi-1', 'pi-2'], users: [user] });
+  await until(() => seen().length === 3);
+  expect(readFileSync(join(root, 'run/passwords'), 'utf8')).toBe('telegraf:$7$1$x$y\n');
 });
 
 it('takes its keys away when it stops', async () => {
@@ -118,6 +124,14 @@ it('ends the broker that a killed server left behind', async () => {
   await until(() => seen().filter((line) => line === 'start').length === 2);
 });
 
+it('ends a broker that does not answer, and starts another', async () => {
+  const one = broker(inRoot(LIVES));
+  start(one);
+  await until(() => seen().length === 1);
+  one.restart('it does not answer');
+  await until(() => seen().filter((line) => line === 'start').length === 2);
+});
+
 it('goes on trying where the program can not be started, and stops when told', async () => {
   const one = broker('');
   rmSync(join(root, 'mosquitto'));
@@ -131,3 +145,9 @@ it('finds the program, or says that there is none', () => {
   broker('');
   expect(findMosquitto(`/nowhere:${root}`)).toBe(join(root, 'mosquitto'));
 });
+
+describe('with the real mosquitto', () =>
+  brokerCase(
+    (options, directory) =>
+      new ManagedBroker({ ...options, directory, program: findMosquitto('') ?? 'mosquitto' }),
+  ));

@@ -1,11 +1,6 @@
 /** What Debian's mosquitto 2.0 is told: its configuration, who may do what, and who knows which password. Pure. */
-import {
-  ALL_AVAILABILITIES,
-  ALL_TOPICS,
-  CLUSTER_TOPICS,
-  HOME_ASSISTANT_STATUS,
-  nodeTopics,
-} from '#proto/agent/mqtt-topics.ts';
+import type { HostPort } from '#proto/config/options.ts';
+import { type BrokerAccess, planGrants } from './access.plan.ts';
 
 export interface MosquittoPaths {
   readonly ca: string;
@@ -15,19 +10,15 @@ export interface MosquittoPaths {
   readonly passwords: string;
 }
 
-export interface MosquittoListeners {
+/** Where a broker of the cluster's own listens. */
+export interface BrokerListeners {
   /** For boards and the server: TLS, and the client certificate is the user. */
-  readonly tls: { readonly host: string; readonly port: number };
+  readonly boards: HostPort;
+  /** For people's programs: TLS, and a password. */
+  readonly people: HostPort;
   /** On loopback, for programs of this machine, by password; undefined where something else has the port. */
   readonly localPort: number | undefined;
 }
-
-/** The common name of the server's own client certificate. */
-export const SERVER_USER = 'system:coracle:telemetry';
-/** May read everything. */
-export const DASHBOARD_USER = 'dashboard';
-/** May read everything, and say that Home Assistant has started. */
-export const HOME_ASSISTANT_USER = 'home-assistant';
 
 /** The number of clients, messages and bytes that a board of 1 GB bears whatever they do. */
 const LIMITS = [
@@ -36,13 +27,16 @@ const LIMITS = [
   'message_size_limit 65536',
   'max_packet_size 131072',
   'persistent_client_expiration 1d',
+  'memory_limit 67108864',
 ];
 
 /** Of a listener; said before the first one it would open another, on the port of the local one. */
 const MAX_CONNECTIONS = 'max_connections 1000';
 
 /** The configuration file. */
-export function planMosquittoConfig(paths: MosquittoPaths, { tls, localPort }: MosquittoListeners): string {
+export function planMosquittoConfig(paths: MosquittoPaths, listeners: BrokerListeners): string {
+  const { boards, people, localPort } = listeners;
+  const tls = [MAX_CONNECTIONS, `cafile ${paths.ca}`, `certfile ${paths.cert}`, `keyfile ${paths.key}`];
   const lines = [
     '# Written by Coracle at each start of the server; changes are lost.',
     'allow_anonymous false',
@@ -58,41 +52,28 @@ export function planMosquittoConfig(paths: MosquittoPaths, { tls, localPort }: M
     'log_type warning',
     ...LIMITS,
     '',
-    `listener ${tls.port} ${tls.host}`,
-    MAX_CONNECTIONS,
-    `cafile ${paths.ca}`,
-    `certfile ${paths.cert}`,
-    `keyfile ${paths.key}`,
+    `listener ${boards.port} ${boards.host}`,
+    ...tls,
     'require_certificate true',
     'use_identity_as_username true',
-    // A client id of one's own choice could take over the session of another.
-    'use_username_as_clientid true',
+    '',
+    `listener ${people.port} ${people.host}`,
+    ...tls,
   ];
   if (localPort !== undefined) lines.push('', `listener ${localPort} 127.0.0.1`, MAX_CONNECTIONS);
   return `${lines.join('\n')}\n`;
 }
 
-/**
- * The access list. Boards are named one by one: in their certificates they are `system:node:<name>`, which no pattern turns
- * into `<name>`, and a board that was deleted loses its rights with its line. Who is not named may do nothing.
- */
-export function planMosquittoAcl(nodeNames: readonly string[]): string {
-  const users: readonly (readonly [string, readonly string[]])[] = [
-    [
-      SERVER_USER,
-      [
-        `read ${ALL_TOPICS}`,
-        `write ${CLUSTER_TOPICS}`,
-        // To remove what a deleted board left behind.
-        `write ${ALL_AVAILABILITIES}`,
-        'readwrite homeassistant/#',
-      ],
-    ],
-    [DASHBOARD_USER, [`read ${ALL_TOPICS}`, 'read homeassistant/#']],
-    [HOME_ASSISTANT_USER, [`read ${ALL_TOPICS}`, 'read homeassistant/#', `write ${HOME_ASSISTANT_STATUS}`]],
-    ...[...nodeNames].sort().map((name) => [`system:node:${name}`, [`write ${nodeTopics(name)}`]] as const),
-  ];
-  return users
-    .map(([user, rules]) => `user ${user}\n${rules.map((rule) => `topic ${rule}\n`).join('')}`)
+/** The access list. Who is not named may do nothing: rules before the first user would be everybody's. */
+export function planMosquittoAcl(access: BrokerAccess): string {
+  return planGrants(access)
+    .map(({ user, read, write }) => {
+      const rules = [...read.map((topic) => `read ${topic}`), ...write.map((topic) => `write ${topic}`)];
+      return `user ${user}\n${rules.map((rule) => `topic ${rule}\n`).join('')}`;
+    })
     .join('\n');
 }
+
+/** The password file. */
+export const planMosquittoPasswords = ({ users }: BrokerAccess): string =>
+  users.map(({ name, passwordHash }) => `${name}:${passwordHash}\n`).join('');

@@ -4,10 +4,12 @@
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { clientIdOf } from '#proto/agent/mqtt-client-id.ts';
 import { MqttConnection, type MqttEndpoint } from '#proto/agent/mqtt-connection.ts';
 import { CLUSTER_AVAILABILITY } from '#proto/agent/mqtt-topics.ts';
 import { nodes } from '#proto/api/core/nodes.ts';
 import { pods } from '#proto/api/core/pods.ts';
+import { secrets } from '#proto/api/core/secrets.ts';
 import type { HostPort } from '#proto/config/options.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
@@ -16,24 +18,25 @@ import { generateKey, keyToPem, spkiOf } from '#proto/pki/key.ts';
 import { toPem } from '#proto/pki/pem.ts';
 import { VERSION } from '#proto/version.ts';
 import { backoffMs } from '#server/client/backoff.ts';
-import type { ApiClient } from '#server/client/client.ts';
 import type { InformerFactory } from '#server/client/informer-factory.ts';
 import { NOT_BEFORE_MS, type Pki } from '#server/pki/pki.ts';
+import { SERVER_USER } from './access.plan.ts';
+import type { Broker } from './broker.ts';
 import { ClusterPublisher, SUBSCRIPTIONS } from './cluster-publisher.ts';
-import { ensureDashboardPasswords } from './dashboard-secret.ts';
+import { EmbeddedBroker } from './embedded/embedded-broker.ts';
 import { findMosquitto, ManagedBroker } from './managed-broker.ts';
-import { SERVER_USER } from './mosquitto.plan.ts';
+import { isMqttUser, mqttUsersOf } from './mqtt-users.ts';
 
 export interface TelemetryOptions {
-  /** `off`, `managed`, the URL of a broker, or '' for managed where mosquitto is installed. */
+  /** `off`, `managed`, `embedded`, the URL of a broker, or '' for managed where mosquitto is installed, else embedded. */
   readonly mqtt: string;
   readonly listen: HostPort;
+  readonly passwordListen: HostPort;
   readonly intervalMs: number;
   readonly advertiseAddress: string;
   readonly dataDir: string;
   readonly searchPath: string;
   readonly pki: Pki;
-  readonly client: ApiClient;
   readonly informers: InformerFactory;
   readonly clock: Clock;
   readonly random: () => number;
@@ -54,72 +57,86 @@ const BACKOFF = { baseMs: 1_000, maxMs: 30_000 };
 const CERTIFICATE_MS = 365 * 86_400_000;
 /** Every certificate of the server is for this name too. */
 const SERVER_NAME = 'kubernetes';
+/** A broker of ours that does not let us in for so long has stalled. */
+const STALLED_MS = 90_000;
 
 /** Decides what there is; starts nothing yet. */
 export function openTelemetry(options: TelemetryOptions): Telemetry {
   const { mqtt, intervalMs, listen, advertiseAddress, searchPath, log } = options;
-  const program = mqtt === '' || mqtt === 'managed' ? findMosquitto(searchPath) : undefined;
-  if (mqtt === 'managed' && !program)
-    log.error('--mqtt managed needs mosquitto, going without MQTT: apt-get install mosquitto');
-  if (mqtt === 'off' || (!program && (mqtt === '' || mqtt === 'managed')))
-    return { boards: undefined, run: async () => {} };
-  if (!program) {
+  if (mqtt === 'off') return { boards: undefined, run: async () => {} };
+  if (mqtt !== '' && mqtt !== 'managed' && mqtt !== 'embedded') {
     return {
       boards: { url: mqtt, boardCertificate: false, intervalMs },
-      run: (signal) => publish(options, () => ({ url: mqtt }), signal),
+      run: (signal) => publish(options, { url: mqtt }, signal),
     };
   }
+  const program = mqtt === 'embedded' ? undefined : findMosquitto(searchPath);
+  if (mqtt === 'managed' && !program)
+    log.error('--mqtt managed needs mosquitto (apt-get install mosquitto), taking the embedded broker');
   return {
     boards: { url: urlOf(advertiseAddress, listen.port), boardCertificate: true, intervalMs },
-    run: (signal) => runManaged(options, program, signal),
+    run: (signal) => runOwn(options, program, signal),
   };
 }
 
-async function runManaged(options: TelemetryOptions, program: string, signal: AbortSignal): Promise<void> {
-  const { listen, dataDir, pki, client, informers, clock, random, log } = options;
-  const broker = new ManagedBroker({
-    program,
-    directory: runDirOf(dataDir),
-    listen,
+/** A broker of our own, with whoever may use it, and us as its first client. */
+async function runOwn(
+  options: TelemetryOptions,
+  program: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const { listen, passwordListen, dataDir, pki, informers, clock, random, log } = options;
+  const common = {
+    boards: listen,
+    people: passwordListen,
     localPort: LOCAL_PORT,
     ca: pki.ca.cert,
-    cert: pki.serving.cert,
-    key: pki.serving.key,
+    ...pki.serving,
     clock,
     random,
     log,
-  });
-  const known = informers.for(nodes);
-  const admit = (): void => broker.admit(known.list().map(({ metadata }) => metadata.name ?? ''));
-  // A node's status changes all the time; its coming and going is rare.
-  const ignore = known.onChange((type) => {
-    if (type !== 'MODIFIED') admit();
-  });
-  try {
-    const passwords = await ensureDashboardPasswords(client).catch((err: unknown) => {
-      log.error('no passwords for dashboards: Secret kube-system/coracle-mqtt', { err });
-      return {};
+  };
+  const broker: Broker = program
+    ? new ManagedBroker({ ...common, program, directory: runDirOf(dataDir) })
+    : new EmbeddedBroker(common);
+  const boards = informers.for(nodes);
+  const people = informers.for(secrets);
+  const admit = (): void =>
+    broker.admit({
+      nodeNames: boards.list().map(({ metadata }) => metadata.name ?? ''),
+      users: mqttUsersOf(people.list()),
     });
+  const ends = [
+    // A node's status changes all the time; its coming and going is rare.
+    boards.onChange((type) => {
+      if (type !== 'MODIFIED') admit();
+    }),
+    people.onChange((_, secret) => {
+      if (isMqttUser(secret)) admit();
+    }),
+  ];
+  try {
     admit();
     const endpoint = serverEndpoint(pki, listen, clock.now());
-    await Promise.all([broker.run(passwords, signal), publish(options, () => endpoint, signal)]);
+    await Promise.all([broker.run(signal), publish(options, endpoint, signal, broker)]);
   } catch (err) {
     log.error('MQTT ended', { err });
   } finally {
-    ignore();
+    for (const end of ends) end();
   }
 }
 
 async function publish(
   options: TelemetryOptions,
-  endpoint: () => MqttEndpoint,
+  endpoint: MqttEndpoint,
   signal: AbortSignal,
+  broker?: Broker,
 ): Promise<void> {
   const { pki, intervalMs, informers, clock, random, log } = options;
   const clusterId = createHash('sha256').update(pki.ca.der).digest('hex').slice(0, 8);
   const connection = new MqttConnection({
-    endpoint,
-    clientId: `coracle-server-${clusterId}`,
+    endpoint: () => endpoint,
+    clientId: clientIdOf(`coracle-server-${clusterId}`, keyToPem(pki.ca.issuer.key)),
     availabilityTopic: CLUSTER_AVAILABILITY,
     subscribe: SUBSCRIPTIONS,
     onMessage: (topic, payload, retained) => publisher.receive(topic, payload, retained),
@@ -136,9 +153,25 @@ async function publish(
     random,
   });
   try {
-    await Promise.all([connection.run(signal), publisher.run(signal)]);
+    const parts = [connection.run(signal), publisher.run(signal)];
+    if (broker) parts.push(watchOver(broker, connection, clock, signal));
+    await Promise.all(parts);
   } catch (err) {
     log.error('MQTT ended', { err });
+  }
+}
+
+/** A process that runs and does nothing is no broker. */
+async function watchOver(
+  broker: Broker,
+  connection: MqttConnection,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(STALLED_MS, signal).catch(() => {});
+    if (signal.aborted || connection.connected) continue;
+    if (clock.now() - connection.awaySinceMs >= STALLED_MS) broker.restart('it does not answer');
   }
 }
 

@@ -1,10 +1,10 @@
 /** A board's health on MQTT, as a dashboard sees it: Debian's mosquitto, started by the server, and mosquitto_sub. */
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import type { NodeConditions, NodeState } from '#proto/agent/mqtt-topics.ts';
-import type { Secret } from '#proto/schema/generated/core-v1.ts';
 import { validateDiscovery } from '#server/telemetry/testing/discovery-validator.ts';
 import { eventually } from '../support/boards/eventually.ts';
 import type { CommandResult } from '../support/boards/shell.ts';
+import { CORACLE } from '../support/cluster/cluster.ts';
 import { useCluster } from '../support/cluster/use-cluster.ts';
 
 const cluster = useCluster({
@@ -13,26 +13,33 @@ const cluster = useCluster({
   serverFlags: ['--mqtt', 'managed', '--mqtt-interval', '10'],
 });
 
-async function password(user: string): Promise<string> {
-  const secret = await cluster().kubectl.json<Secret>('get secret coracle-mqtt -n kube-system');
-  return Buffer.from(secret.data?.[user] ?? '', 'base64').toString();
-}
-
 const onServer = (argv: readonly string[]): Promise<CommandResult> => {
   const board = cluster().serverBoard;
   if (!board) throw new Error('the server has no board');
   return board.exec(argv);
 };
 
-const asUser = async (program: string, user: string): Promise<readonly string[]> => [
+const KUBECONFIG = ['--kubeconfig', '/etc/coracle/kubeconfig.yaml'];
+const mqttUser = async (...args: readonly string[]): Promise<string> => {
+  const { code, stdout, stderr } = await onServer([...CORACLE, 'mqtt', 'user', ...args, ...KUBECONFIG]);
+  if (code !== 0) throw new Error(stderr);
+  return stdout.trim();
+};
+const passwords = new Map<string, string>();
+beforeAll(async () => {
+  passwords.set('dashboard', await mqttUser('create', 'dashboard'));
+  passwords.set('home-assistant', await mqttUser('create', 'home-assistant', '--access', 'read-write'));
+});
+
+const asUser = (program: string, user: string): readonly string[] => [
   program,
-  ...['-h', '127.0.0.1', '-p', '1883', '-V', 'mqttv5', '-u', user, '-P', await password(user)],
+  ...['-h', '127.0.0.1', '-p', '1883', '-V', 'mqttv5', '-u', user, '-P', passwords.get(user) ?? ''],
 ];
 
 /** What the broker holds or gets within the time, by topic; '' for what was removed. */
 async function listen(topic: string, seconds = 2): Promise<ReadonlyMap<string, string>> {
   const { stdout } = await onServer([
-    ...(await asUser('mosquitto_sub', 'dashboard')),
+    ...asUser('mosquitto_sub', 'dashboard'),
     ...['-t', topic, '-W', String(seconds), '-F', '%t %p'],
   ]);
   return new Map(
@@ -91,12 +98,12 @@ it('says what the cluster does to a node', async () => {
 
 it('answers the birth of Home Assistant with everything again', async () => {
   const live = onServer([
-    ...(await asUser('mosquitto_sub', 'dashboard')),
+    ...asUser('mosquitto_sub', 'dashboard'),
     ...['-R', '-t', 'homeassistant/device/+/config', '-C', '3', '-W', '14', '-F', '%t'],
   ]);
   await new Promise((resolve) => setTimeout(resolve, 500));
   const birth = await onServer([
-    ...(await asUser('mosquitto_pub', 'home-assistant')),
+    ...asUser('mosquitto_pub', 'home-assistant'),
     ...['-t', 'homeassistant/status', '-m', 'online', '-q', '1'],
   ]);
   expect(birth.code).toBe(0);
@@ -123,7 +130,7 @@ it('lets nobody speak for another', async () => {
   ];
   for (const topic of forbidden) await forge(topic);
   await onServer([
-    ...(await asUser('mosquitto_pub', 'dashboard')),
+    ...asUser('mosquitto_pub', 'dashboard'),
     ...['-r', '-q', '1', '-t', 'coracle/v1/nodes/board-2/note', '-m', 'forged'],
   ]);
   const everything = await listen('#');
@@ -143,6 +150,18 @@ it('shows a power cut by the last will, forgets the values, and sees the board a
   await becomes('coracle/v1/nodes/board-2/state', undefined);
   await board.boot();
   await becomes(availability('board-2'), 'online', 120_000);
+});
+
+it('lets users come and go while the broker runs', async () => {
+  expect(await mqttUser('list')).toMatch(/^dashboard +read-only$/m);
+  passwords.set('guest', await mqttUser('create', 'guest'));
+  const enters = async (): Promise<number | null> => {
+    const { code } = await onServer([...asUser('mosquitto_pub', 'guest'), '-t', 'x', '-m', 'y', '-q', '0']);
+    return code;
+  };
+  await holds(async () => expect(await enters()).toBe(0), 10_000);
+  await mqttUser('delete', 'guest');
+  await holds(async () => expect(await enters()).not.toBe(0), 10_000);
 });
 
 it('goes on without its broker, and the broker comes back', async () => {
