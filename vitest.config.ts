@@ -9,7 +9,7 @@ export default defineConfig({
           name: 'unit',
           include: [
             '{agent,server,proto,firmware-images}/**/*.test.ts',
-            'test/{support,bench,conformance}/**/*.test.ts',
+            'test/{support,bench,conformance,chaos}/**/*.test.ts',
           ],
           testTimeout: 20_000,
         },

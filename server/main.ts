@@ -54,6 +54,7 @@ import { ApiEventRecorder } from './client/events.ts';
 import { InformerFactory } from './client/informer-factory.ts';
 import { LeaderElector } from './client/leader-elector.ts';
 import { type ControllersOptions, startControllers } from './controllers/index.ts';
+import { BOARD_PORTS } from './controllers/service/loadbalancer.plan.ts';
 import { buildInfo, metricsHandler } from './metrics/metrics-handler.ts';
 import { metricsKinds } from './metrics/metrics-kinds.ts';
 import { QueueMetrics } from './metrics/queue-metrics.ts';
@@ -321,6 +322,10 @@ export async function main(options: ServerOptions): Promise<void> {
     issuer: pki.ca.issuer,
     caPem: pki.ca.cert,
     clusterCidr: options.clusterCidr,
+    reservedPorts: [
+      ...BOARD_PORTS,
+      ...[options.listen, options.agentListen, options.mqttListen].map(({ port }) => `TCP/${port}`),
+    ],
     issueToken: async (claims) =>
       tokens.issue({
         claims: {

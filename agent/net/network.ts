@@ -12,6 +12,7 @@ import { ClusterDns } from './dns/cluster-dns.ts';
 import { Policies } from './policies/policies.ts';
 import { Routes } from './routes/routes.ts';
 import { type Run, runProgram } from './run.ts';
+import { HealthChecks } from './services/health-checks.ts';
 import { ServiceProxy } from './services/service-proxy.ts';
 import { isIpv4, type ServicesInput } from './services/services.plan.ts';
 
@@ -55,7 +56,6 @@ export async function startNetwork(
       slices: slices(),
       nodeName,
       zone: node.metadata.labels?.[ZONE_LABEL],
-      hostIps: hostIps(),
       clusterCidr: info.clusterCidr,
       serviceCidr: info.serviceCidr,
       podCidrs: rangesOf(node),
@@ -63,7 +63,8 @@ export async function startNetwork(
       masqueradePods: mode !== 'none',
     };
   };
-  const proxy = new ServiceProxy({ observe, run, clock, log });
+  const health = new HealthChecks(log);
+  const proxy = new ServiceProxy({ observe, health, run, clock, log });
   const routes = new Routes({
     nodes: () => (desired.complete ? desired.list<Node>('nodes') : undefined),
     nodeName,
@@ -114,7 +115,10 @@ export async function startNetwork(
     dns.run(signal),
     policies?.run(),
     ...(mode === 'host-gw' ? [routes.run(signal)] : []),
-  ]).then(off);
+  ]).then(() => {
+    off();
+    health.set(new Map());
+  });
   return { done, admit: async (podUid) => policies?.admit(podUid) };
 }
 

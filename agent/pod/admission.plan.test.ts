@@ -35,3 +35,26 @@ it('takes no more pods than the board has room for', () => {
     message: "Node didn't have enough resource: pods, requested: 1, used: 1, capacity: 1",
   });
 });
+
+const asking = (requests: Record<string, string>): Pod => ({
+  metadata: {},
+  spec: { containers: [{ name: 'main', resources: { requests } }] },
+});
+
+it.each<[string, Record<string, string>, string | undefined]>([
+  ['as much as is left', { cpu: '600m', memory: '1Gi' }, undefined],
+  [
+    'more CPU than is left',
+    { cpu: '601m' },
+    "Node didn't have enough resource: cpu, requested: 601, used: 400, capacity: 1000",
+  ],
+  [
+    'more memory than there is',
+    { memory: '3Gi' },
+    "Node didn't have enough resource: memory, requested: 3221225472, used: 0, capacity: 1073741824",
+  ],
+  ['what the board does not know', { 'example.com/foo': '1' }, undefined],
+])('a pod that asks for %s', (_what, requests, message) => {
+  const rejection = planAdmission(asking(requests), [asking({ cpu: '400m' })], { cpu: '1', memory: '1Gi' });
+  expect(rejection?.message).toBe(message);
+});

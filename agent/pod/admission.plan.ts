@@ -1,3 +1,5 @@
+import { podAmounts } from '#proto/api/core/amounts.ts';
+import { milliValue, quantityValue } from '#proto/meta/quantity.ts';
 import type { Container, Pod } from '#proto/schema/generated/core-v1.ts';
 
 /** Why a board does not take a Pod. */
@@ -16,8 +18,8 @@ interface HostPort {
 
 /**
  * Whether the board can take a new Pod beside those that it has: one that was bound by hand, or by a scheduler that saw
- * an older state of it, may not fit. `others` have not ended. Rule: the kubelet's `predicate.go`, for host ports and
- * the number of Pods.
+ * an older state of it, may not fit. `others` have not ended. Rule: the kubelet's `predicate.go`, for what
+ * Pods ask for, their number and their host ports.
  */
 export function planAdmission(
   pod: Pod,
@@ -29,11 +31,47 @@ export function planAdmission(
     const amounts = `requested: 1, used: ${others.length}, capacity: ${capacity}`;
     return { reason: 'OutOfpods', message: `Node didn't have enough resource: pods, ${amounts}` };
   }
+  const lack = lackOf(pod, others, allocatable);
+  if (lack) return { reason: `OutOf${lack.name}`, message: lackMessage(lack) };
   const taken = others.flatMap(hostPortsOf);
   if (!hostPortsOf(pod).some((one) => taken.some((other) => collide(one, other)))) return undefined;
   const message = "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
   return { reason: 'NodePorts', message };
 }
+
+/** In the resource's own unit, thousandths for `cpu`. */
+export interface Lack {
+  readonly name: string;
+  readonly requested: number;
+  readonly used: number;
+  readonly capacity: number;
+}
+
+/**
+ * The first resource of which a Pod asks for more than its `others` leave of the board. What the board does not name it
+ * has nothing to say about.
+ */
+export function lackOf(
+  pod: Pod,
+  others: readonly Pod[],
+  allocatable: Readonly<Record<string, string>>,
+): Lack | undefined {
+  const asked = Object.entries(podAmounts(pod.spec, 'requests'));
+  const wanted = asked.filter(([name]) => name !== 'pods' && allocatable[name] !== undefined);
+  if (wanted.length === 0) return undefined;
+  const taken = others.map(({ spec }) => podAmounts(spec, 'requests'));
+  for (const [name, amount] of wanted) {
+    const unit = name === 'cpu' ? milliValue : quantityValue;
+    const requested = unit(amount);
+    const capacity = unit(allocatable[name]);
+    const used = taken.reduce((sum, amounts) => sum + unit(amounts[name]), 0);
+    if (requested > 0 && requested + used > capacity) return { name, requested, used, capacity };
+  }
+  return undefined;
+}
+
+export const lackMessage = ({ name, requested, used, capacity }: Lack): string =>
+  `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`;
 
 /** On the host's network every port of a container is one of the host. */
 function hostPortsOf({ spec }: Pod): HostPort[] {

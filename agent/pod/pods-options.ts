@@ -2,6 +2,7 @@ import type { Cluster, DesiredState } from '#agent/link/cluster.ts';
 import type { Runtime } from '#agent/runtime/runtime.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
+import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { ClusterDns, DnsConfig } from './dns.plan.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import type { Gate } from './gate.ts';
@@ -44,6 +45,8 @@ export interface PodsContext extends PodsOptions {
   readonly files: PodFiles;
   readonly events: EventRecorder;
   readonly reporter: StatusReporter;
+  /** The board's other Pods that have not ended, each with the resources that it was granted. */
+  othersThan(pod: Pod): readonly Pod[];
   /** Around whatever makes the runtime work hard. */
   readonly starts: Gate;
 }

@@ -41,7 +41,11 @@ describe('pods on a board', () => {
           cleanupVolumes: async (uid) => void cleaned.push(uid),
           podsOnDisk: async () => [],
         },
-        cgroups: { ensure: async (pod) => `/kubepods/pod${pod.metadata.uid}`, remove: async () => {} },
+        cgroups: {
+          ensure: async (pod) => `/kubepods/pod${pod.metadata.uid}`,
+          containerUsage: async () => undefined,
+          remove: async () => {},
+        },
         hostIps: () => ['192.168.1.10'],
         clusterDns: () => ({ server: '10.43.0.10', domain: 'cluster.local' }),
         hostDns: async () => ({ servers: ['1.1.1.1'], searches: ['lan'], options: [] }),

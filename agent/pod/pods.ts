@@ -10,6 +10,7 @@ import { POD_NAME, POD_NAMESPACE } from './labels.ts';
 import { PodFiles } from './pod-files.ts';
 import { PodWorker, podOfRuntime } from './pod-worker.ts';
 import type { PodsContext, PodsOptions } from './pods-options.ts';
+import { asGranted } from './resize.plan.ts';
 import { RuntimeView } from './runtime-view.ts';
 import { StatusReporter } from './status-reporter.ts';
 
@@ -49,6 +50,7 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
     events: new EventRecorder(options),
     reporter: new StatusReporter(options, signal),
     starts: new Gate(STARTS),
+    othersThan: (pod) => unended().filter(({ metadata }) => metadata.uid !== pod.metadata.uid),
   };
   const workers = new Map<string, PodWorker>();
   const running = new Set<Promise<void>>();
@@ -72,8 +74,11 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
     const phase = (context.reporter.current(pod.metadata.uid ?? '') ?? pod.status)?.phase;
     return phase === 'Failed' || phase === 'Succeeded';
   };
-  /** Pods that take room on the board. */
-  const unended = (): Pod[] => [...workers.values()].map(({ pod }) => pod).filter((pod) => !hasEnded(pod));
+  /** Pods that take room on the board, with what they were granted of it. */
+  const unended = (): Pod[] =>
+    [...workers.values()]
+      .filter(({ pod }) => !hasEnded(pod))
+      .map(({ pod }) => asGranted(pod, context.reporter.current(pod.metadata.uid ?? '') ?? pod.status));
 
   /** Compares wishes, workers and runtime; cheap where nothing differs. */
   const reconcile = async (): Promise<void> => {

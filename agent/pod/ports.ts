@@ -1,5 +1,6 @@
 /** What pods need of the rest of the agent: narrow, so that units can stand in for it. */
 import type { EnsureImageResult, ImageEvent, WantedImage } from '#agent/images/images.ts';
+import type { CgroupUsage } from '#agent/runtime/cgroup/cgroups.ts';
 import type { PodFacts } from '#agent/volumes/facts.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 
@@ -21,6 +22,8 @@ export interface PodVolumes {
 export interface PodCgroups {
   /** Makes the pod's cgroup with its limits; gives the path below the cgroup root. */
   ensure(pod: Pod): Promise<string>;
+  /** By the runtime's id of the container; undefined where it does not run. */
+  containerUsage(pod: Pod, containerId: string): Promise<CgroupUsage | undefined>;
   /** Idempotent; knows the pod by its uid alone. */
   remove(uid: string): Promise<void>;
 }

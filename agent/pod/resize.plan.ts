@@ -3,9 +3,17 @@
  * other. What was given is written on the container when it is made; what was changed since is remembered for as long
  * as the agent runs, and changed once more after that, which moves nothing.
  */
-import type { Container, EphemeralContainer, ResourceRequirements } from '#proto/schema/generated/core-v1.ts';
+import type {
+  Container,
+  EphemeralContainer,
+  Pod,
+  PodStatus,
+  ResourceRequirements,
+} from '#proto/schema/generated/core-v1.ts';
+import { lackMessage, lackOf } from './admission.plan.ts';
+import { containersOf, runsOf } from './history.plan.ts';
 import { RESOURCES } from './labels.ts';
-import type { ContainerView, Snapshot } from './snapshot.ts';
+import type { ContainerView, ResizeFailure, Snapshot } from './snapshot.ts';
 
 type Spec = Container | EphemeralContainer;
 
@@ -44,6 +52,65 @@ export type Resize =
   /** The container's own `resizePolicy` wants it. */
   | { readonly type: 'restart' }
   | { readonly type: 'wait'; readonly untilMs: number };
+
+/**
+ * What a Pod's conditions say of a resize under way. Upstream's names: `PodResizePending` while the board can't grant it,
+ * `PodResizeInProgress` from then until every container has it. Source: KEP-1287.
+ */
+export type ResizeCondition =
+  | { readonly type: 'PodResizePending'; readonly reason: string; readonly message: string }
+  | { readonly type: 'PodResizeInProgress'; readonly reason?: string; readonly message?: string };
+
+export function resizeCondition(s: Snapshot): ResizeCondition | undefined {
+  let inProgress: ResizeCondition | undefined;
+  for (const { spec } of containersOf(s.pod)) {
+    const run = runsOf(s.containers, spec.name)[0];
+    if (run?.state !== 'running') continue;
+    const given = givenText(s, run);
+    const wanted = resourcesText(spec);
+    if (given === undefined || given === wanted) continue;
+    const failed = s.resized.get(run.id)?.failed;
+    if (failed?.wanted !== wanted) {
+      inProgress ??= { type: 'PodResizeInProgress' };
+    } else if (failed.reason === 'Error') {
+      inProgress = { type: 'PodResizeInProgress', reason: 'Error', message: failed.message };
+    } else {
+      return { type: 'PodResizePending', reason: failed.reason, message: failed.message };
+    }
+  }
+  return inProgress;
+}
+
+/** A Pod with the requests that it was granted, where its spec asks for others that it has to wait for. */
+export function asGranted(pod: Pod, status: PodStatus | undefined): Pod {
+  if (!status?.conditions?.some(({ type }) => type === 'PodResizePending')) return pod;
+  const grant = (container: Container): Container => {
+    const statuses = [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])];
+    const requests = statuses.find(({ name }) => name === container.name)?.allocatedResources;
+    return requests ? { ...container, resources: { ...container.resources, requests } } : container;
+  };
+  const { spec } = pod;
+  const init = spec.initContainers && { initContainers: spec.initContainers.map(grant) };
+  return { ...pod, spec: { ...spec, ...init, containers: spec.containers.map(grant) } };
+}
+
+/**
+ * Whether the board can give a Pod what it asks for now: never, or not beside its `others`, which have not ended.
+ * Rule: upstream's resize admission: a board that has less than the Pod alone makes it infeasible.
+ */
+export function planResizeFit(
+  pod: Pod,
+  others: readonly Pod[],
+  allocatable: Readonly<Record<string, string>>,
+): Pick<ResizeFailure, 'reason' | 'message'> | undefined {
+  const alone = lackOf(pod, [], allocatable);
+  if (alone) {
+    const amounts = `${alone.name}, requested: ${alone.requested}, capacity: ${alone.capacity}`;
+    return { reason: 'Infeasible', message: `Node didn't have enough capacity: ${amounts}` };
+  }
+  const beside = lackOf(pod, others, allocatable);
+  return beside && { reason: 'Deferred', message: lackMessage(beside) };
+}
 
 /** How a running container follows its spec's resources. */
 export function planResize(s: Snapshot, spec: Spec, run: ContainerView): Resize {

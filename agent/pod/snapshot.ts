@@ -61,7 +61,15 @@ export type HookView = 'running' | 'done' | { readonly failed: string };
 /** What a container was given since it was started, and what could not be. */
 export interface ResizeView {
   readonly given: string | undefined;
-  readonly failed?: { readonly wanted: string; readonly retryAtMs: number } | undefined;
+  readonly failed?: ResizeFailure | undefined;
+}
+
+export interface ResizeFailure {
+  readonly wanted: string;
+  readonly retryAtMs: number;
+  /** The board can never give it; not beside its other Pods; or it tried, and something refused. */
+  readonly reason: 'Infeasible' | 'Deferred' | 'Error';
+  readonly message: string;
 }
 
 export type VolumesView =

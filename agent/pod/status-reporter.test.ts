@@ -101,6 +101,16 @@ describe('StatusReporter', () => {
   });
 });
 
+it('takes away a condition of its own that has passed', () => {
+  const conditions = [...(status('Running').conditions ?? []), { type: 'PodResizePending', status: 'True' }];
+  const server = { ...status('Running'), conditions };
+  expect(sameStatus(status('Running'), server)).toBe(false);
+  expect(statusPatch(status('Running'), server)['conditions']).toContainEqual({
+    $patch: 'delete',
+    type: 'PodResizePending',
+  });
+});
+
 describe('EventRecorder', () => {
   const about = { kind: 'Pod', namespace: 'default', name: 'web', uid: 'u' };
 

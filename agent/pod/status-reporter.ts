@@ -9,6 +9,7 @@ import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import { isConflict, isNotFound } from '#proto/meta/status-error.ts';
 import type { Pod, PodStatus } from '#proto/schema/generated/core-v1.ts';
+import { PASSING_CONDITIONS } from './status.plan.ts';
 
 const RETRY_MS = 5000;
 const PARALLEL = 4;
@@ -150,7 +151,7 @@ export function keepTimes(wanted: PodStatus, server: PodStatus | undefined): Pod
 
 /** Whether the server already has all that this board would write. */
 export function sameStatus(wanted: PodStatus, server: PodStatus): boolean {
-  const own = new Set((wanted.conditions ?? []).map((c) => c.type));
+  const own = new Set([...(wanted.conditions ?? []).map((c) => c.type), ...PASSING_CONDITIONS]);
   const theirs = { ...server, conditions: (server.conditions ?? []).filter((c) => own.has(c.type)) };
   const keys = new Set(Object.keys(OWNED));
   const pick = (status: PodStatus): string => canonical(status, keys);
@@ -197,10 +198,16 @@ export function statusPatch(wanted: PodStatus, server: PodStatus | undefined): R
     const list = wanted[key];
     if (list) patch[key] = [{ $patch: 'replace' }, ...list];
   }
-  patch['conditions'] = (wanted.conditions ?? []).map((condition) => ({
-    ...condition,
-    reason: condition.reason ?? null,
-    message: condition.message ?? null,
-  }));
+  const passed = (server?.conditions ?? []).filter(
+    ({ type }) => PASSING_CONDITIONS.includes(type) && !wanted.conditions?.some((c) => c.type === type),
+  );
+  patch['conditions'] = [
+    ...(wanted.conditions ?? []).map((condition) => ({
+      ...condition,
+      reason: condition.reason ?? null,
+      message: condition.message ?? null,
+    })),
+    ...passed.map(({ type }) => ({ $patch: 'delete', type })),
+  ];
   return patch;
 }

@@ -8,6 +8,7 @@ import { containerStatus } from './container-status.plan.ts';
 import { containersOf, currentSandbox, isInitialized, isLive } from './history.plan.ts';
 import { type Lifecycle, lifecycleOf } from './lifecycle.plan.ts';
 import { qosClass } from './qos.plan.ts';
+import { resizeCondition } from './resize.plan.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** Conditions that this board writes; the rest of the list belongs to others. */
@@ -18,6 +19,9 @@ export const OWN_CONDITIONS = [
   'ContainersReady',
   'PodScheduled',
 ] as const;
+
+/** Conditions of this board's that are there only for as long as they are true. */
+export const PASSING_CONDITIONS: readonly string[] = ['PodResizePending', 'PodResizeInProgress'];
 
 export function podStatus(s: Snapshot): PodStatus {
   const lifecycle = lifecycleOf(s);
@@ -84,7 +88,7 @@ interface Seen {
   readonly hasNetwork: boolean;
 }
 
-type Verdict = readonly [status: boolean, reason?: string, message?: string];
+type Verdict = readonly [status: boolean, reason?: string | undefined, message?: string | undefined];
 
 function conditions(s: Snapshot, seen: Seen): PodCondition[] {
   const ready = containersReady(s.pod, seen);
@@ -95,21 +99,26 @@ function conditions(s: Snapshot, seen: Seen): PodCondition[] {
     ContainersReady: ready,
     PodScheduled: [true],
   };
-  const own = OWN_CONDITIONS.map((type) => {
-    const [status, reason, message] = verdicts[type];
-    const old = s.previous?.conditions?.find((c) => c.type === type);
-    const text = status ? 'True' : 'False';
-    const same = old?.status === text && old.lastTransitionTime;
-    return {
-      type,
-      status: text,
-      lastTransitionTime: same || timestamp(s.now),
-      ...(s.pod.metadata.generation ? { observedGeneration: s.pod.metadata.generation } : {}),
-      ...(reason ? { reason } : {}),
-      ...(message ? { message } : {}),
-    };
-  });
-  return own;
+  const own = OWN_CONDITIONS.map((type) => condition(s, type, verdicts[type]));
+  const resize = lifecycleIsOver(seen) ? undefined : resizeCondition(s);
+  return resize ? [...own, condition(s, resize.type, [true, resize.reason, resize.message])] : own;
+}
+
+const lifecycleIsOver = ({ over, phase }: Seen): boolean =>
+  over || phase === 'Succeeded' || phase === 'Failed';
+
+function condition(s: Snapshot, type: string, [status, reason, message]: Verdict): PodCondition {
+  const old = s.previous?.conditions?.find((c) => c.type === type);
+  const text = status ? 'True' : 'False';
+  const same = old?.status === text && old.lastTransitionTime;
+  return {
+    type,
+    status: text,
+    lastTransitionTime: same || timestamp(s.now),
+    ...(s.pod.metadata.generation ? { observedGeneration: s.pod.metadata.generation } : {}),
+    ...(reason ? { reason } : {}),
+    ...(message ? { message } : {}),
+  };
 }
 
 function initializedVerdict(pod: Pod, { phase, init, initialized }: Seen): Verdict {

@@ -18,6 +18,7 @@ export interface Runtime {
   /** Idempotent. SIGTERM (or the image's signal), then SIGKILL after `graceSeconds`. Resolves when it is dead. */
   stopContainer(id: string, graceSeconds: number): Promise<void>;
   removeContainer(id: string): Promise<void>;
+  /** A zero leaves what it stands for as it was: limits are moved or added, never taken away. */
   updateResources(id: string, resources: LinuxResources): Promise<void>;
   reopenLog(id: string): Promise<void>;
 

@@ -55,6 +55,7 @@ missing_debian_packages() {
   [ -e /usr/lib/cni/bridge ] || [ -e /opt/cni/bin/bridge ] || echo containernetworking-plugins
   has ip || echo iproute2
   has nft || echo nftables
+  has conntrack || echo conntrack # UDP clients of an endpoint that is gone are led to another at once
   has iptables || echo iptables # the bridge plug-in's masquerading
   has sysctl || echo procps
   has mosquitto || echo mosquitto # the server starts it for the boards' health on MQTT

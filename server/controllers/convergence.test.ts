@@ -17,6 +17,7 @@ import { endpoints } from '#proto/api/core/endpoints.ts';
 import { namespaces } from '#proto/api/core/namespaces.ts';
 import { nodes } from '#proto/api/core/nodes.ts';
 import { persistentvolumeclaims } from '#proto/api/core/persistentvolumeclaims.ts';
+import { persistentvolumes } from '#proto/api/core/persistentvolumes.ts';
 import { pods } from '#proto/api/core/pods.ts';
 import { replicationcontrollers } from '#proto/api/core/replicationcontrollers.ts';
 import { resourcequotas } from '#proto/api/core/resourcequotas.ts';
@@ -129,6 +130,19 @@ const STORIES: Readonly<Record<string, readonly Act[]>> = {
     patch(statefulsets, 'db', image('db', '2')),
     patch(statefulsets, 'db', { spec: { replicas: 2 } }),
   ],
+  // One for each claim of the set above.
+  volumes: [0, 1, 2].map(
+    (index) =>
+      ({ client }) =>
+        client.create(persistentvolumes, {
+          metadata: { name: `disk-${index}` },
+          spec: {
+            capacity: { storage: '1Gi' },
+            persistentVolumeReclaimPolicy: 'Retain',
+            claimRef: { namespace: NAMESPACE, name: `data-db-${index}` },
+          },
+        }),
+  ),
   daemon: [
     create(daemonsets, 'agent', {
       spec: {
@@ -241,6 +255,7 @@ const run = (client: ApiClient, clock: FakeClock, rng: () => number, signal: Abo
     issuer: { certificate: ca, key: caKey },
     caPem: 'PEM',
     clusterCidr: '10.42.0.0/16',
+    reservedPorts: [],
     issueToken: async () => 'token',
     kinds: fixedKinds(resources),
     checkApiService: async () => {},
@@ -362,8 +377,12 @@ async function snapshot(client: MemoryClient): Promise<unknown> {
       .sort(),
     // Of the third one's Pod, which may be gone before its set hears that it is scaled away: that claim stays.
     claims: (await list(persistentvolumeclaims))
-      .map(({ metadata }) => metadata.name)
-      .filter((name) => name !== 'data-db-2')
+      .filter(({ metadata }) => metadata.name !== 'data-db-2')
+      .map(({ metadata, spec, status: s }) => `${metadata.name} ${spec.volumeName} ${s?.phase}`)
+      .sort(),
+    volumes: (await list(persistentvolumes))
+      .filter(({ metadata }) => metadata.name !== 'disk-2')
+      .map(({ metadata, spec, status: s }) => `${metadata.name} ${spec.claimRef?.name} ${s?.phase}`)
       .sort(),
     replicaSets: (await list(replicasets))
       .map(({ spec }) => `${spec.template?.spec?.containers[0]?.image} ${spec.replicas}`)

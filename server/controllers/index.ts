@@ -25,6 +25,7 @@ import { createNamespaceController } from '#server/controllers/namespace/namespa
 import { createNodeIpamController } from '#server/controllers/nodeipam/nodeipam.controller.ts';
 import { createNodeLifecycleController } from '#server/controllers/nodelifecycle/nodelifecycle.controller.ts';
 import { createTaintEvictionController } from '#server/controllers/nodelifecycle/taint-eviction.controller.ts';
+import { createPersistentVolumeController } from '#server/controllers/persistentvolume/persistentvolume.controller.ts';
 import { createPodGcController } from '#server/controllers/podgc/podgc.controller.ts';
 import { createReplicaSetController } from '#server/controllers/replicaset/replicaset.controller.ts';
 import { createReplicationControllerController } from '#server/controllers/replicationcontroller/replicationcontroller.controller.ts';
@@ -34,6 +35,7 @@ import type { IssueSecretToken } from '#server/controllers/satoken/satoken.contr
 import { createServiceAccountTokenController } from '#server/controllers/satoken/satoken.controller.ts';
 import { createEndpointsController } from '#server/controllers/service/endpoints.controller.ts';
 import { createEndpointSliceController } from '#server/controllers/service/endpointslice.controller.ts';
+import { createLoadBalancerController } from '#server/controllers/service/loadbalancer.controller.ts';
 import { createServiceAccountController } from '#server/controllers/serviceaccount/serviceaccount.controller.ts';
 import { createStatefulSetController } from '#server/controllers/statefulset/statefulset.controller.ts';
 import { createStorageProtectionController } from '#server/controllers/storageprotection/storageprotection.controller.ts';
@@ -54,6 +56,8 @@ export interface ControllersOptions {
   readonly caPem: string;
   /** The pod network that nodes get their blocks of: `10.42.0.0/16`. */
   readonly clusterCidr: string;
+  /** Ports that no Service of type LoadBalancer gets: `TCP/6443`. */
+  readonly reservedPorts: readonly string[];
   readonly issueToken: IssueSecretToken;
   /** All kinds that the API knows at the moment. */
   readonly kinds: ServedKinds;
@@ -103,9 +107,11 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     createEndpointsController(context),
     createEndpointSliceController(context),
     createEndpointSliceMirroringController(context),
+    createLoadBalancerController(context, options.reservedPorts),
 
     createPodGcController(context),
     createStorageProtectionController(context),
+    createPersistentVolumeController(context),
 
     createValidatingAdmissionPolicyController(context, () => kinds.all),
   ];

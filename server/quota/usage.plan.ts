@@ -1,5 +1,6 @@
 /** What one object takes of a ResourceQuota, and which kinds a quota counts. Rule: upstream's quota evaluators. */
 
+import { type Amounts, differenceOf, podAmounts, sumOf } from '#proto/api/core/amounts.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { compareQuantities } from '#proto/meta/quantity.ts';
 import type {
@@ -10,7 +11,6 @@ import type {
   ResourceQuota,
   Service,
 } from '#proto/schema/generated/core-v1.ts';
-import { type Amounts, differenceOf, podAmounts, sumOf } from '#server/quota/amounts.plan.ts';
 import { isInScope } from '#server/quota/scopes.plan.ts';
 
 export interface CountedKind {

@@ -1,16 +1,15 @@
-import { quantityValue } from '#proto/meta/quantity.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '#proto/schema/generated/core-v1.ts';
 import type { StorageClass } from '#proto/schema/generated/storage-v1.ts';
-import { matchesSelector } from '#server/controllers/label-selector.ts';
+import {
+  BIND_COMPLETED,
+  classOf,
+  NO_PROVISIONER,
+  waitsForConsumer,
+} from '#server/controllers/persistentvolume/storage-facts.ts';
 import type { Volumes } from './cluster.plan.ts';
 import { matchesNodeSelector } from './filter/node-affinity.ts';
 import type { NodeInfo } from './node-info.plan.ts';
 import type { PodInfo } from './pod-info.plan.ts';
-
-/** The scheduler's word to whoever provisions: make the volume where this node reaches it. */
-export const SELECTED_NODE = 'volume.kubernetes.io/selected-node';
-const BIND_COMPLETED = 'pv.kubernetes.io/bind-completed';
-const NO_PROVISIONER = 'kubernetes.io/no-provisioner';
 
 export interface PodVolumes {
   readonly bound: readonly PersistentVolumeClaim[];
@@ -43,7 +42,8 @@ export function podVolumesOf(pod: PodInfo, volumes: Volumes): PodVolumes | strin
       return `persistentvolumeclaim ${name} bound to non-existent persistentvolume ${JSON.stringify(claim.spec.volumeName ?? '')}`;
     if (claim.metadata.deletionTimestamp) return `persistentvolumeclaim ${name} is being deleted`;
     if (isBound(claim)) bound.push(claim);
-    else if (!claim.spec.volumeName && waitsForConsumer(claim, volumes)) delayed.push(claim);
+    else if (!claim.spec.volumeName && waitsForConsumer(volumes.storageClass(classOf(claim))))
+      delayed.push(claim);
     else immediate = true;
   }
   return immediate ? 'pod has unbound immediate PersistentVolumeClaims' : { bound, delayed };
@@ -51,9 +51,6 @@ export function podVolumesOf(pod: PodInfo, volumes: Volumes): PodVolumes | strin
 
 export const isBound = ({ spec, metadata, status }: PersistentVolumeClaim): boolean =>
   !!spec.volumeName && (metadata.annotations?.[BIND_COMPLETED] !== undefined || status?.phase === 'Bound');
-
-const waitsForConsumer = ({ spec }: PersistentVolumeClaim, volumes: Volumes): boolean =>
-  volumes.storageClass(spec.storageClassName ?? '')?.volumeBindingMode === 'WaitForFirstConsumer';
 
 /** Does the volume's own rule on nodes allow the node? */
 export function reachable({ spec }: PersistentVolume, node: NodeInfo): boolean {
@@ -70,42 +67,6 @@ export const inZone = ({ metadata }: PersistentVolume, node: NodeInfo): boolean 
   });
 
 const ZONES = ['topology.kubernetes.io/zone', 'topology.kubernetes.io/region'];
-
-/**
- * The free volume for a claim that a node reaches: the smallest that is large enough. Undefined where there is none; then
- * one has to be made.
- */
-export function freeVolumeFor(
-  claim: PersistentVolumeClaim,
-  node: NodeInfo,
-  volumes: Iterable<PersistentVolume>,
-  taken: ReadonlySet<string>,
-): PersistentVolume | undefined {
-  const wanted = quantityValue(claim.spec.resources?.requests?.['storage']);
-  let best: PersistentVolume | undefined;
-  let bestSize = Number.POSITIVE_INFINITY;
-  for (const volume of volumes) {
-    const size = quantityValue(volume.spec.capacity?.['storage']);
-    if (size < wanted || size >= bestSize || taken.has(volume.metadata.name ?? '')) continue;
-    if (!isFreeFor(volume, claim) || !reachable(volume, node)) continue;
-    best = volume;
-    bestSize = size;
-  }
-  return best;
-}
-
-function isFreeFor({ spec, metadata, status }: PersistentVolume, claim: PersistentVolumeClaim): boolean {
-  if (metadata.deletionTimestamp || (spec.storageClassName ?? '') !== (claim.spec.storageClassName ?? ''))
-    return false;
-  if ((spec.volumeMode ?? 'Filesystem') !== (claim.spec.volumeMode ?? 'Filesystem')) return false;
-  const { claimRef, accessModes = [] } = spec;
-  const { namespace, name, uid } = claim.metadata;
-  const mine = claimRef?.namespace === namespace && claimRef?.name === name;
-  if (claimRef && (!mine || (claimRef.uid && claimRef.uid !== uid))) return false;
-  if (!claimRef && status?.phase !== undefined && status.phase !== 'Available') return false;
-  if (!(claim.spec.accessModes ?? []).every((mode) => accessModes.includes(mode))) return false;
-  return !claim.spec.selector || matchesSelector(claim.spec.selector, metadata.labels);
-}
 
 /** Can a volume for such a claim be made for this node? Rule: `allowedTopologies`. */
 export function canProvision(storageClass: StorageClass | undefined, node: NodeInfo): boolean {

@@ -8,10 +8,13 @@ import type { Clock } from '#proto/meta/clock.ts';
 import { keyOf, parseKey } from '#proto/meta/object.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '#proto/schema/generated/core-v1.ts';
 import type { ApiClient } from '#server/client/client.ts';
+import { boundVolume } from '#server/controllers/persistentvolume/binding.plan.ts';
+import { findVolume } from '#server/controllers/persistentvolume/match.plan.ts';
+import { SELECTED_NODE } from '#server/controllers/persistentvolume/storage-facts.ts';
 import type { Cluster } from './cluster.plan.ts';
 import type { NodeInfo } from './node-info.plan.ts';
 import type { PodInfo } from './pod-info.plan.ts';
-import { claimNotFound, freeVolumeFor, isBound, podVolumesOf, SELECTED_NODE } from './pod-volumes.plan.ts';
+import { claimNotFound, isBound, podVolumesOf, reachable } from './pod-volumes.plan.ts';
 
 export interface VolumeBinderDeps {
   readonly client: ApiClient;
@@ -49,14 +52,17 @@ export class VolumeBinder {
     const taken = new Set<string>();
     for (const claim of claims.delayed) {
       if (claim.metadata.annotations?.[SELECTED_NODE] === node.name) continue;
-      const free = freeVolumeFor(claim, node, volumes.volumes(), taken);
+      const free = findVolume(claim, volumes.volumes(), {
+        reachable: (volume) => reachable(volume, node),
+        taken,
+      });
       if (!free) await this.#selectNode(claim, node.name);
       else {
         taken.add(free.metadata.name ?? '');
         await this.#keepFor(free, claim);
       }
     }
-    await this.#whenBound(pod, timeoutMs);
+    await this.#whenBound(pod, node.name, timeoutMs);
   }
 
   async #selectNode(claim: PersistentVolumeClaim, nodeName: string): Promise<void> {
@@ -66,23 +72,13 @@ export class VolumeBinder {
   }
 
   async #keepFor(volume: PersistentVolume, claim: PersistentVolumeClaim): Promise<void> {
-    const { namespace, name, uid, resourceVersion } = claim.metadata;
-    const claimRef = {
-      apiVersion: 'v1',
-      kind: 'PersistentVolumeClaim',
-      namespace,
-      name,
-      uid,
-      resourceVersion,
-    };
-    const annotations = { 'pv.kubernetes.io/bound-by-controller': 'yes' };
-    const metadata = { resourceVersion: volume.metadata.resourceVersion, annotations };
-    const key = parseKey(keyOf(volume));
-    await this.#deps.client.patch(persistentvolumes, key, 'merge', { metadata, spec: { claimRef } });
+    const bound = boundVolume(volume, claim);
+    if (bound) await this.#deps.client.update(persistentvolumes, bound);
   }
 
-  #whenBound(pod: PodInfo, timeoutMs: number): Promise<void> {
+  #whenBound(pod: PodInfo, nodeName: string, timeoutMs: number): Promise<void> {
     const { clock, cluster, signal } = this.#deps;
+    const selected = new Set<string>();
     const timer = new AbortController();
     return new Promise<void>((resolve, reject) => {
       const end = (err?: Error): void => {
@@ -96,6 +92,14 @@ export class VolumeBinder {
         const lost = claims.findIndex((claim) => !claim || claim.status?.phase === 'Lost');
         if (lost >= 0) end(new Error(claimNotFound(pod, pod.claims[lost] ?? '')));
         else if (claims.every((claim) => claim && isBound(claim))) end();
+        for (const claim of claims) {
+          const key = claim && !isBound(claim) ? keyOf(claim) : undefined;
+          if (key === undefined) continue;
+          if (claim?.metadata.annotations?.[SELECTED_NODE] === nodeName) selected.add(key);
+          // Whoever provisions can't do it there, and says so by taking the choice back.
+          else if (selected.has(key))
+            end(new Error(`selectedNode annotation reset for PVC ${JSON.stringify(claim?.metadata.name)}`));
+        }
       };
       this.#waiting.add(look);
       clock.sleep(timeoutMs, AbortSignal.any([timer.signal, signal])).then(

@@ -4,8 +4,8 @@ import { persistentvolumeclaims } from '#proto/api/core/persistentvolumeclaims.t
 import { persistentvolumes } from '#proto/api/core/persistentvolumes.ts';
 import { storageclasses } from '#proto/api/storage/storageclasses.ts';
 import type { PodSpec } from '#proto/schema/generated/core-v1.ts';
+import { SELECTED_NODE } from '#server/controllers/persistentvolume/storage-facts.ts';
 import { POD_GROUP, POD_GROUP_MIN } from './annotations.plan.ts';
-import { SELECTED_NODE } from './pod-volumes.plan.ts';
 import { SchedulerHarness } from './testing/harness.ts';
 
 let h: SchedulerHarness;
@@ -31,6 +31,7 @@ const createVolume = () =>
   h.client.create(persistentvolumes, {
     ...{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'pv' } },
     spec: { storageClassName: 'late', accessModes: ['ReadWriteOnce'], capacity: { storage: '2Gi' } },
+    status: { phase: 'Available' },
   });
 /** As the controller of volumes does. */
 async function bindClaim(): Promise<void> {
@@ -91,6 +92,20 @@ it('gives the room back where no volume comes', async () => {
   await h.pass(1);
   expect(await h.nodeOf('other')).toBe('board-0');
   expect(await h.messageOf('web')).toContain('binding volumes: context deadline exceeded');
+});
+
+it('looks for another node where the provisioner takes the choice back', async () => {
+  await createClass('example.com/maker');
+  await createClaim();
+  await h.start();
+  await h.create('web', '1', using());
+  expect(await annotationsOf()).toEqual({ [SELECTED_NODE]: 'board-0' });
+  const metadata = { annotations: { [SELECTED_NODE]: null } };
+  await h.client.patch(persistentvolumeclaims, KEY, 'merge', { metadata });
+  await h.settle();
+  expect(await h.messageOf('web')).toContain('selectedNode annotation reset for PVC "data"');
+  await h.pass(20_000);
+  expect(await annotationsOf()).toEqual({ [SELECTED_NODE]: 'board-0' });
 });
 
 it('waits for a claim that is not there, and for one that is bound at once', async () => {

@@ -1,123 +1,41 @@
 /** The table of Services in a real kernel: a board with two Pods on its bridge and a client on its LAN, in namespaces of their own. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Routes } from '#agent/net/routes/routes.ts';
-import type { Run } from '#agent/net/run.ts';
+import { spawn } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { anInput, aService, aSlice } from '#agent/net/services/fixtures.ts';
 import { ServiceProxy } from '#agent/net/services/service-proxy.ts';
 import type { ServicesInput } from '#agent/net/services/services.plan.ts';
 import { systemClock } from '#proto/meta/clock.ts';
 import { silent } from '#proto/meta/log.ts';
 import { eventually } from '../support/boards/eventually.ts';
-import { command, must } from '../support/boards/shell.ts';
+import { ServiceLab } from '../support/boards/service-lab.ts';
+import { must } from '../support/boards/shell.ts';
 
-const prefix = `coracle-s${process.pid}-`;
-const ns = (name: string): string => `${prefix}${name}`;
-const inside = (name: string, argv: readonly string[]): string[] => [
-  'ip',
-  'netns',
-  'exec',
-  ns(name),
-  ...argv,
-];
-const NAMES = ['board', 'a', 'b', 'client'];
-const servers: ChildProcess[] = [];
-let bridgeFiltered = false;
+const lab = new ServiceLab(`coracle-s${process.pid}-`);
+const { inside, run } = lab;
+const tcp = lab.tcp.bind(lab);
+const udp = lab.udp.bind(lab);
 let wanted: ServicesInput = anInput([], []);
-const run: Run = (program, args, input) => must(inside('board', [program, ...args]), input ? { input } : {});
-const proxy = new ServiceProxy({
-  observe: () => wanted,
-  run,
-  clock: systemClock,
-  log: silent,
-});
+const proxy = new ServiceProxy({ observe: () => wanted, run, clock: systemClock, log: silent });
 const apply = (services: ServicesInput['services'], slices: ServicesInput['slices']): Promise<void> => {
-  wanted = anInput(services, slices, { bridgeFiltered });
+  wanted = anInput(services, slices, { bridgeFiltered: lab.bridgeFiltered });
   return proxy.apply();
 };
 
-/** Says its name and who asks, over TCP and UDP. */
-const SERVER = `
-const name = process.argv[1];
-require('node:net').createServer((s) => { s.on('error', () => {}); s.end(name + ' ' + s.remoteAddress + '\\n'); }).listen(8080, '0.0.0.0');
-const udp = require('node:dgram').createSocket('udp4');
-udp.on('message', (_, from) => udp.send(name + ' ' + from.address + '\\n', from.port, from.address));
-udp.bind(8080, '0.0.0.0');`;
+beforeAll(() => lab.open());
+afterAll(() => lab.close());
 
-beforeAll(async () => {
-  for (const name of NAMES) {
-    await must(['ip', 'netns', 'add', ns(name)]);
-    await must(['ip', '-n', ns(name), 'link', 'set', 'lo', 'up']);
-  }
-  const plug = async (name: string, ip: string, cable: string): Promise<void> => {
-    const peer = ['peer', 'name', 'eth0', 'netns', ns(name)];
-    await must(['ip', '-n', ns('board'), 'link', 'add', 'name', cable, 'type', 'veth', ...peer]);
-    await must(['ip', '-n', ns('board'), 'link', 'set', 'dev', cable, 'up']);
-    await must(['ip', '-n', ns(name), 'address', 'add', ip, 'dev', 'eth0']);
-    await must(['ip', '-n', ns(name), 'link', 'set', 'eth0', 'up']);
-  };
-  await must(['ip', '-n', ns('board'), 'link', 'add', 'cni0', 'type', 'bridge']);
-  await must(['ip', '-n', ns('board'), 'address', 'add', '10.42.1.1/24', 'dev', 'cni0']);
-  await must(['ip', '-n', ns('board'), 'link', 'set', 'cni0', 'up']);
-  for (const [index, name] of ['a', 'b'].entries()) {
-    await plug(name, `10.42.1.${index + 2}/24`, name);
-    await must(['ip', '-n', ns('board'), 'link', 'set', 'dev', name, 'master', 'cni0']);
-    await must([
-      'ip',
-      '-n',
-      ns('board'),
-      'link',
-      'set',
-      'dev',
-      name,
-      'type',
-      'bridge_slave',
-      'hairpin',
-      'on',
-    ]);
-    await must(['ip', '-n', ns(name), 'route', 'add', 'default', 'via', '10.42.1.1']);
-    servers.push(
-      spawn('ip', [...inside(name, [process.execPath, '-e', SERVER, name]).slice(1)], { stdio: 'ignore' }),
-    );
-  }
-  await plug('client', '192.168.1.9/24', 'lan');
-  await must(['ip', '-n', ns('board'), 'address', 'add', '192.168.1.5/24', 'dev', 'lan']);
-  await must(['ip', '-n', ns('client'), 'route', 'add', 'default', 'via', '192.168.1.5']);
-  await must(inside('board', ['sysctl', '-qw', 'net.ipv4.ip_forward=1']));
-  // No default route on this board: an isolated LAN is a network too.
-  await new Routes({
-    nodes: () => [],
-    nodeName: 'pi',
-    serviceCidr: () => '10.43.0.0/16',
-    hostIps: () => ['192.168.1.5'],
-    segments: () => [],
-    run,
-    clock: systemClock,
-    log: silent,
-  }).apply();
-  const filter = await command(inside('board', ['sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=1']));
-  bridgeFiltered = filter.code === 0;
-  for (const pod of ['10.42.1.2', '10.42.1.3']) await eventually(() => tcp('board', `${pod}/8080`));
-});
-afterAll(async () => {
-  for (const server of servers) server.kill('SIGKILL');
-  for (const name of NAMES) await command(['ip', 'netns', 'del', ns(name)]);
-});
-
-/** What the server at `ip/port` says to whoever asks from a namespace. */
-async function tcp(from: string, to: string): Promise<string> {
-  const script = `exec 3<>/dev/tcp/${to} && cat <&3`;
-  return (await must(inside(from, ['timeout', '4', 'bash', '-c', script]))).trim();
-}
-async function udp(from: string, to: string): Promise<string> {
-  const script = `exec 3<>/dev/udp/${to}; echo hi >&3; dd bs=512 count=1 <&3`;
-  return (await must(inside(from, ['timeout', '4', 'bash', '-c', script]))).trim();
-}
 async function times<T>(count: number, ask: () => Promise<T>): Promise<Set<T>> {
   const answers = new Set<T>();
   for (let i = 0; i < count; i++) answers.add(await ask());
   return answers;
 }
+
+/** One socket that asks again and again. */
+const TALKER = `
+const socket = require('node:dgram').createSocket('udp4');
+socket.on('message', (text) => process.stdout.write(text));
+socket.on('error', () => {});
+socket.bind(5000, () => setInterval(() => socket.send('hi', 80, '10.43.0.20', () => {}), 20));`;
 
 const VIP = '10.43.0.20/80';
 const A = '10.42.1.2@pi';
@@ -128,7 +46,7 @@ it('spreads what a Pod asks, and keeps its address unless it asks itself', async
   await apply([aService('web')], [aSlice('web', [A, B])]);
   const answers = await times(24, () => tcp('a', VIP));
   expect([...answers].map((answer) => answer.split(' ')[0]).sort()).toEqual(['a', 'b']);
-  if (bridgeFiltered) expect(answers).toContain('b 10.42.1.2');
+  if (lab.bridgeFiltered) expect(answers).toContain('b 10.42.1.2');
   expect(answers).toContain('a 10.42.1.1');
 });
 
@@ -166,12 +84,85 @@ it('serves UDP', async () => {
   expect(await udp('a', VIP)).toMatch(/^b /);
 });
 
-it.each(['a', 'board', 'client'])('refuses %s at once where nobody is behind a Service', async (from) => {
-  await apply([aService('web', nodePort)], []);
-  for (const to of [VIP, '192.168.1.5/30080']) {
-    const began = performance.now();
-    await expect(tcp(from, to)).rejects.toThrow(/refused/);
-    expect(performance.now() - began).toBeLessThan(900);
+it.each(['a', 'board', 'client'] as const)(
+  'refuses %s at once where nobody is behind a Service',
+  async (from) => {
+    await apply([aService('web', nodePort)], []);
+    for (const to of [VIP, '192.168.1.5/30080']) {
+      const began = performance.now();
+      await expect(tcp(from, to)).rejects.toThrow(/refused/);
+      expect(performance.now() - began).toBeLessThan(900);
+    }
+  },
+);
+
+describe('a load balancer', () => {
+  const at = (spec: object = {}) =>
+    aService(
+      'web',
+      { ...nodePort, type: 'LoadBalancer', ...spec },
+      { status: { loadBalancer: { ingress: [{ ip: '192.168.1.5', ipMode: 'VIP' }] } } },
+    );
+
+  it('answers at the board’s own address, whoever asks', async () => {
+    await apply([at()], [aSlice('web', [A])]);
+    for (const from of ['client', 'board', 'a', 'b'] as const)
+      expect(await tcp(from, '192.168.1.5/80')).toMatch(/^a /);
+  });
+
+  it('shows the client to endpoints where only those of the board may answer', async () => {
+    await apply([at({ externalTrafficPolicy: 'Local' })], [aSlice('web', [A, '10.42.9.9@pi2'])]);
+    expect(await times(8, () => tcp('client', '192.168.1.5/80'))).toEqual(new Set(['a 192.168.1.9']));
+    await apply([at({ externalTrafficPolicy: 'Local' })], [aSlice('web', [B.replace('@pi', '@pi2')])]);
+    await expect(tcp('client', '192.168.1.5/80', 1)).rejects.toThrow(/exit code 124/);
+    expect(await tcp('a', '192.168.1.5/80')).toMatch(/^b /);
+  });
+
+  it('is silent to those that its ranges do not name, and is only where it is', async () => {
+    await apply([at({ loadBalancerSourceRanges: ['10.42.0.0/16'] })], [aSlice('web', [A])]);
+    expect(await tcp('b', '192.168.1.5/80')).toMatch(/^a /);
+    await expect(tcp('client', '192.168.1.5/80', 1)).rejects.toThrow(/exit code 124/);
+    expect(await tcp('client', '192.168.1.5/30080')).toMatch(/^a /);
+    await apply([aService('web', nodePort)], [aSlice('web', [A])]);
+    await expect(tcp('client', '192.168.1.5/80')).rejects.toThrow(/refused/);
+  });
+});
+
+it('leads to an address outside that a Service claims', async () => {
+  await apply([aService('web', { externalIPs: ['203.0.113.7'] })], [aSlice('web', [B])]);
+  for (const from of ['client', 'a'] as const) expect(await tcp(from, '203.0.113.7/80')).toMatch(/^b /);
+});
+
+it('leads a UDP client on, that goes on talking, when its endpoint goes and when the first comes', async () => {
+  const ports = [{ name: 'http', protocol: 'UDP', port: 80 }];
+  const service = aService('web', { ports });
+  const slice = (...endpoints: string[]) =>
+    aSlice('web', endpoints, { ports: [{ name: 'http', protocol: 'UDP', port: 8080 }] });
+  const [file = '', ...args] = inside('client', [process.execPath, '-e', TALKER]);
+  const talking = spawn(file, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  let last = '';
+  talking.stdout.on('data', (chunk: Buffer) => {
+    last = chunk.toString();
+  });
+  const hears = (name: string) =>
+    eventually(async () => {
+      last = '';
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      return last.startsWith(name);
+    });
+  try {
+    await apply([service], [slice(A)]);
+    await hears('a');
+    await apply([service], [slice(A, B)]);
+    await hears('a');
+    await apply([service], [slice(B)]);
+    await hears('b');
+    await apply([service], []);
+    await hears('');
+    await apply([service], [slice(A)]);
+    await hears('a');
+  } finally {
+    talking.kill('SIGKILL');
   }
 });
 

@@ -19,13 +19,16 @@ const zone = buildZone({
   complete: true,
 });
 let server: DnsServer;
+const options = {
+  address: '127.0.0.1',
+  port: 0,
+  responder: new Responder({ zone: () => zone, upstream: { ask: async () => undefined } }),
+  log: silent,
+};
 beforeEach(async () => {
-  server = await DnsServer.listen({
-    address: '127.0.0.1',
-    port: 0,
-    responder: new Responder({ zone: () => zone, upstream: { ask: async () => undefined } }),
-    log: silent,
-  });
+  // A port that is free for UDP may be somebody's for TCP.
+  const again = () => DnsServer.listen(options);
+  server = await again().catch(again).catch(again);
 });
 afterEach(() => server.close());
 

@@ -52,7 +52,6 @@ export const anInput = (
   slices,
   nodeName: 'pi',
   zone: undefined,
-  hostIps: ['192.168.1.5'],
   clusterCidr: '10.42.0.0/16',
   serviceCidr: '10.43.0.0/16',
   podCidrs: ['10.42.1.0/24'],

@@ -7,12 +7,15 @@ import type { Logger } from '#proto/meta/log.ts';
 import { isMissing, type Run } from '../run.ts';
 import { Trigger } from '../trigger.ts';
 import { planConntrack } from './conntrack.plan.ts';
+import { planHealthChecks } from './health-checks.plan.ts';
+import type { HealthChecks } from './health-checks.ts';
 import { planDifference, planWhole, type Ruleset, TABLE } from './ruleset.plan.ts';
 import { planServices, type ServicesInput } from './services.plan.ts';
 
 export interface ServiceProxyOptions {
   /** Undefined while the board does not know enough yet. */
   readonly observe: () => ServicesInput | undefined;
+  readonly health?: Pick<HealthChecks, 'set'>;
   readonly run: Run;
   readonly clock: Clock;
   readonly log: Logger;
@@ -64,9 +67,10 @@ export class ServiceProxy {
 
   /** One look and what follows from it. */
   async apply(): Promise<void> {
-    const { observe, log } = this.#options;
+    const { observe, health, log } = this.#options;
     const input = observe();
     if (!input) return;
+    health?.set(planHealthChecks(input.services, input.slices, input.nodeName));
     const before = this.#applied;
     const wanted = planServices(input);
     const difference = before && planDifference(before, wanted);

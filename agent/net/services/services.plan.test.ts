@@ -97,14 +97,19 @@ describe('from outside', () => {
     expect(rules(plan(local, ['10.42.2.2@pi2']), 'outside')).toMatch(/; drop$/);
   });
 
-  it('a LoadBalancer has the board’s own address, and keeps out who is not let in', () => {
-    const balanced = { ...nodePort, type: 'LoadBalancer', loadBalancerSourceRanges: ['192.168.1.0/24'] };
-    const planned = plan(balanced, both);
+  it('a LoadBalancer is where its status says, and keeps out who is not let in', () => {
+    const spec = { ...nodePort, type: 'LoadBalancer', loadBalancerSourceRanges: [' 192.168.1.0/24'] };
+    const at = (...ingress: object[]) =>
+      planServices(
+        anInput([aService('web', spec, { status: { loadBalancer: { ingress } } })], [aSlice('web', both)]),
+      );
+    const planned = at({ ip: '192.168.1.5', ipMode: 'VIP' }, { ip: 'fd00::5' }, { hostname: 'x.org' });
     expect(planned.elements.services.get('192.168.1.5 . tcp . 80')).toBe('goto balancer/default/web/tcp-80');
+    expect(planned.elements.services.size).toBe(2);
     expect(rules(planned, 'balancer')).toBe(
       'ip saddr != { 192.168.1.0/24 } drop; goto outside/default/web/tcp-80',
     );
-    expect(plan({ ...balanced, loadBalancerClass: 'x/y' }, both).elements.services.size).toBe(1);
+    expect(at({ ip: '192.168.1.5', ipMode: 'Proxy' }).elements.services.size).toBe(1);
   });
 
   it('external addresses lead in, the first Service that claims one keeps it', () => {
@@ -127,19 +132,31 @@ it('remembers clients for as long as the Service says', () => {
   expect(rules(planned, 'all')).toMatch(/^ip saddr @clients.* goto end.*numgen random mod 2 vmap/);
 });
 
-it('prefers the zone of the board where the Service asks for it and hints are whole', () => {
-  const near = { trafficDistribution: 'PreferClose' };
-  const hinted = (at: string, zone: string) => anEndpoint(at, { hints: { forZones: [{ name: zone }] } });
+describe('with hints', () => {
+  const hinted = (at: string, zone: string, node?: string) =>
+    anEndpoint(at, {
+      hints: { forZones: [{ name: zone }], ...(node ? { forNodes: [{ name: node }] } : {}) },
+    });
   const inZones = [hinted('10.42.1.2@pi', 'attic'), hinted('10.42.2.2@pi2', 'cellar')];
-  expect(rules(plan(near, inZones, { zone: 'cellar' }), 'all')).toBe(
-    'meta l4proto tcp dnat to 10.42.2.2:8080',
-  );
-  for (const planned of [
-    plan(near, inZones, { zone: 'garden' }),
-    plan(near, [...inZones, '10.42.3.3@pi3'], { zone: 'cellar' }),
-    plan({}, inZones, { zone: 'cellar' }),
-  ])
-    expect(rules(planned, 'all')).toContain('10.42.1.2');
+  it('prefers the zone of the board, where all that are ready have one', () => {
+    const ending = anEndpoint('10.42.4.4@pi4', { conditions: { ready: false } });
+    expect(rules(plan({}, [...inZones, ending], { zone: 'cellar' }), 'all')).toBe(
+      'meta l4proto tcp dnat to 10.42.2.2:8080',
+    );
+    for (const planned of [
+      plan({}, inZones, { zone: 'garden' }),
+      plan({}, inZones),
+      plan({}, [...inZones, '10.42.3.3@pi3'], { zone: 'cellar' }),
+    ])
+      expect(rules(planned, 'all')).toContain('10.42.1.2');
+  });
+
+  it('prefers the board itself, and its zone where it has none', () => {
+    const onNodes = [hinted('10.42.2.2@pi2', 'attic', 'pi2'), hinted('10.42.3.2@pi3', 'cellar', 'pi3')];
+    const mine = hinted('10.42.1.2@pi', 'attic', 'pi');
+    expect(rules(plan({}, [...onNodes, mine], { zone: 'attic' }), 'all')).toContain('to 10.42.1.2:');
+    expect(rules(plan({}, onNodes, { zone: 'attic' }), 'all')).toContain('to 10.42.2.2:');
+  });
 });
 
 it('masquerades Pods out of the cluster only where the network is ours', () => {

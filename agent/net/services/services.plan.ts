@@ -8,8 +8,6 @@ import { type Place, slicesByService, type Target, targetsOf } from './targets.p
 export interface ServicesInput extends TableFacts, Place {
   readonly services: readonly Service[];
   readonly slices: readonly EndpointSlice[];
-  /** The board's own addresses: where LoadBalancers of this cluster are reached. */
-  readonly hostIps: readonly string[];
 }
 
 /** Another program looks after Services with this label. */
@@ -67,7 +65,7 @@ function planPort(
   if (protocol !== 'tcp' && protocol !== 'udp') return;
   const { spec } = service;
   const id = `${nameOf(service)}/${protocol}-${port.port}`;
-  const { all, local } = targetsOf(service, port, slices, input);
+  const { all, local } = targetsOf(port, slices, input);
   // Chains that nothing leads to are left out: a board keeps only what it needs.
   const needed = new Set<string>();
   const chainOf = (which: 'all' | 'local'): string => {
@@ -85,14 +83,16 @@ function planPort(
   }
 
   point(draft, 'services', 'refused', `${spec.clusterIP} . ${protocol} . ${port.port}`, inside);
-  const balancer = spec.loadBalancerSourceRanges?.filter((range) => isIpv4(range.split('/')[0])) ?? [];
+  const balancer = (spec.loadBalancerSourceRanges ?? [])
+    .map((range) => range.trim())
+    .filter((range) => isIpv4(range.split('/')[0]));
   let reached = false;
   const outsideAt = (ip: string, to: Verdict): void => {
     reached = true;
     point(draft, 'services', 'refused', `${ip} . ${protocol} . ${port.port}`, to);
   };
   for (const ip of (spec.externalIPs ?? []).filter(isIpv4)) outsideAt(ip, outside);
-  const balanced = balancerIps(service, input.hostIps);
+  const balanced = balancerIps(service);
   for (const ip of balanced)
     outsideAt(ip, balancer.length > 0 && outside.map ? { map: true, to: `goto balancer/${id}` } : outside);
   if (port.nodePort && spec.type !== 'ClusterIP') {
@@ -144,14 +144,13 @@ function point(draft: Draft, map: MapName, refused: MapName, key: string, { map:
   draft.elements[open ? map : refused].set(key, to);
 }
 
-/** The boards' own addresses, and what a controller of somebody else has given. */
-function balancerIps({ spec, status }: Service, hostIps: readonly string[]): string[] {
+/** Of boards, or what another program has given: the status alone says where a load balancer is. */
+function balancerIps({ spec, status }: Service): string[] {
   if (spec.type !== 'LoadBalancer') return [];
   const given = (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) =>
     ip && ipMode !== 'Proxy' ? [ip] : [],
   );
-  const own = spec.loadBalancerClass === undefined ? hostIps : [];
-  return [...new Set([...own, ...given])].filter(isIpv4).sort();
+  return [...new Set(given)].filter(isIpv4).sort();
 }
 
 function planTargets(

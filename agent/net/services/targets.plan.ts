@@ -1,4 +1,4 @@
-import type { Service, ServicePort } from '#proto/schema/generated/core-v1.ts';
+import type { ServicePort } from '#proto/schema/generated/core-v1.ts';
 import type { Endpoint, EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
 
 /** One place where a connection may end. */
@@ -42,16 +42,11 @@ interface Candidate extends Target {
 }
 
 /** Rule: upstream's `pkg/proxy/topology.go`. */
-export function targetsOf(
-  service: Service,
-  port: ServicePort,
-  slices: readonly EndpointSlice[],
-  place: Place,
-): Targets {
+export function targetsOf(port: ServicePort, slices: readonly EndpointSlice[], place: Place): Targets {
   const candidates = candidatesOf(port, slices);
   const isLocal = ({ endpoint }: Candidate): boolean => endpoint.nodeName === place.nodeName;
   const ready = candidates.filter(({ endpoint }) => endpoint.conditions?.ready ?? true);
-  const near = service.spec.trafficDistribution === undefined ? ready : nearest(ready, place);
+  const near = nearest(ready, place);
   return {
     all: inOrder(near.length > 0 ? near : lastResort(candidates)),
     local: inOrder(usable(candidates.filter(isLocal))),

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import * as cri from '#proto/containerd/generated/cri.ts';
 import { aContainer, aSandbox, someResources } from '../fake/configs.ts';
 import { fromContainerStatus } from './from-cri.ts';
-import { toContainerConfig, toPodSandboxConfig, toResourcesUpdate } from './to-cri.ts';
+import { toContainerConfig, toPodSandboxConfig, toResources } from './to-cri.ts';
 
 describe('to CRI', () => {
   it('a sandbox survives the wire', () => {
@@ -39,9 +39,9 @@ describe('to CRI', () => {
     expect(localhost).toEqual({ profileType: cri.ProfileType.LOCALHOST, localhostRef: '/p.json' });
   });
 
-  it('lifts a CPU limit in an update', () => {
-    expect(toResourcesUpdate(someResources({ cpuQuotaUs: 0 })).cpuQuota).toBe(-1n);
-    expect(toResourcesUpdate(someResources({ cpuQuotaUs: 5000 })).cpuQuota).toBe(5000n);
+  it('says nothing of a CPU limit that is not there', () => {
+    expect(toResources(someResources({ cpuQuotaUs: 0 }))).toMatchObject({ cpuQuota: 0n, cpuPeriod: 0n });
+    expect(toResources(someResources({ cpuQuotaUs: 5000 })).cpuQuota).toBe(5000n);
   });
 });
 

@@ -20,7 +20,7 @@ import {
 import { Connection, type Method } from './connection.ts';
 import { subscribe } from './events.ts';
 import { fromContainer, fromContainerStatus, fromImage, fromNetworkStatus, fromSandbox } from './from-cri.ts';
-import { toContainerConfig, toPodSandboxConfig, toResourcesUpdate } from './to-cri.ts';
+import { toContainerConfig, toPodSandboxConfig, toResources } from './to-cri.ts';
 
 const CALL_TIMEOUT_MS = 30_000;
 /** Unpacking, CNI and a cold card: what makes or ends a container may be slow on a board. */
@@ -95,7 +95,7 @@ export class ContainerdRuntime implements Runtime, Disposable {
   }
 
   async updateResources(id: string, resources: LinuxResources): Promise<void> {
-    const request = { containerId: id, linux: toResourcesUpdate(resources) };
+    const request = { containerId: id, linux: toResources(resources) };
     await this.#call(RUNTIME.updateContainerResources, request);
   }
 

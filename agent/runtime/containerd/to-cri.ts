@@ -96,12 +96,6 @@ export function toResources(resources: LinuxResources): cri.LinuxContainerResour
   };
 }
 
-/** In an update a zero means "as it was": no limit has to be said. */
-export function toResourcesUpdate(resources: LinuxResources): cri.LinuxContainerResources {
-  const update = toResources(resources);
-  return { ...update, cpuPeriod: BigInt(resources.cpuPeriodUs), cpuQuota: update.cpuQuota || -1n };
-}
-
 function toMount(mount: Mount): cri.Mount {
   return {
     containerPath: mount.containerPath,

@@ -5,12 +5,9 @@ import type { PersistentVolumeClaim } from '#proto/schema/generated/core-v1.ts';
 import type { AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
 import { isAbout, refused } from '#server/apiserver/admission/refuse.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
-
-const BETA_CLASS = 'volume.beta.kubernetes.io/storage-class';
+import { classOf } from '#server/controllers/persistentvolume/storage-facts.ts';
 
 const sizeOf = ({ spec }: PersistentVolumeClaim): string => spec.resources?.requests?.['storage'] ?? '0';
-const classOf = ({ metadata, spec }: PersistentVolumeClaim): string =>
-  metadata.annotations?.[BETA_CLASS] ?? spec.storageClassName ?? '';
 
 /** A claim grows only where its class lets it. Rule: upstream's `PersistentVolumeClaimResize`. */
 export function createClaimResize(reader: ObjectReader): AdmissionPlugin {

@@ -5,10 +5,11 @@ import type { AdmissionAttributes, AdmissionPlugin } from '#server/apiserver/adm
 import { newestDefault } from '#server/apiserver/admission/newest-default.ts';
 import { isAbout } from '#server/apiserver/admission/refuse.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
-
-const DEFAULT = 'storageclass.kubernetes.io/is-default-class';
-const BETA_DEFAULT = 'storageclass.beta.kubernetes.io/is-default-class';
-const BETA_CLASS = 'volume.beta.kubernetes.io/storage-class';
+import {
+  BETA_DEFAULT_CLASS,
+  choosesClass,
+  DEFAULT_CLASS,
+} from '#server/controllers/persistentvolume/storage-facts.ts';
 
 /** A claim that names no class gets the default one: of several, the newest. Rule: upstream's DefaultStorageClass. */
 export class DefaultStorageClass implements AdmissionPlugin {
@@ -23,10 +24,8 @@ export class DefaultStorageClass implements AdmissionPlugin {
     const { operation, object } = attributes;
     if (!isAbout(attributes, persistentvolumeclaims) || operation !== 'CREATE' || !object) return;
     const claim = object as PersistentVolumeClaim;
-    // The empty name is a choice as well: no class.
-    if (claim.spec.storageClassName !== undefined || claim.metadata.annotations?.[BETA_CLASS] !== undefined)
-      return;
-    const byDefault = newestDefault(this.#reader.list(storageclasses), [DEFAULT, BETA_DEFAULT]);
+    if (choosesClass(claim)) return;
+    const byDefault = newestDefault(this.#reader.list(storageclasses), [DEFAULT_CLASS, BETA_DEFAULT_CLASS]);
     if (byDefault) claim.spec.storageClassName = byDefault;
   }
 }

@@ -1,4 +1,6 @@
 /** Whether amounts keep within a LimitRange, in upstream's sentences. */
+
+import { podAmounts } from '#proto/api/core/amounts.ts';
 import { canonicalQuantity, compareQuantities, milliValue } from '#proto/meta/quantity.ts';
 import type {
   Container,
@@ -7,7 +9,6 @@ import type {
   Pod,
   ResourceList,
 } from '#proto/schema/generated/core-v1.ts';
-import { podAmounts } from '#server/quota/amounts.plan.ts';
 
 interface Asked {
   readonly requests: Readonly<ResourceList>;

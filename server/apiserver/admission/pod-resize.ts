@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { podAmounts } from '#proto/api/core/amounts.ts';
 import { nodes } from '#proto/api/core/nodes.ts';
 import { pods } from '#proto/api/core/pods.ts';
 import { compareQuantities, milliValue, quantityValue } from '#proto/meta/quantity.ts';
@@ -7,7 +8,6 @@ import type { Node, Pod, PodSpec } from '#proto/schema/generated/core-v1.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
 import { refused } from '#server/apiserver/admission/refuse.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
-import { podAmounts } from '#server/quota/amounts.plan.ts';
 
 /** Refuses at once what a Pod's node could never give it. Rule: upstream's PodResizeValidator. */
 export const createPodResize = (reader: ObjectReader): AdmissionPlugin => ({

@@ -1,3 +1,4 @@
+import type { Amounts } from '#proto/api/core/amounts.ts';
 import { pods } from '#proto/api/core/pods.ts';
 import { resourcequotas } from '#proto/api/core/resourcequotas.ts';
 import type { Resource } from '#proto/api/resource.ts';
@@ -8,7 +9,6 @@ import type { Pod, ResourceQuota } from '#proto/schema/generated/core-v1.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '#server/apiserver/admission/admission.ts';
 import { isAbout, refused } from '#server/apiserver/admission/refuse.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
-import type { Amounts } from '#server/quota/amounts.plan.ts';
 import { isInScope } from '#server/quota/scopes.plan.ts';
 import { masked, requestedOf, unspecifiedIn, usedOf } from '#server/quota/usage.plan.ts';
 

@@ -1,6 +1,11 @@
 import { services } from '#proto/api/core/services.ts';
 import type { Node, Pod, Service } from '#proto/schema/generated/core-v1.ts';
-import type { Endpoint, EndpointPort, EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
+import type {
+  Endpoint,
+  EndpointHints,
+  EndpointPort,
+  EndpointSlice,
+} from '#proto/schema/generated/discovery-v1.ts';
 import { canonicalJson, equalJson } from '#server/controllers/json.ts';
 import { controllerReference } from '#server/controllers/ownership.ts';
 import { isPodReady } from '#server/controllers/pod-state.ts';
@@ -16,6 +21,8 @@ export const SERVICE_NAME = 'kubernetes.io/service-name';
 export const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
 export const MANAGER = 'endpointslice-controller.k8s.io';
 const ZONE = 'topology.kubernetes.io/zone';
+/** With it, hints are another mechanism's. */
+const TOPOLOGY_MODE = 'service.kubernetes.io/topology-mode';
 const MAX_ENDPOINTS = 100;
 
 export interface SlicePlan {
@@ -114,18 +121,32 @@ function endpointOf(
   const { nodeName } = pod.spec;
   const zone = nodeName ? nodeOf(nodeName)?.metadata.labels?.[ZONE] : undefined;
   const hostname = hostnameOf(pod, service);
+  const ready = service.spec.publishNotReadyAddresses === true || (serving && !terminating);
+  const hints = ready ? hintsOf(service, nodeName, zone) : undefined;
   return {
     addresses: [address],
-    conditions: {
-      ready: service.spec.publishNotReadyAddresses === true || (serving && !terminating),
-      serving,
-      terminating,
-    },
+    conditions: { ready, serving, terminating },
+    ...(hints ? { hints } : {}),
     ...(hostname ? { hostname } : {}),
     targetRef: { kind: 'Pod', namespace, name, uid },
     ...(nodeName ? { nodeName } : {}),
     ...(zone ? { zone } : {}),
   };
+}
+
+/** Who should rather use the endpoint: those near it, as far as the Service asks for it. Rule: upstream's `trafficdist`. */
+function hintsOf(
+  { metadata, spec }: Service,
+  nodeName: string | undefined,
+  zone: string | undefined,
+): EndpointHints | undefined {
+  const { trafficDistribution } = spec;
+  if (!trafficDistribution || /^auto$/i.test(metadata.annotations?.[TOPOLOGY_MODE] ?? '')) return undefined;
+  const forNodes = trafficDistribution === 'PreferSameNode' && nodeName ? [{ name: nodeName }] : undefined;
+  const forZones = zone ? [{ name: zone }] : undefined;
+  return forNodes || forZones
+    ? { ...(forZones ? { forZones } : {}), ...(forNodes ? { forNodes } : {}) }
+    : undefined;
 }
 
 function planGroup(

@@ -45,6 +45,11 @@ export const persistentVolume: Strategy<PersistentVolume> = {
       lastPhaseTransitionTime: timestamp(now),
     };
   },
+  prepareForUpdate: ({ status }, old, { now, subresource }) => {
+    if (subresource !== 'status' || !status || status.phase === old.status?.phase) return;
+    if (status.lastPhaseTransitionTime === old.status?.lastPhaseTransitionTime)
+      status.lastPhaseTransitionTime = timestamp(now);
+  },
   validate: ({ spec }) => validateSpec(spec),
   validateUpdate: ({ spec }, old, { subresource }) => {
     if (subresource) return [];

@@ -1,6 +1,5 @@
 import { type FieldError, forbiddenField, invalidValue } from '#proto/meta/field-error.ts';
 import type { Container, Pod, PodSpec, Toleration } from '#proto/schema/generated/core-v1.ts';
-import { qosClassOf } from '#server/registry/core/pod-qos.ts';
 import { isSame } from '#server/registry/validation/field-checks.ts';
 import { between } from '#server/registry/validation/names.ts';
 
@@ -30,29 +29,6 @@ export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
     errors.push(forbiddenField('spec', `pod updates may not change fields other than ${UPDATABLE}`));
   }
   return errors;
-}
-
-/** The resize subresource: only cpu and memory of containers may differ. */
-export function validatePodResize(pod: Pod, old: Pod): FieldError[] {
-  const restore = (
-    containers: Container[] | undefined,
-    before: Container[] | undefined,
-  ): Container[] | undefined =>
-    containers?.map((container, i) => ({
-      ...container,
-      resources: before?.[i]?.resources,
-      resizePolicy: before?.[i]?.resizePolicy,
-    }));
-  const spec = {
-    ...pod.spec,
-    containers: restore(pod.spec.containers, old.spec.containers),
-    initContainers: restore(pod.spec.initContainers, old.spec.initContainers),
-  };
-  if (!isSame(spec, old.spec)) return [forbiddenField('spec', 'only cpu and memory resources are mutable')];
-  // The class decides about eviction and cgroups, and those are settled when a Pod starts.
-  const [qos, before] = [qosClassOf(pod.spec), old.status?.qosClass ?? qosClassOf(old.spec)];
-  if (qos === before) return [];
-  return [invalidValue('spec', qos, 'Pod QOS Class may not change as a result of resizing')];
 }
 
 /** Ephemeral containers are added, never changed or taken away. */

@@ -274,8 +274,21 @@ describe('pod update', () => {
       Object.assign(p.spec.containers[0] as Container, { resources });
     };
     expect(updateProblems(pod, burstable, setTo({ requests: { cpu: '2' } }), resize)).toEqual([]);
+    expect(
+      updateProblems(pod, burstable, setTo({ requests: { cpu: '1' }, limits: { cpu: '2' } }), resize),
+    ).toEqual([]);
     expect(updateProblems(pod, burstable, setTo({}), resize)).toEqual([
       'spec: Invalid value: "BestEffort": Pod QOS Class may not change as a result of resizing',
+      'spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed',
+    ]);
+    expect(
+      updateProblems(pod, burstable, setTo({ requests: { cpu: '1', 'ephemeral-storage': '1Gi' } }), resize),
+    ).toEqual(['spec: Forbidden: only cpu and memory resources are mutable']);
+    const rename = (p: Pod): void => {
+      Object.assign(p.spec.containers[0] as Container, { name: 'other' });
+    };
+    expect(updateProblems(pod, burstable, rename, resize)).toEqual([
+      'spec.containers[0].name: Forbidden: containers may not be renamed or reordered on resize',
     ]);
   });
 });

@@ -3,11 +3,8 @@ import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { applyPodOnlyDefaults, applyPodSpecDefaults } from '#server/registry/core/pod-defaults.ts';
 import { applyLabelKeys } from '#server/registry/core/pod-label-keys.ts';
 import { qosClassOf } from '#server/registry/core/pod-qos.ts';
-import {
-  validateEphemeralUpdate,
-  validatePodResize,
-  validatePodUpdate,
-} from '#server/registry/core/pod-update.ts';
+import { validatePodResize } from '#server/registry/core/pod-resize.ts';
+import { validateEphemeralUpdate, validatePodUpdate } from '#server/registry/core/pod-update.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
 import { validatePodSpec } from '#server/registry/validation/pod/pod-spec.ts';
 

@@ -8,6 +8,7 @@ import {
 import { labelKeyProblems } from '#proto/meta/label-syntax.ts';
 import type { Service, ServicePort, ServiceSpec } from '#proto/schema/generated/core-v1.ts';
 import { validateAddresses, validateExternalIp } from '#server/registry/core/service-addresses.ts';
+import { validateServiceStatus } from '#server/registry/core/service-status.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
 import { validateCidr } from '#server/registry/validation/addresses.ts';
 import { eachAt, named, oneOf, oneOfOptional, problemsAt } from '#server/registry/validation/field-checks.ts';
@@ -34,16 +35,21 @@ export const service: Strategy<Service> = {
   applyDefaults: (object) => {
     object.spec ??= {};
     applySpecDefaults(object.spec);
+    for (const ingress of object.status?.loadBalancer?.ingress ?? [])
+      if (ingress.ip) ingress.ipMode ??= 'VIP';
   },
   prepareForCreate: (object) => {
     object.status = { loadBalancer: {} };
   },
   prepareForUpdate: (object, old, { subresource }) => {
-    if (!subresource) dropForeign(object.spec, old.spec);
+    if (subresource) return;
+    dropForeign(object.spec, old.spec);
+    if (old.spec.type === 'LoadBalancer' && object.spec.type !== 'LoadBalancer')
+      object.status = { ...object.status, loadBalancer: {} };
   },
   validate: ({ spec }, { subresource }) => (subresource ? [] : validateSpec(spec)),
   validateUpdate: (object, old, { subresource }) =>
-    subresource ? [] : validateAddressUpdate(object.spec, old.spec),
+    subresource ? validateServiceStatus(object) : validateAddressUpdate(object.spec, old.spec),
   warnings: ({ spec }) =>
     spec.trafficDistribution === 'PreferClose'
       ? ['spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"']

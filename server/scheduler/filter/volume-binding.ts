@@ -1,14 +1,9 @@
 import type { PersistentVolumeClaim } from '#proto/schema/generated/core-v1.ts';
+import { findVolume } from '#server/controllers/persistentvolume/match.plan.ts';
+import { classOf, SELECTED_NODE } from '#server/controllers/persistentvolume/storage-facts.ts';
 import type { Volumes } from '../cluster.plan.ts';
 import type { NodeInfo } from '../node-info.plan.ts';
-import {
-  canProvision,
-  freeVolumeFor,
-  inZone,
-  podVolumesOf,
-  reachable,
-  SELECTED_NODE,
-} from '../pod-volumes.plan.ts';
+import { canProvision, inZone, podVolumesOf, reachable } from '../pod-volumes.plan.ts';
 import { type Filter, type Refusal, refusal } from './filter.ts';
 
 const ELSEWHERE = refusal("node(s) didn't match PersistentVolume's node affinity");
@@ -49,9 +44,12 @@ function findsVolumes(claims: readonly PersistentVolumeClaim[], node: NodeInfo, 
   for (const claim of claims) {
     const selected = claim.metadata.annotations?.[SELECTED_NODE];
     if (selected !== undefined && selected !== node.name) return false;
-    const free = selected === undefined ? freeVolumeFor(claim, node, volumes.volumes(), taken) : undefined;
+    const free =
+      selected === undefined
+        ? findVolume(claim, volumes.volumes(), { reachable: (volume) => reachable(volume, node), taken })
+        : undefined;
     if (free) taken.add(free.metadata.name ?? '');
-    else if (!canProvision(volumes.storageClass(claim.spec.storageClassName ?? ''), node)) return false;
+    else if (!canProvision(volumes.storageClass(classOf(claim)), node)) return false;
   }
   return true;
 }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { PersistentVolume, PersistentVolumeClaim, PodSpec } from '#proto/schema/generated/core-v1.ts';
 import type { StorageClass } from '#proto/schema/generated/storage-v1.ts';
+import { SELECTED_NODE } from '#server/controllers/persistentvolume/storage-facts.ts';
 import { aCluster, aNode, aNodeInfo, aPod, aPodInfo, reasonsOf } from '../fixtures.ts';
 import type { NodeCache } from '../node-cache.ts';
 import type { NodeInfo } from '../node-info.plan.ts';
-import { SELECTED_NODE } from '../pod-volumes.plan.ts';
 import { volumeBinding } from './volume-binding.ts';
 import { volumeRestrictions } from './volume-restrictions.ts';
 
@@ -37,6 +37,7 @@ const onNode = (name: string): PersistentVolume['spec'] => ({
 const volume = (spec: PersistentVolume['spec'], more: Partial<PersistentVolume> = {}): PersistentVolume => ({
   ...{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'pv' } },
   spec,
+  status: { phase: 'Available' },
   ...more,
 });
 const classOf = (provisioner: string, over: Partial<StorageClass> = {}): StorageClass => ({

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { differenceOf, podAmounts, sumOf } from '#proto/api/core/amounts.ts';
 import type { Container, PodSpec } from '#proto/schema/generated/core-v1.ts';
-import { differenceOf, podAmounts, sumOf } from '#server/quota/amounts.plan.ts';
 
 const asks = (cpu: string, over: Partial<Container> = {}): Container => ({
   name: 'c',
