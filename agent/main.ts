@@ -5,7 +5,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { HostPort } from '#proto/config/options.ts';
 import { type Clock, systemClock } from '#proto/meta/clock.ts';
@@ -13,6 +12,7 @@ import { createLogger, type Logger } from '#proto/meta/log.ts';
 import { addressTowards, firstAddress } from '#proto/net/addresses.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { VERSION } from '#proto/version.ts';
+import { openGauge, startEviction } from './eviction/start-eviction.ts';
 import { importBundledImages } from './images/bundled.ts';
 import { Images } from './images/images.ts';
 import { createImageMounts } from './images/mount.ts';
@@ -35,7 +35,7 @@ import { readInventory } from './node/inventory.ts';
 import { NodeMetrics } from './node/metrics.ts';
 import { startNode } from './node/node.ts';
 import { NodeHttp, type NodeHttpDeps } from './node/node-http.ts';
-import { boardSampler } from './node/sampler.ts';
+import { boardSampler, memoryCapacity } from './node/sampler.ts';
 import { reportUsage } from './node/usage.ts';
 import type { AgentOptions } from './options.ts';
 import { parseResolvConf } from './pod/dns.plan.ts';
@@ -90,7 +90,8 @@ export async function main(options: AgentOptions): Promise<void> {
   let podsHere = (): readonly Pod[] => desired.pods();
   const openLog: NodeHttpDeps['openLog'] = (wanted, until) =>
     openPodLog({ runtime, desired, logsDir: LOGS_DIR, clock }, wanted, until);
-  const cgroups = new PodCgroupTree(await openCgroups());
+  const tree = await openCgroups();
+  const cgroups = new PodCgroupTree(tree);
   const pages = new MetricPages({ nodeName, pods: () => podsHere(), runtime, cgroups, clock });
   const nodeHttp = new NodeHttp({
     pods: () => podsHere(),
@@ -154,7 +155,8 @@ export async function main(options: AgentOptions): Promise<void> {
     log,
   });
 
-  const inventory = await readInventory(dataDir);
+  const inventory = await readInventory(dataDir, await memoryCapacity(tree));
+  const gauge = openGauge(options);
   const images = new Images({ runtime, state: desired, clock });
   const volumes = new Volumes({
     state: desired,
@@ -167,6 +169,13 @@ export async function main(options: AgentOptions): Promise<void> {
   });
   await volumes.start();
   const metrics = new NodeMetrics();
+  const imageDisk = await runtime.imageFsInfo().catch(() => undefined);
+  const sampler = boardSampler({
+    clock,
+    disk: dataDir,
+    imageDisk: imageDisk?.mountpoint || dataDir,
+    cgroups: tree,
+  });
   const node = startNode(
     {
       runtime,
@@ -176,7 +185,9 @@ export async function main(options: AgentOptions): Promise<void> {
       log,
       nodeName,
       inventory,
-      sampler: boardSampler(clock, dataDir),
+      sampler,
+      reservations: options,
+      pressure: () => gauge.conditions,
       metrics,
       hostIps,
     },
@@ -201,7 +212,8 @@ export async function main(options: AgentOptions): Promise<void> {
       hostDns,
       hostHosts: () => readFile('/etc/hosts', 'utf8').catch(() => '127.0.0.1 localhost\n'),
       allocatable: () => desired.node()?.status?.allocatable ?? {},
-      memoryCapacityBytes: totalmem(),
+      pressure: () => gauge.conditions,
+      memoryCapacityBytes: inventory.memoryBytes,
       podsDir: join(dataDir, 'pods'),
       logsDir: LOGS_DIR,
       seccompDir: join(dataDir, 'seccomp'),
@@ -209,6 +221,24 @@ export async function main(options: AgentOptions): Promise<void> {
     signal,
   );
   podsHere = () => pods.withStatus();
+  startEviction(
+    {
+      options,
+      gauge,
+      inventory,
+      metrics,
+      sampler,
+      runtime,
+      cgroups,
+      pods,
+      nodeName,
+      podsDir: join(dataDir, 'pods'),
+      logsDir: LOGS_DIR,
+      clock,
+      log,
+    },
+    signal,
+  );
   const rotating = new LogRotator({ runtime, clock, log }).run(() => runningLogs(runtime, LOGS_DIR), signal);
 
   const metering = reportUsage({ runtime, cgroups, desired, server: session, clock, log }, signal);

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { address, hostPort, nodeName, type OptionValues, oneOf, path, str } from '#proto/config/options.ts';
+import { BOARD_OPTIONS } from './node/board-options.ts';
 
 /** What `coracle agent` takes. */
 export const AGENT_OPTIONS = {
@@ -60,6 +61,7 @@ export const AGENT_OPTIONS = {
     defaultValue: 'host-gw' as const,
     parse: oneOf('host-gw', 'none'),
   },
+  ...BOARD_OPTIONS,
   'log-level': {
     description: 'debug, info, warn or error',
     placeholder: 'LEVEL',

@@ -1,16 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeCondition } from '#proto/schema/generated/core-v1.ts';
 import { boardVerdicts } from './board-verdicts.plan.ts';
+import { aSample } from './fixtures.ts';
 import type { NodeSample } from './metrics.ts';
 
 const NOW = Date.UTC(2026, 0, 1, 12);
-const sample = (over: Partial<NodeSample>): NodeSample => ({
-  ...{ atMs: NOW, cpuPercent: 5, memoryTotalBytes: 1, memoryAvailableBytes: 1, swapUsedBytes: 0 },
-  ...{ load1: 0.5, uptimeSeconds: 60, temperatureCelsius: undefined, throttled: undefined },
-  ...{ disk: { totalBytes: 1, availableBytes: 1, freeInodesPercent: 80 } },
-  ...{ network: { receivedBytes: 0, sentBytes: 0 }, processes: 200, maxProcesses: 32_768 },
-  ...over,
-});
+const sample = (over: Partial<NodeSample>): NodeSample =>
+  aSample({ atMs: NOW, load1: 0.5, temperatureCelsius: undefined, throttled: undefined, ...over });
 const since = (type: string, status: string, secondsAgo: number): NodeCondition => ({
   ...{ type, status, lastTransitionTime: new Date(NOW - secondsAgo * 1000).toISOString() },
 });

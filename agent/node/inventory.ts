@@ -8,8 +8,8 @@ import { readIfThere } from './read-file.ts';
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
 
-/** `disk`: a path on the file system that pods write to. */
-export async function readInventory(disk: string): Promise<Inventory> {
+/** `disk`: a path on the file system that pods write to; `memoryBytes`: see `memoryCapacity`. */
+export async function readInventory(disk: string, memoryBytes: number): Promise<Inventory> {
   const system = await readSystem().catch(() => undefined);
   const [machineId, bootId, release, model, fs] = await Promise.all([
     readIfThere('/etc/machine-id'),
@@ -28,7 +28,7 @@ export async function readInventory(disk: string): Promise<Inventory> {
     osImage: parseOsRelease(release).get('PRETTY_NAME') ?? 'Linux',
     architecture: ARCHITECTURES[process.arch] ?? process.arch,
     cpus: os.availableParallelism(),
-    memoryBytes: os.totalmem(),
+    memoryBytes,
     diskBytes: fs ? fs.blocks * fs.bsize : 0,
     model: model.replaceAll('\0', '').trim() || (system?.model ?? ''),
   };

@@ -1,3 +1,11 @@
+export interface DiskSample {
+  readonly totalBytes: number;
+  readonly availableBytes: number;
+  /** 0 for a file system that does not count them. */
+  readonly inodes: number;
+  readonly freeInodes: number;
+}
+
 /** The board's last sample: one interface over systeminformation and what is read from /proc and /sys. */
 export interface NodeSample {
   /** Epoch milliseconds. */
@@ -14,11 +22,12 @@ export interface NodeSample {
   readonly temperatureCelsius: number | undefined;
   /** The firmware's bits: 0 under-voltage, 1 capped, 2 throttled, 16–18 the same since boot; undefined elsewhere. */
   readonly throttled: number | undefined;
-  readonly disk: {
-    readonly totalBytes: number;
-    readonly availableBytes: number;
-    readonly freeInodesPercent: number;
-  };
+  /** Where Pods write. */
+  readonly disk: DiskSample;
+  /** Where images lie, if that is another file system. */
+  readonly imageDisk?: DiskSample | undefined;
+  /** The cgroup around all Pods; undefined until there is one with a limit. */
+  readonly podsMemory?: { readonly limitBytes: number; readonly workingSetBytes: number } | undefined;
   readonly network: { readonly receivedBytes: number; readonly sentBytes: number };
   readonly processes: number;
   readonly maxProcesses: number;

@@ -1,20 +1,14 @@
 /** The Node object of this board: what is said of it once, and what changes. Pure. */
-import { bytesQuantity } from '#proto/meta/quantity.ts';
+import type { PressureCondition } from '#agent/eviction/thresholds.plan.ts';
 import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Node, NodeCondition, NodeStatus } from '#proto/schema/generated/core-v1.ts';
 import { KUBERNETES_VERSION } from '#proto/version.ts';
 import { boardVerdicts, type Verdict } from './board-verdicts.plan.ts';
 import type { NodeSample } from './metrics.ts';
+import { allocatableOf, capacityOf, type Reservations } from './reserved.plan.ts';
 
-const MAX_PODS = 110;
 const MAX_IMAGES = 50;
 const MAX_NAMES = 5;
-/** Below these the board is under pressure. Rule: upstream's default hard eviction thresholds. */
-const MEMORY_BYTES = 100 * 1024 * 1024;
-const DISK_SHARE = 0.1;
-const INODES_PERCENT = 5;
-const PIDS_SHARE = 0.05;
-
 /** What does not change while the board is up. */
 export interface Inventory {
   readonly machineId: string;
@@ -42,6 +36,8 @@ export interface NodeFacts {
     readonly message: string;
   };
   readonly sample: NodeSample | undefined;
+  readonly pressure: readonly PressureCondition[];
+  readonly reservations: Reservations;
   readonly images: readonly { readonly names: readonly string[]; readonly sizeBytes: number }[];
   readonly now: number;
 }
@@ -72,17 +68,10 @@ export function nodeObject(facts: NodeFacts): Node {
 /** `previous` gives the times at which conditions changed last. */
 export function nodeStatus(facts: NodeFacts, previous: NodeStatus | undefined): NodeStatus {
   const { inventory, runtime } = facts;
-  const resources = {
-    cpu: String(inventory.cpus),
-    'ephemeral-storage': bytesQuantity(inventory.diskBytes),
-    memory: bytesQuantity(inventory.memoryBytes),
-    pods: String(MAX_PODS),
-  };
-  const memory = Math.max(0, inventory.memoryBytes - MEMORY_BYTES);
-  const disk = Math.floor(inventory.diskBytes * (1 - DISK_SHARE));
+  const { reservations } = facts;
   return {
-    capacity: resources,
-    allocatable: { ...resources, memory: bytesQuantity(memory), 'ephemeral-storage': bytesQuantity(disk) },
+    capacity: capacityOf(inventory, reservations.maxPods),
+    allocatable: allocatableOf(inventory, reservations),
     conditions: conditions(facts, previous),
     addresses: [
       ...facts.addresses.map((address) => ({ type: 'InternalIP', address })),
@@ -124,14 +113,10 @@ function conditions(facts: NodeFacts, previous: NodeStatus | undefined): NodeCon
   });
 }
 
-function verdicts({ sample, health }: NodeFacts): readonly Verdict[] {
-  const disk = sample?.disk;
-  const lowMemory = !!sample && sample.memoryAvailableBytes < MEMORY_BYTES;
-  const lowDisk =
-    !!disk &&
-    disk.totalBytes > 0 &&
-    (disk.availableBytes < disk.totalBytes * DISK_SHARE || disk.freeInodesPercent < INODES_PERCENT);
-  const lowPids = !!sample && sample.maxProcesses - sample.processes < sample.maxProcesses * PIDS_SHARE;
+function verdicts({ pressure, health }: NodeFacts): readonly Verdict[] {
+  const [lowMemory, lowDisk, lowPids] = (['MemoryPressure', 'DiskPressure', 'PIDPressure'] as const).map(
+    (type) => pressure.includes(type),
+  );
   const ready = health.runtimeReady && health.networkReady;
   return [
     lowMemory

@@ -4,7 +4,8 @@ import { FakeRuntime } from '#agent/runtime/fake/fake-runtime.ts';
 import { FakeClock } from '#proto/meta/clock.ts';
 import { silent } from '#proto/meta/log.ts';
 import type { NodeStatus } from '#proto/schema/generated/core-v1.ts';
-import { NodeMetrics, type NodeSample } from './metrics.ts';
+import { aSample, noReservations } from './fixtures.ts';
+import { NodeMetrics } from './metrics.ts';
 import { startNode } from './node.ts';
 import { type Inventory, type NodeFacts, nodeStatus } from './node-status.plan.ts';
 import { parseMillidegrees, parseNetDev, parseOsRelease, parseThrottled } from './proc.plan.ts';
@@ -22,22 +23,6 @@ const inventory: Inventory = {
   diskBytes: 32_000_000_000,
   model: 'Raspberry Pi 4',
 };
-const aSample = (overrides: Partial<NodeSample> = {}): NodeSample => ({
-  atMs: 0,
-  cpuPercent: 5,
-  memoryTotalBytes: 1024 * MI,
-  memoryAvailableBytes: 512 * MI,
-  swapUsedBytes: 0,
-  load1: 0.1,
-  uptimeSeconds: 60,
-  temperatureCelsius: 48.7,
-  throttled: 0,
-  disk: { totalBytes: 32e9, availableBytes: 16e9, freeInodesPercent: 80 },
-  network: { receivedBytes: 0, sentBytes: 0 },
-  processes: 200,
-  maxProcesses: 32_768,
-  ...overrides,
-});
 const facts = (overrides: Partial<NodeFacts> = {}): NodeFacts => ({
   name: 'pi',
   inventory,
@@ -45,6 +30,8 @@ const facts = (overrides: Partial<NodeFacts> = {}): NodeFacts => ({
   runtime: { name: 'containerd', version: 'v1.7.2' },
   health: { runtimeReady: true, networkReady: true, message: '' },
   sample: aSample(),
+  pressure: [],
+  reservations: noReservations,
   images: [],
   now: 0,
   ...overrides,
@@ -70,20 +57,9 @@ describe('nodeStatus', () => {
   });
 
   it.each<[string, Partial<NodeFacts>, string, string]>([
-    ['memory', { sample: aSample({ memoryAvailableBytes: 50 * MI }) }, 'MemoryPressure', 'True'],
-    [
-      'disk',
-      { sample: aSample({ disk: { totalBytes: 100, availableBytes: 5, freeInodesPercent: 50 } }) },
-      'DiskPressure',
-      'True',
-    ],
-    [
-      'inodes',
-      { sample: aSample({ disk: { totalBytes: 100, availableBytes: 50, freeInodesPercent: 1 } }) },
-      'DiskPressure',
-      'True',
-    ],
-    ['processes', { sample: aSample({ processes: 32_000 }) }, 'PIDPressure', 'True'],
+    ['memory', { pressure: ['MemoryPressure'] }, 'MemoryPressure', 'True'],
+    ['disk', { pressure: ['DiskPressure'] }, 'DiskPressure', 'True'],
+    ['processes', { pressure: ['PIDPressure'] }, 'PIDPressure', 'True'],
     [
       'the network',
       { health: { runtimeReady: true, networkReady: false, message: 'no cni' } },
@@ -129,6 +105,8 @@ describe('a board at its server', () => {
       inventory,
       sampler: { sample: async () => aSample() },
       metrics: new NodeMetrics(),
+      reservations: noReservations,
+      pressure: () => [],
       hostIps: () => ['192.168.1.10'],
     };
     const { done } = startNode(options, abort.signal);

@@ -3,6 +3,8 @@
  * While the server is away nothing is queued: the next write tells how things are then. Each connection begins with one:
  * the server may have given the board up meanwhile, or have crashed and lost what it was told last.
  */
+
+import type { PressureCondition } from '#agent/eviction/thresholds.plan.ts';
 import type { Cluster, DesiredState } from '#agent/link/cluster.ts';
 import type { Runtime } from '#agent/runtime/runtime.ts';
 import type { Clock } from '#proto/meta/clock.ts';
@@ -19,6 +21,7 @@ import {
   nodeStatus,
   sameNodeStatus,
 } from './node-status.plan.ts';
+import type { Reservations } from './reserved.plan.ts';
 import type { Sampler } from './sampler.ts';
 
 const PERIOD_MS = 10_000;
@@ -37,6 +40,9 @@ export interface NodeOptions {
   readonly inventory: Inventory;
   readonly sampler: Sampler;
   readonly metrics: NodeMetrics;
+  readonly reservations: Reservations;
+  /** What the board is short of, by the last sample. */
+  pressure(): readonly PressureCondition[];
   hostIps(): readonly string[];
 }
 
@@ -125,7 +131,7 @@ class NodeReporter {
   }
 
   async #facts(): Promise<NodeFacts> {
-    const { runtime, clock, inventory, metrics, nodeName, hostIps } = this.#options;
+    const { runtime, clock, inventory, metrics, nodeName, hostIps, pressure, reservations } = this.#options;
     const now = clock.now();
     const health = await runtime.status().catch((err: unknown) => ({
       runtimeReady: false,
@@ -150,6 +156,8 @@ class NodeReporter {
       runtime: this.#version,
       health,
       sample: metrics.last,
+      pressure: pressure(),
+      reservations,
       images: this.#images,
       now,
     };

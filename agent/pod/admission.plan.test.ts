@@ -1,11 +1,12 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { ContainerPort, Pod } from '#proto/schema/generated/core-v1.ts';
-import { planAdmission } from './admission.plan.ts';
+import { type BoardRoom, planAdmission } from './admission.plan.ts';
 
 const aPod = (ports: ContainerPort[], hostNetwork = false): Pod => ({
   metadata: {},
   spec: { hostNetwork, containers: [{ name: 'main', ports }] },
 });
+const room: BoardRoom = { others: [], allocatable: {}, pressure: [] };
 const port = (hostPort: number, more: Partial<ContainerPort> = {}): ContainerPort => ({
   containerPort: 80,
   hostPort,
@@ -26,11 +27,11 @@ it.each<[string, Pod, Pod, string | undefined]>([
   ['the network of the host', aPod([{ containerPort: 80 }], true), aPod([port(80)]), 'NodePorts'],
   ['no port of the host', aPod([{ containerPort: 80 }]), aPod([{ containerPort: 80 }]), undefined],
 ])('beside a pod with %s', (_what, pod, other, reason) => {
-  expect(planAdmission(pod, [other], {})?.reason).toBe(reason);
+  expect(planAdmission(pod, { ...room, others: [other] })?.reason).toBe(reason);
 });
 
 it('takes no more pods than the board has room for', () => {
-  expect(planAdmission(aPod([]), [aPod([])], { pods: '1' })).toEqual({
+  expect(planAdmission(aPod([]), { ...room, others: [aPod([])], allocatable: { pods: '1' } })).toEqual({
     reason: 'OutOfpods',
     message: "Node didn't have enough resource: pods, requested: 1, used: 1, capacity: 1",
   });
@@ -55,6 +56,44 @@ it.each<[string, Record<string, string>, string | undefined]>([
   ],
   ['what the board does not know', { 'example.com/foo': '1' }, undefined],
 ])('a pod that asks for %s', (_what, requests, message) => {
-  const rejection = planAdmission(asking(requests), [asking({ cpu: '400m' })], { cpu: '1', memory: '1Gi' });
+  const rejection = planAdmission(asking(requests), {
+    ...room,
+    others: [asking({ cpu: '400m' })],
+    allocatable: { cpu: '1', memory: '1Gi' },
+  });
   expect(rejection?.message).toBe(message);
+});
+
+describe('pressure', () => {
+  const bestEffort = aPod([]);
+  const burstable: Pod = {
+    metadata: {},
+    spec: { containers: [{ name: 'main', resources: { requests: { memory: '1Mi' } } }] },
+  };
+  const critical: Pod = { metadata: {}, spec: { ...bestEffort.spec, priority: 2_000_001_000 } };
+  const tolerant: Pod = {
+    metadata: {},
+    spec: {
+      ...bestEffort.spec,
+      tolerations: [{ key: 'node.kubernetes.io/memory-pressure', operator: 'Exists' }],
+    },
+  };
+  it.each<[string, Pod, BoardRoom['pressure'], boolean]>([
+    ['memory, best effort', bestEffort, ['MemoryPressure'], false],
+    ['memory, with a request', burstable, ['MemoryPressure'], true],
+    ['memory, tolerated', tolerant, ['MemoryPressure'], true],
+    ['memory, critical', critical, ['MemoryPressure'], true],
+    ['disk, with a request', burstable, ['DiskPressure'], false],
+    ['memory and disk, tolerant of memory', tolerant, ['MemoryPressure', 'DiskPressure'], false],
+    ['none', bestEffort, [], true],
+  ])('of %s', (_what, pod, pressure, taken) => {
+    expect(planAdmission(pod, { ...room, pressure }) === undefined).toBe(taken);
+  });
+
+  it('is told in the words of the kubelet', () => {
+    expect(planAdmission(bestEffort, { ...room, pressure: ['DiskPressure'] })).toEqual({
+      reason: 'Evicted',
+      message: 'The node had condition: [DiskPressure]. ',
+    });
+  });
 });

@@ -1,6 +1,9 @@
+import { isCritical } from '#agent/eviction/rank.plan.ts';
+import type { PressureCondition } from '#agent/eviction/thresholds.plan.ts';
 import { podAmounts } from '#proto/api/core/amounts.ts';
 import { milliValue, quantityValue } from '#proto/meta/quantity.ts';
 import type { Container, Pod } from '#proto/schema/generated/core-v1.ts';
+import { qosClass } from './qos.plan.ts';
 
 /** Why a board does not take a Pod. */
 export interface Rejection {
@@ -16,16 +19,23 @@ interface HostPort {
   readonly ip: string;
 }
 
+export interface BoardRoom {
+  /** Pods that have not ended. */
+  readonly others: readonly Pod[];
+  readonly allocatable: Readonly<Record<string, string>>;
+  /** What the board is short of. */
+  readonly pressure: readonly PressureCondition[];
+}
+
 /**
  * Whether the board can take a new Pod beside those that it has: one that was bound by hand, or by a scheduler that saw
- * an older state of it, may not fit. `others` have not ended. Rule: the kubelet's `predicate.go`, for what
- * Pods ask for, their number and their host ports.
+ * an older state of it, may not fit. Rule: the kubelet's `predicate.go` for what Pods ask for, their number and their host ports;
+ * its eviction manager for pressure.
  */
-export function planAdmission(
-  pod: Pod,
-  others: readonly Pod[],
-  allocatable: Readonly<Record<string, string>>,
-): Rejection | undefined {
+export function planAdmission(pod: Pod, room: BoardRoom): Rejection | undefined {
+  const { others, allocatable } = room;
+  const short = underPressure(pod, room.pressure);
+  if (short) return short;
   const capacity = Number(allocatable['pods'] ?? Number.POSITIVE_INFINITY);
   if (others.length + 1 > capacity) {
     const amounts = `requested: 1, used: ${others.length}, capacity: ${capacity}`;
@@ -72,6 +82,22 @@ export function lackOf(
 
 export const lackMessage = ({ name, requested, used, capacity }: Lack): string =>
   `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`;
+
+/** Short of memory the board takes those that said how much they need; short of anything else, nobody. */
+function underPressure(pod: Pod, pressure: readonly PressureCondition[]): Rejection | undefined {
+  if (pressure.length === 0 || isCritical(pod)) return undefined;
+  const onlyMemory = pressure.every((condition) => condition === 'MemoryPressure');
+  if (onlyMemory && (qosClass(pod) !== 'BestEffort' || toleratesMemoryPressure(pod))) return undefined;
+  return { reason: 'Evicted', message: `The node had condition: [${pressure.join(' ')}]. ` };
+}
+
+const toleratesMemoryPressure = ({ spec }: Pod): boolean =>
+  (spec.tolerations ?? []).some(
+    ({ key, operator = 'Equal', value = '', effect }) =>
+      (!effect || effect === 'NoSchedule') &&
+      (key === 'node.kubernetes.io/memory-pressure' || (!key && operator === 'Exists')) &&
+      (operator === 'Exists' || value === ''),
+  );
 
 /** On the host's network every port of a container is one of the host. */
 function hostPortsOf({ spec }: Pod): HostPort[] {

@@ -50,7 +50,7 @@ function stopAll(s: Snapshot, out: Out): void {
 function endGrace(s: Snapshot): number {
   const { deletionTimestamp, deletionGracePeriodSeconds } = s.pod.metadata;
   const grace = deletionTimestamp ? (deletionGracePeriodSeconds ?? graceOf(s)) : graceOf(s);
-  return Math.max(LEAST_GRACE_SECONDS, grace);
+  return Math.max(LEAST_GRACE_SECONDS, Math.min(grace, s.verdict?.graceSeconds ?? grace));
 }
 
 /** What the others have left of the pod's grace. */

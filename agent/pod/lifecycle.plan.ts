@@ -42,7 +42,7 @@ function outcome(s: Snapshot): Outcome | undefined {
       message: known.message,
     };
   }
-  if (s.verdict) return { type: 'end', why: 'failed', ...s.verdict };
+  if (s.verdict) return { type: 'end', why: 'failed', reason: s.verdict.reason, message: s.verdict.message };
   return deadline(s) ?? ownEnd(s);
 }
 

@@ -1,4 +1,5 @@
 import type { HookView, ImageView, Problem, ResizeView, VolumesView } from './snapshot.ts';
+import type { Verdict } from './verdict.ts';
 
 /** What one worker remembers between two passes: nothing here has to survive it. */
 export interface PodMemory {
@@ -16,7 +17,7 @@ export interface PodMemory {
   cleaned: boolean;
   deleted: boolean;
   gone: boolean;
-  verdict: { readonly reason: string; readonly message: string } | undefined;
+  verdict: Verdict | undefined;
 }
 
 export function emptyMemory(): PodMemory {

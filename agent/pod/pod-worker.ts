@@ -19,6 +19,7 @@ import type { PodDetails, PodRuntime } from './runtime-view.ts';
 import type { Snapshot } from './snapshot.ts';
 import { podStatus } from './status.plan.ts';
 import type { Step } from './step.ts';
+import type { Verdict } from './verdict.ts';
 
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 60_000;
@@ -104,15 +105,21 @@ export class PodWorker {
   }
 
   /** The pod has to go, whatever it wishes: eviction. */
-  evict(reason: string, message: string): void {
-    this.#memory.verdict ??= { reason, message };
+  evict(verdict: Verdict): void {
+    if (this.#memory.verdict) return;
+    this.#memory.verdict = verdict;
     this.wake();
+  }
+
+  /** An event of the board about this pod. */
+  tell(type: 'Normal' | 'Warning', reason: string, message: string): void {
+    this.#event(type, reason, message);
   }
 
   /** The board can not take the pod. */
   reject({ reason, message }: Rejection): void {
     this.#event('Warning', reason, message);
-    this.evict(reason, `Pod was rejected: ${message}`);
+    this.evict({ reason, message: `Pod was rejected: ${message}` });
   }
 
   wake(): void {

@@ -1,3 +1,4 @@
+import type { PressureCondition } from '#agent/eviction/thresholds.plan.ts';
 import type { Cluster, DesiredState } from '#agent/link/cluster.ts';
 import type { Runtime } from '#agent/runtime/runtime.ts';
 import type { Clock } from '#proto/meta/clock.ts';
@@ -31,6 +32,8 @@ export interface PodsOptions {
   /** The board's own /etc/hosts, for pods on its network. */
   hostHosts(): Promise<string>;
   readonly allocatable: () => Readonly<Record<string, string>>;
+  /** What the board is short of. */
+  readonly pressure: () => readonly PressureCondition[];
   readonly memoryCapacityBytes: number;
   /** `<data-dir>/pods`: the same folder that volumes have. */
   readonly podsDir: string;

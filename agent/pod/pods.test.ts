@@ -51,6 +51,7 @@ describe('pods on a board', () => {
         hostDns: async () => ({ servers: ['1.1.1.1'], searches: ['lan'], options: [] }),
         hostHosts: async () => '127.0.0.1 localhost\n',
         allocatable: () => ({ cpu: '4', memory: '1Gi' }),
+        pressure: () => [],
         memoryCapacityBytes: 1 << 30,
         podsDir: path.join(directory, 'pods'),
         logsDir: path.join(directory, 'logs'),

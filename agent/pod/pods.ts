@@ -13,6 +13,7 @@ import type { PodsContext, PodsOptions } from './pods-options.ts';
 import { asGranted } from './resize.plan.ts';
 import { RuntimeView } from './runtime-view.ts';
 import { StatusReporter } from './status-reporter.ts';
+import type { Verdict } from './verdict.ts';
 
 const RELIST_MS = 60_000;
 const FIRST_RETRY_MS = 500;
@@ -23,10 +24,12 @@ const SETTLE_MS = [10, 20, 50, 100, 250, 1000, 5000];
 
 export interface Pods {
   /** Ends a pod as failed: for whoever watches over the board's memory and disk. */
-  evict(uid: string, reason: string, message: string): void;
+  evict(uid: string, verdict: Verdict): void;
   /** Pods with a worker, wanted or still going. */
   list(): readonly Pod[];
-  /** The same, each with its status of now. */
+  /** Those that have not ended, each with its status of now. */
+  active(): readonly Pod[];
+  /** All, each with its status of now. */
   withStatus(): readonly Pod[];
   /** Events of this board, for the node's own too. */
   readonly events: EventRecorder;
@@ -74,6 +77,10 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
     const phase = (context.reporter.current(pod.metadata.uid ?? '') ?? pod.status)?.phase;
     return phase === 'Failed' || phase === 'Succeeded';
   };
+  const withStatus = (pod: Pod): Pod => {
+    const status = context.reporter.current(pod.metadata.uid ?? '');
+    return status ? { ...pod, status } : pod;
+  };
   /** Pods that take room on the board, with what they were granted of it. */
   const unended = (): Pod[] =>
     [...workers.values()]
@@ -89,7 +96,8 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
       if (worker) worker.update(pod);
       else if (listing.has(uid)) work(uid, pod, true);
       else {
-        const rejection = hasEnded(pod) ? undefined : planAdmission(pod, unended(), options.allocatable());
+        const room = { others: unended(), allocatable: options.allocatable(), pressure: options.pressure() };
+        const rejection = hasEnded(pod) ? undefined : planAdmission(pod, room);
         const fresh = work(uid, pod, false);
         if (rejection) fresh.reject(rejection);
       }
@@ -193,13 +201,13 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
     while (running.size > 0) await Promise.all(running);
   });
   return {
-    evict: (uid, reason, message) => workers.get(uid)?.evict(reason, message),
+    evict: (uid, verdict) => {
+      workers.get(uid)?.tell('Warning', verdict.reason, verdict.message);
+      workers.get(uid)?.evict(verdict);
+    },
     list: () => [...workers.values()].map((worker) => worker.pod),
-    withStatus: () =>
-      [...workers.values()].map(({ pod }) => {
-        const status = context.reporter.current(pod.metadata.uid ?? '');
-        return status ? { ...pod, status } : pod;
-      }),
+    active: () => unended().map(withStatus),
+    withStatus: () => [...workers.values()].map(({ pod }) => withStatus(pod)),
     events: context.events,
     done,
   };

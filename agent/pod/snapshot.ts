@@ -5,6 +5,7 @@
  * Whatever must outlive the agent is written on the sandboxes and containers themselves (see labels.ts).
  */
 import type { Pod, PodStatus } from '#proto/schema/generated/core-v1.ts';
+import type { Verdict } from './verdict.ts';
 
 export interface SandboxView {
   readonly id: string;
@@ -108,7 +109,7 @@ export interface Snapshot {
   readonly deleted: boolean;
   readonly deleteProblem: Problem | undefined;
   /** Decided from outside of the pod: eviction, shutdown of the board. */
-  readonly verdict: { readonly reason: string; readonly message: string } | undefined;
+  readonly verdict: Verdict | undefined;
   /** When this board first saw the pod. */
   readonly startTimeMs: number;
   readonly previous: PodStatus | undefined;

@@ -101,7 +101,14 @@ function conditions(s: Snapshot, seen: Seen): PodCondition[] {
   };
   const own = OWN_CONDITIONS.map((type) => condition(s, type, verdicts[type]));
   const resize = lifecycleIsOver(seen) ? undefined : resizeCondition(s);
-  return resize ? [...own, condition(s, resize.type, [true, resize.reason, resize.message])] : own;
+  return [
+    ...own,
+    ...(resize ? [condition(s, resize.type, [true, resize.reason, resize.message])] : []),
+    // Of a pod that the board ended: said by nobody else, and true for good.
+    ...(s.verdict?.isDisruption
+      ? [condition(s, 'DisruptionTarget', [true, 'TerminationByKubelet', s.verdict.message])]
+      : []),
+  ];
 }
 
 const lifecycleIsOver = ({ over, phase }: Seen): boolean =>

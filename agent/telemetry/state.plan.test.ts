@@ -14,7 +14,7 @@ const aSample = (change: Partial<NodeSample> = {}): NodeSample => ({
   uptimeSeconds: 3600,
   temperatureCelsius: 48.72,
   throttled: 0x50005,
-  disk: { totalBytes: 32_000_000_000, availableBytes: 20_000_000_000, freeInodesPercent: 90 },
+  disk: { totalBytes: 32_000_000_000, availableBytes: 20_000_000_000, inodes: 100, freeInodes: 90 },
   network: { receivedBytes: 5_000, sentBytes: 1_000 },
   processes: 100,
   maxProcesses: 32_768,

@@ -47,6 +47,16 @@ describe('cgroup v1', () => {
     expect(await cgroups.children('/kubepods')).toEqual(['podu']);
   });
 
+  it('reads the memory of a cgroup that has a limit', async () => {
+    put('memory/memory.limit_in_bytes', '9223372036854771712\n');
+    put('memory/kubepods/memory.limit_in_bytes', '4096\n');
+    put('memory/kubepods/memory.usage_in_bytes', '1000\n');
+    put('memory/kubepods/memory.stat', 'total_inactive_file 300\n');
+    const cgroups = await openCgroups(root);
+    expect(await cgroups.memory('/kubepods')).toEqual({ limitBytes: 4096, workingSetBytes: 700 });
+    expect(await cgroups.memory('/')).toBeUndefined();
+  });
+
   it('names a process, where there is one', async () => {
     put('cpuacct/kubepods/podu/cgroup.procs', '12\n34\n');
     put('cpuacct/kubepods/podx/cgroup.procs', '');
@@ -82,6 +92,17 @@ describe('cgroup v2', () => {
     expect(get('kubepods/burstable/podu/cpu.max')).toBe('max');
     expect(get('kubepods/burstable/podu/memory.max')).toBe('max');
     expect(get('cgroup.subtree_control')).toBe('+pids');
+  });
+
+  it('reads the memory of a cgroup that has a limit', async () => {
+    put('kubepods/memory.max', '4096\n');
+    put('kubepods/memory.current', '1000\n');
+    put('kubepods/memory.stat', 'inactive_file 300\n');
+    put('kubepods/burstable/memory.max', 'max\n');
+    const cgroups = await openCgroups(root);
+    expect(await cgroups.memory('/kubepods')).toEqual({ limitBytes: 4096, workingSetBytes: 700 });
+    expect(await cgroups.memory('/kubepods/burstable')).toBeUndefined();
+    expect(await cgroups.memory('/')).toBeUndefined();
   });
 
   it('reads what is used', async () => {

@@ -6,6 +6,10 @@ export interface Cgroups {
   remove(path: string): Promise<void>;
   /** Undefined where there is none (any more). */
   usage(path: string): Promise<CgroupUsage | undefined>;
+  /** Of a cgroup that has a limit, `/` for all that this board has; undefined for one without a limit, or that is not there. */
+  memory(
+    path: string,
+  ): Promise<{ readonly limitBytes: number; readonly workingSetBytes: number } | undefined>;
   /** One of the processes in it, in the board's numbering; undefined where there is none. */
   firstProcess(path: string): Promise<number | undefined>;
   /** The names of the cgroups directly below. */

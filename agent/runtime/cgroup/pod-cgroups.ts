@@ -1,11 +1,12 @@
 import type { PodCgroups } from '#agent/pod/ports.ts';
 import { cgroupOf } from '#agent/pod/qos.plan.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
-import type { Cgroups, CgroupUsage } from './cgroups.ts';
+import type { CgroupLimits, Cgroups, CgroupUsage } from './cgroups.ts';
 import { podLimits } from './pod-resources.plan.ts';
 
 /** Where pods may lie: guaranteed ones directly, the others by their class. */
-const PARENTS = ['/kubepods', '/kubepods/burstable', '/kubepods/besteffort'];
+const ALL = '/kubepods';
+const PARENTS = [ALL, '/kubepods/burstable', '/kubepods/besteffort'];
 
 /** A cgroup around each pod: the runtime makes those of containers in it, and never removes it. */
 export class PodCgroupTree implements PodCgroups {
@@ -19,6 +20,11 @@ export class PodCgroupTree implements PodCgroups {
     const path = cgroupOf(pod);
     await this.#cgroups.apply(path, podLimits(pod));
     return path;
+  }
+
+  /** What all Pods together may use. Rejects where they use more of it already. */
+  async limitAll(limits: CgroupLimits): Promise<void> {
+    await this.#cgroups.apply(ALL, limits);
   }
 
   async remove(uid: string): Promise<void> {

@@ -59,6 +59,17 @@ export class CgroupsV1 implements Cgroups {
     };
   }
 
+  async memory(path: string): Promise<{ limitBytes: number; workingSetBytes: number } | undefined> {
+    const folder = this.#at('memory', path);
+    if (!folder) return undefined;
+    const limitBytes = await readNumber(join(folder, 'memory.limit_in_bytes'));
+    // Without a limit the kernel shows the largest number of pages, in bytes.
+    if (limitBytes === undefined || limitBytes >= Number.MAX_SAFE_INTEGER) return undefined;
+    const usage = (await readNumber(join(folder, 'memory.usage_in_bytes'))) ?? 0;
+    const stat = flatKeyed((await readText(join(folder, 'memory.stat'))) ?? '');
+    return { limitBytes, workingSetBytes: workingSet(usage, stat.get('total_inactive_file') ?? 0) };
+  }
+
   async firstProcess(path: string): Promise<number | undefined> {
     const folder = this.#at('cpuacct', path);
     return folder ? firstPid(folder) : undefined;

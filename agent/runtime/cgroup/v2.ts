@@ -42,6 +42,16 @@ export class CgroupsV2 implements Cgroups {
     };
   }
 
+  async memory(path: string): Promise<{ limitBytes: number; workingSetBytes: number } | undefined> {
+    const folder = join(this.#root, path);
+    // `max` is no number, and the machine's own root has no such file.
+    const limitBytes = await readNumber(join(folder, 'memory.max'));
+    if (limitBytes === undefined || Number.isNaN(limitBytes)) return undefined;
+    const usage = (await readNumber(join(folder, 'memory.current'))) ?? 0;
+    const stat = flatKeyed((await readText(join(folder, 'memory.stat'))) ?? '');
+    return { limitBytes, workingSetBytes: workingSet(usage, stat.get('inactive_file') ?? 0) };
+  }
+
   firstProcess(path: string): Promise<number | undefined> {
     return firstPid(join(this.#root, path));
   }

@@ -322,6 +322,11 @@ export class FakeRuntime implements Runtime {
     for (const [reference, image] of [...this.images]) if (image.id === id) this.images.delete(reference);
   }
 
+  async writtenLayers(): Promise<ReadonlyMap<string, { bytes: number; inodes: number }>> {
+    this.#up();
+    return new Map();
+  }
+
   async imageFsInfo(): Promise<{ mountpoint: string; usedBytes: number; inodesUsed: number }> {
     this.#up();
     const usedBytes = [...this.images.values()].reduce((sum, image) => sum + image.sizeBytes, 0);

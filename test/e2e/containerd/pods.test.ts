@@ -53,6 +53,7 @@ async function start(): Promise<void> {
       hostDns: async () => ({ servers: [], searches: [], options: [] }),
       hostHosts: async () => '127.0.0.1 localhost\n',
       allocatable: () => ({ cpu: '2', memory: '1Gi' }),
+      pressure: () => [],
       memoryCapacityBytes: 1 << 30,
       podsDir: join(directory, 'pods'),
       logsDir: join(directory, 'logs'),

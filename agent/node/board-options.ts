@@ -1,0 +1,82 @@
+import {
+  DEFAULT_EVICTION_HARD,
+  durationMs,
+  parseGrace,
+  parseReclaim,
+  parseThreshold,
+  type SignalValue,
+} from '#agent/eviction/thresholds.plan.ts';
+import { parseReserved, type Reserved } from './reserved.plan.ts';
+
+const count = (text: string): number => {
+  if (!/^[0-9]{1,9}$/.test(text)) throw new Error(`"${text}" is not a whole number`);
+  return Number(text);
+};
+
+/** What the board keeps for itself, and what it does when it runs short: the kubelet's flags. */
+export const BOARD_OPTIONS = {
+  'system-reserved': {
+    description: 'kept for the system, not for Pods: cpu, memory, ephemeral-storage, pid, as in memory=100Mi',
+    placeholder: 'NAME=QUANTITY',
+    list: true,
+    defaultValue: [] as readonly Reserved[],
+    parse: parseReserved as (text: string) => never,
+  },
+  'kube-reserved': {
+    description: 'kept for Coracle and the container runtime, likewise',
+    placeholder: 'NAME=QUANTITY',
+    list: true,
+    defaultValue: [] as readonly Reserved[],
+    parse: parseReserved as (text: string) => never,
+  },
+  'max-pods': {
+    description: 'how many Pods the board takes',
+    placeholder: 'NUMBER',
+    defaultValue: 110,
+    defaultText: '110',
+    parse: count,
+  },
+  'eviction-hard': {
+    description: 'Pods are evicted at once when less than this is left; replaces all defaults',
+    placeholder: 'SIGNAL<VALUE',
+    list: true,
+    defaultValue: DEFAULT_EVICTION_HARD.map(parseThreshold) as readonly SignalValue[],
+    defaultText: DEFAULT_EVICTION_HARD.join(','),
+    parse: parseThreshold as (text: string) => never,
+  },
+  'eviction-soft': {
+    description: 'Pods are evicted when less than this is left for longer than its grace period',
+    placeholder: 'SIGNAL<VALUE',
+    list: true,
+    defaultValue: [] as readonly SignalValue[],
+    parse: parseThreshold as (text: string) => never,
+  },
+  'eviction-soft-grace-period': {
+    description: 'how long a soft threshold is borne, as in memory.available=1m30s',
+    placeholder: 'SIGNAL=DURATION',
+    list: true,
+    defaultValue: [] as readonly ReturnType<typeof parseGrace>[],
+    parse: parseGrace as (text: string) => never,
+  },
+  'eviction-minimum-reclaim': {
+    description: 'how much more than the threshold an eviction has to free, as in nodefs.available=500Mi',
+    placeholder: 'SIGNAL=VALUE',
+    list: true,
+    defaultValue: [] as readonly SignalValue[],
+    parse: parseReclaim as (text: string) => never,
+  },
+  'eviction-max-pod-grace-period': {
+    description: 'the longest time that a Pod gets to end when a soft threshold is met',
+    placeholder: 'SECONDS',
+    defaultValue: 0,
+    defaultText: '0',
+    parse: count,
+  },
+  'eviction-pressure-transition-period': {
+    description: 'how long the board says that it is short of something after it no longer is',
+    placeholder: 'DURATION',
+    defaultValue: 300_000,
+    defaultText: '5m',
+    parse: durationMs,
+  },
+} as const;
