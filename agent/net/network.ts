@@ -90,6 +90,7 @@ export async function startNetwork(
     },
     address: () => clusterInfo()?.clusterDns || undefined,
     upstreamServers: options.upstreamServers,
+    forwarding: () => desired.configMap('kube-system', 'kube-dns')?.data,
     run,
     clock,
     log,
@@ -103,8 +104,9 @@ export async function startNetwork(
   if (policies && !bridgeFiltered)
     log.warn('the kernel has no br_netfilter: network policies do not hold between pods of this board');
 
-  const off = desired.onChange((plural) => {
+  const off = desired.onChange((plural, key) => {
     if (['networkpolicies', 'addressgroups', 'pods', ''].includes(plural)) policies?.changed();
+    if (plural === 'configmaps' && key === 'kube-system/kube-dns') dns.forwardingChanged();
     if (plural === 'services' || plural === 'endpointslices' || plural === '') dns.changed();
     if (plural === 'services' || plural === 'endpointslices' || plural === 'nodes' || plural === '')
       proxy.changed();

@@ -50,9 +50,12 @@ export function actedUpon(plural: FedKind, object: KubeObject, nodeName = object
   return { ...rest, metadata, ...(ended ? { ended } : {}) };
 }
 
+/** Says whom cluster DNS asks for other names; each board has it, where there is one. */
+const DNS_FORWARDING = 'configmaps/kube-system/kube-dns';
+
 /** The ConfigMaps and Secrets that Pods name, as `configmaps/<namespace>/<name>`. Optional ones count too. */
 export function referencesOf(pods: readonly Pod[]): Set<string> {
-  const found = new Set<string>();
+  const found = new Set<string>([DNS_FORWARDING]);
   for (const pod of pods) {
     const namespace = pod.metadata.namespace ?? '';
     const configMap = (name: string | undefined): void =>

@@ -101,6 +101,7 @@ describe('referencesOf', () => {
       'configmaps/default/cm1',
       'configmaps/default/cm2',
       'configmaps/default/cm3',
+      'configmaps/kube-system/kube-dns',
       'secrets/default/pull',
       'secrets/default/s1',
       'secrets/default/s2',

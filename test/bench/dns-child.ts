@@ -25,7 +25,10 @@ const zone = buildZone({
 const server = await DnsServer.listen({
   address: '127.0.0.1',
   port: 0,
-  responder: new Responder({ zone: () => zone, upstream: { ask: async () => undefined } }),
+  responder: new Responder({
+    zone: () => zone,
+    upstream: { ask: async () => undefined, cameBack: () => false },
+  }),
   log: createLogger('error'),
 });
 process.stdout.write(`${server.port}\n`);

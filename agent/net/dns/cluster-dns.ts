@@ -2,6 +2,7 @@ import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import type { Run } from '../run.ts';
 import { DnsServer } from './dns-server.ts';
+import { type Forwarding, parseForwarding, serversFor } from './forwarding.plan.ts';
 import { Responder } from './responder.ts';
 import { Upstream } from './upstream.ts';
 import { buildZone, type Zone, type ZoneInput } from './zone.plan.ts';
@@ -13,6 +14,8 @@ export interface ClusterDnsOptions {
   readonly address: () => string | undefined;
   /** The board's own servers, for names of the world. */
   readonly upstreamServers: () => Promise<readonly string[]>;
+  /** Data of the ConfigMap that says otherwise, where there is one. */
+  readonly forwarding: () => Readonly<Record<string, string>> | undefined;
   readonly run: Run;
   readonly clock: Clock;
   readonly log: Logger;
@@ -24,15 +27,28 @@ const DNS_PORT = 53;
 /** Cluster DNS of this board, from what the board itself holds: names resolve while the server is away. */
 export class ClusterDns {
   readonly #options: ClusterDnsOptions;
+  readonly #upstream: Upstream;
   #zone: Zone | undefined;
+  #forwarding: Forwarding | undefined;
 
   constructor(options: ClusterDnsOptions) {
     this.#options = options;
+    this.#upstream = new Upstream({
+      servers: (name) => this.#serversFor(name),
+      now: () => performance.now(),
+      log: options.log,
+    });
   }
 
   /** What {@link ClusterDnsOptions.observe} sees has changed; the zone is made anew when the next query comes. */
   changed(): void {
     this.#zone = undefined;
+  }
+
+  /** What {@link ClusterDnsOptions.forwarding} sees has changed. */
+  forwardingChanged(): void {
+    this.#forwarding = undefined;
+    this.#upstream.forget();
   }
 
   /** Until the signal aborts. */
@@ -60,15 +76,21 @@ export class ClusterDns {
   }
 
   async #listen(ip: string, run: Run): Promise<DnsServer> {
-    const { upstreamServers, log } = this.#options;
     await run('ip', ['address', 'replace', `${ip}/32`, 'dev', 'lo']);
-    const upstream = new Upstream({
-      // Its own address among them would be a loop.
-      servers: async () => (await upstreamServers()).filter((server) => server !== ip),
-      now: () => performance.now(),
-    });
-    const responder = new Responder({ zone: () => this.#current(), upstream });
-    return DnsServer.listen({ address: ip, port: DNS_PORT, responder, log });
+    const responder = new Responder({ zone: () => this.#current(), upstream: this.#upstream });
+    return DnsServer.listen({ address: ip, port: DNS_PORT, responder, log: this.#options.log });
+  }
+
+  async #serversFor(name: string): Promise<readonly string[]> {
+    const { forwarding, upstreamServers, address, log } = this.#options;
+    if (!this.#forwarding) {
+      this.#forwarding = parseForwarding(forwarding());
+      const { problems } = this.#forwarding;
+      if (problems.length > 0) log.warn('ConfigMap kube-system/kube-dns is used in part', { problems });
+    }
+    const servers = serversFor(this.#forwarding, name) ?? (await upstreamServers());
+    // Its own address among them would be a loop.
+    return servers.filter((server) => server !== address());
   }
 
   #current(): Zone {

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { silent } from '#proto/meta/log.ts';
+import { createLogger, silent } from '#proto/meta/log.ts';
 import { aService } from '../services/fixtures.ts';
 import { DnsServer } from './dns-server.ts';
 import { aQuery, told } from './fixtures.ts';
@@ -22,7 +22,10 @@ let server: DnsServer;
 const options = {
   address: '127.0.0.1',
   port: 0,
-  responder: new Responder({ zone: () => zone, upstream: { ask: async () => undefined } }),
+  responder: new Responder({
+    zone: () => zone,
+    upstream: { ask: async () => undefined, cameBack: () => false },
+  }),
   log: silent,
 };
 beforeEach(async () => {
@@ -78,6 +81,7 @@ it('remembers what others said, asks the next one when one is silent, once for m
   let queries = 0;
   const other = createSocket('udp4');
   other.on('message', (bytes, from) => {
+    if (!bytes.includes('example')) return; // it asks for loops, too
     queries++;
     const answer = [0xc0, 12, 0, TYPE.A, 0, 1, 0, 0, 0, 20, 0, 4, 1, 2, 3, 4];
     const message = Buffer.from([...bytes, ...answer]);
@@ -89,8 +93,8 @@ it('remembers what others said, asks the next one when one is silent, once for m
   const { port } = other.address();
   let now = 0;
   // Nobody can listen at the first, and nobody does at the second.
-  const servers = async () => ['fe80::1%nowhere', '127.0.0.2', '127.0.0.1'];
-  const upstream = new Upstream({ servers, port, now: () => now });
+  const servers = async () => ['[fe80::1%nowhere]:53', `127.0.0.2:${port}`, `127.0.0.1:${port}`];
+  const upstream = new Upstream({ servers, now: () => now, log: silent });
   const query = parseQuery(aQuery('example.org', TYPE.A));
   if (!query) throw new Error('no query');
   const heard = await Promise.all([upstream.ask(query, false), upstream.ask(query, false)]);
@@ -105,4 +109,31 @@ it('remembers what others said, asks the next one when one is silent, once for m
   await upstream.ask(query, false);
   expect(queries).toBe(2);
   other.close();
+});
+
+it('asks a server that was silent after the others, and none that leads back to itself', async () => {
+  const lines: string[] = [];
+  const log = createLogger('warn', {}, (line) => lines.push(line));
+  let asked = 0;
+  // A forwarder whose own server is this one: it never answers before it has an answer from here.
+  const loop = await DnsServer.listen({
+    ...options,
+    responder: {
+      respond: (bytes) => {
+        const query = parseQuery(bytes);
+        if (query && !upstream.cameBack(query)) asked++;
+        return undefined;
+      },
+    },
+  });
+  let now = 0;
+  const servers = async () => [`127.0.0.1:${loop.port}`, `127.0.0.1:${server.port}`];
+  const upstream = new Upstream({ servers, now: () => now, timeoutMs: 100, log });
+  const query = parseQuery(web);
+  if (!query) throw new Error('no query');
+  for (now = 0; now < 60_000; now += 6_000)
+    expect((await upstream.ask(query, false))?.forwarded.records).toHaveLength(1);
+  expect(asked).toBe(1);
+  expect(lines.join()).toContain('leads back');
+  loop.close();
 });

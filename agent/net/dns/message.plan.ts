@@ -8,6 +8,7 @@ export const TYPE = {
   CNAME: 5,
   SOA: 6,
   PTR: 12,
+  HINFO: 13,
   TXT: 16,
   AAAA: 28,
   SRV: 33,
@@ -226,7 +227,7 @@ export function encodeAnswer(query: Query, answer: Answer, limit: number): Uint8
 }
 
 /** A query for another server, clean of whatever else the client's had. */
-export function encodeQuery(query: Query, id: number): Uint8Array {
+export function encodeQuery(query: Pick<Query, 'question' | 'edns' | 'dnssecOk'>, id: number): Uint8Array {
   const bytes = [id >> 8, id & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, query.edns ? 1 : 0, ...query.question];
   if (query.edns)
     bytes.push(0, 0, TYPE.OPT, EDNS_SIZE >> 8, EDNS_SIZE & 255, 0, 0, query.dnssecOk ? 0x80 : 0, 0, 0, 0);

@@ -30,6 +30,7 @@ const zone = buildZone({
 /** The world has one name, with one address that is good for a minute. */
 const world = {
   asked: [] as string[],
+  cameBack: ({ type }: Query) => type === TYPE.HINFO,
   ask: async (query: Query): Promise<Heard | undefined> => {
     world.asked.push(query.name);
     if (query.name !== 'example.org') return undefined;
@@ -76,6 +77,10 @@ describe('Responder', () => {
     expect(answer?.answers).toEqual(['A 93.184.216.34']);
     expect(answer?.bytes.at(-7)).toBe(50);
     expect(await ask(aQuery('nobody.knows', TYPE.A))).toMatchObject({ rcode: RCODE.SERVFAIL });
+  });
+
+  it('refuses its own question when it comes back', async () => {
+    expect((await ask(aQuery('123.456', TYPE.HINFO)))?.rcode).toBe(RCODE.REFUSED);
   });
 
   it('follows an alias to its end, and no loop', async () => {

@@ -14,7 +14,7 @@ import type { Zone } from './zone.plan.ts';
 
 export interface ResponderOptions {
   readonly zone: () => Zone;
-  readonly upstream: Pick<Upstream, 'ask'>;
+  readonly upstream: Pick<Upstream, 'ask' | 'cameBack'>;
 }
 
 const MAX_TCP_SIZE = 65_535;
@@ -46,7 +46,10 @@ export class Responder {
     if (query.rcode !== RCODE.NOERROR) return encodeAnswer(query, empty(query.rcode), limit);
     this.#turn = (this.#turn + 1) % 1_000_003;
     const resolution = resolve(this.#options.zone(), query.name, query.type, this.#turn);
-    if (resolution === 'forward') return this.#forward(query, tcp, limit);
+    if (resolution === 'forward') {
+      if (this.#options.upstream.cameBack(query)) return encodeAnswer(query, empty(RCODE.REFUSED), limit);
+      return this.#forward(query, tcp, limit);
+    }
     const { answer, chase } = resolution;
     if (chase === undefined) return encodeAnswer(query, answer, limit);
     return this.#chase(query, chase).then((more) =>
