@@ -92,6 +92,7 @@ export async function main(options: AgentOptions): Promise<void> {
     openPodLog({ runtime, desired, logsDir: LOGS_DIR, clock }, wanted, until);
   const tree = await openCgroups();
   const cgroups = new PodCgroupTree(tree);
+  const mounter = new LinuxMounter();
   const pages = new MetricPages({ nodeName, pods: () => podsHere(), runtime, cgroups, clock });
   const nodeHttp = new NodeHttp({
     pods: () => podsHere(),
@@ -111,6 +112,8 @@ export async function main(options: AgentOptions): Promise<void> {
         runtime,
         openLog,
         serveHttp: (stream) => nodeHttp.accept(stream),
+        serveStorage: async (query) =>
+          (await import('./volumes/local-path.ts')).serveLocalPath({ dataDir, mounter }, query),
         log,
       }),
     onWelcome: (welcome) => clusterInfo.set(welcome),
@@ -162,7 +165,7 @@ export async function main(options: AgentOptions): Promise<void> {
     state: desired,
     cluster: session,
     clock,
-    mounter: new LinuxMounter(),
+    mounter,
     images: createImageMounts(images, socketPath),
     dataDir,
     memoryDir: join(runDirOf(dataDir), 'volumes'),

@@ -54,6 +54,7 @@ import { ApiEventRecorder } from './client/events.ts';
 import { InformerFactory } from './client/informer-factory.ts';
 import { LeaderElector } from './client/leader-elector.ts';
 import { type ControllersOptions, startControllers } from './controllers/index.ts';
+import { ensureLocalPathClass } from './controllers/localpath/ensure-class.ts';
 import { BOARD_PORTS } from './controllers/service/loadbalancer.plan.ts';
 import { buildInfo, metricsHandler } from './metrics/metrics-handler.ts';
 import { metricsKinds } from './metrics/metrics-kinds.ts';
@@ -66,6 +67,7 @@ import { Boards } from './nodes/boards.ts';
 import { createInformerSource } from './nodes/informer-source.ts';
 import { createBoardCertificates } from './nodes/join.ts';
 import { LinkServer } from './nodes/link-server.ts';
+import { createBoardStorage } from './nodes/local-volumes.ts';
 import { createNodeStreams } from './nodes/node-streams.ts';
 import type { ServerOptions } from './options.ts';
 import { runOwnAgent } from './own-agent.ts';
@@ -231,6 +233,7 @@ export async function main(options: ServerOptions): Promise<void> {
   };
   await ensureExtensionAuthentication(client, trust);
   await ensurePriorityClasses(client);
+  await ensureLocalPathClass(client, !options.disable.includes('local-storage'));
   await keepFlowObjects({ client, reader, clock, log });
   const port = await api.listen({ ...options.listen, ...pki.serving, clientCa: pki.ca.cert });
   log.info('the API is served', { address: `https://${advertiseAddress}:${port}` });
@@ -341,6 +344,7 @@ export async function main(options: ServerOptions): Promise<void> {
       const remote = remoteOf(service);
       if (remote) await discovery.check(remote);
     },
+    boardStorage: createBoardStorage(boards),
     queues,
   };
   informers.start(signal);

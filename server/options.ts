@@ -228,6 +228,13 @@ export const SERVER_OPTIONS = {
     defaultValue: false,
     parse: toggle,
   },
+  disable: {
+    description: 'a part to do without: local-storage, the class local-path; may be repeated',
+    placeholder: 'PART',
+    list: true,
+    defaultValue: [] as readonly string[],
+    parse: oneOf('local-storage') as (text: string) => never,
+  },
   network: {
     description: "this board's way to Pods of others: host-gw, or none where another CNI plug-in sees to it",
     placeholder: 'MODE',

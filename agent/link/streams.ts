@@ -17,6 +17,8 @@ export interface StreamDeps {
   readonly runtime: Runtime;
   /** The bytes of a container's log, as `kubectl logs` wants them; rejects with a StatusError. */
   readonly openLog: (request: OpenStream, signal: AbortSignal) => Promise<AsyncIterable<Uint8Array>>;
+  /** Volumes of the node itself: a query in, a JSON text out. */
+  readonly serveStorage: (query: string) => Promise<string>;
   /** HTTP of the node itself. */
   readonly serveHttp: (stream: Duplex) => void;
   readonly log: Logger;
@@ -34,6 +36,14 @@ export function serveStream(request: OpenStream, client: LinkClient, deps: Strea
   call.write({ streamId: request.streamId, data: new Uint8Array(), end: false, error: '' });
   if (request.kind === 'http') {
     deps.serveHttp(bytes);
+    return;
+  }
+  if (request.kind === 'storage') {
+    bytes.resume();
+    deps.serveStorage(request.query).then(
+      (answer) => bytes.end(answer),
+      (err: unknown) => bytes.destroy(new Error(JSON.stringify(asStatus(err).toStatus()))),
+    );
     return;
   }
   const serving = request.kind === 'logs' ? sendLog(request, bytes, deps) : tunnel(request, bytes, deps);

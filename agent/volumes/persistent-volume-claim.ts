@@ -5,6 +5,9 @@ import { checkHostPath } from './host-path.ts';
 import { applyFsGroup } from './ownership.ts';
 import { VolumeError, type VolumeHost, type VolumePlugin, type VolumeRequest } from './volume.ts';
 
+/** Below a Pod's folder: what its claims are bound to, a file each. */
+export const CLAIM_RECORDS = 'plugins/kubernetes.io~persistent-volume-claim';
+
 /**
  * A claim that is bound to a path of this board (`hostPath` and `local` volumes). Which path is kept in the pod's folder: a
  * bound claim does not move, and after a power cut the server may be away.
@@ -23,7 +26,7 @@ export class PersistentVolumeClaimPlugin implements VolumePlugin {
   }
 
   async setUp({ pod, volume, podDir }: VolumeRequest): Promise<string> {
-    const folder = join(podDir, 'plugins', `kubernetes.io~${this.name}`);
+    const folder = join(podDir, CLAIM_RECORDS);
     const record = join(folder, `${volume.name}.json`);
     const known = await readFile(record, 'utf8').catch(() => undefined);
     const source = known ? parse(known) : undefined;

@@ -44,6 +44,7 @@ import { startControllers } from '#server/controllers/index.ts';
 import { controllerOf } from '#server/controllers/ownership.ts';
 import { isPodActive, isPodReady } from '#server/controllers/pod-state.ts';
 import { Boards } from '#server/controllers/testing/boards.ts';
+import { FakeBoardStorage } from '#server/controllers/testing/fake-board-storage.ts';
 import { FlakyClient } from '#server/controllers/testing/flaky-client.ts';
 import { LaggingClient } from '#server/controllers/testing/lagging-client.ts';
 import { seeded } from '#server/controllers/testing/random.ts';
@@ -259,6 +260,7 @@ const run = (client: ApiClient, clock: FakeClock, rng: () => number, signal: Abo
     issueToken: async () => 'token',
     kinds: fixedKinds(resources),
     checkApiService: async () => {},
+    boardStorage: new FakeBoardStorage(),
     rng,
   });
 

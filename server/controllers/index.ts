@@ -21,6 +21,8 @@ import { createEndpointSliceMirroringController } from '#server/controllers/endp
 import { createGarbageCollector } from '#server/controllers/garbagecollector/garbagecollector.controller.ts';
 import { createHorizontalPodAutoscalerController } from '#server/controllers/horizontalpodautoscaler/horizontalpodautoscaler.controller.ts';
 import { createJobController } from '#server/controllers/job/job.controller.ts';
+import type { BoardStorage } from '#server/controllers/localpath/board-storage.ts';
+import { createLocalPathController } from '#server/controllers/localpath/localpath.controller.ts';
 import { createNamespaceController } from '#server/controllers/namespace/namespace.controller.ts';
 import { createNodeIpamController } from '#server/controllers/nodeipam/nodeipam.controller.ts';
 import { createNodeLifecycleController } from '#server/controllers/nodelifecycle/nodelifecycle.controller.ts';
@@ -62,6 +64,7 @@ export interface ControllersOptions {
   /** All kinds that the API knows at the moment. */
   readonly kinds: ServedKinds;
   readonly checkApiService: CheckApiService;
+  readonly boardStorage: BoardStorage;
   readonly rng?: () => number;
   readonly queues?: QueueMetrics;
 }
@@ -112,6 +115,7 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     createPodGcController(context),
     createStorageProtectionController(context),
     createPersistentVolumeController(context),
+    createLocalPathController(context, options.boardStorage),
 
     createValidatingAdmissionPolicyController(context, () => kinds.all),
   ];

@@ -26,6 +26,7 @@ import { InformerFactory } from '#server/client/informer-factory.ts';
 import { MemoryClient } from '#server/client/memory-client.ts';
 import { fixedKinds } from '#server/client/served-kinds.ts';
 import { startControllers } from '#server/controllers/index.ts';
+import { FakeBoardStorage } from '#server/controllers/testing/fake-board-storage.ts';
 
 const clock = new FakeClock();
 const key = generateKey();
@@ -48,6 +49,7 @@ beforeEach(async () => {
     issueToken: async ({ serviceAccount }) => `token for ${serviceAccount.name}`,
     kinds: fixedKinds(resources),
     checkApiService: async () => {},
+    boardStorage: new FakeBoardStorage(),
     rng: () => 0.5,
   });
   await settle();

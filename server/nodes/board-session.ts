@@ -21,12 +21,12 @@ import { BoardFeed, type FeedSource } from './feed.ts';
 
 /** What the server wants of a board: one reverse stream. */
 export interface StreamRequest {
-  readonly kind: 'exec' | 'attach' | 'portforward' | 'logs' | 'tcp' | 'http';
+  readonly kind: 'exec' | 'attach' | 'portforward' | 'logs' | 'tcp' | 'http' | 'storage';
   readonly namespace: string;
   readonly pod: string;
   readonly uid: string;
   readonly container: string;
-  /** The query of the client's request, without `?`; of `tcp` the address: `host=10.42.0.7&port=443`. */
+  /** The query of the client's request, without `?`; of `tcp` the address: `host=10.42.0.7&port=443`; of `storage` what is to be done. */
   readonly query: string;
   readonly method: string;
   readonly headers: readonly { readonly name: string; readonly value: string }[];

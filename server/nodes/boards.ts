@@ -4,6 +4,7 @@ import { away, type BoardSession, type StreamRequest } from './board-session.ts'
 /** The boards that are connected now: at most one session a node, the newest. */
 export class Boards {
   readonly #sessions = new Map<string, BoardSession>();
+  readonly #listeners = new Set<(nodeName: string) => void>();
 
   get(nodeName: string): BoardSession | undefined {
     return this.#sessions.get(nodeName);
@@ -23,7 +24,14 @@ export class Boards {
       return false;
     this.#sessions.set(session.nodeName, session);
     old?.end('replaced by a newer session');
+    for (const listener of this.#listeners) listener(session.nodeName);
     return true;
+  }
+
+  /** Calls back when a board has connected. Returns the function that ends it. */
+  onConnected(listener: (nodeName: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** A session that was replaced does not remove its successor. */

@@ -29,6 +29,7 @@ import { ApiEventRecorder } from '#server/client/events.ts';
 import { InformerFactory } from '#server/client/informer-factory.ts';
 import { fixedKinds } from '#server/client/served-kinds.ts';
 import { startControllers } from '#server/controllers/index.ts';
+import { FakeBoardStorage } from '#server/controllers/testing/fake-board-storage.ts';
 import { strategies } from '#server/registry/index.ts';
 import { Scheduler } from '#server/scheduler/scheduler.ts';
 import { openStore } from '#server/store/open.ts';
@@ -126,6 +127,7 @@ async function startServer(store: Store, signal: AbortSignal): Promise<ApiClient
     reservedPorts: [],
     issueToken: async () => '',
     checkApiService: async () => {},
+    boardStorage: new FakeBoardStorage(),
     kinds: fixedKinds(resources),
   });
   const events = new ApiEventRecorder({ client, clock, log, component: 'default-scheduler' });

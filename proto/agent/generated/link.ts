@@ -177,13 +177,13 @@ export interface ApiResponse {
 /** The server asks the board to open a Stream. */
 export interface OpenStream {
   streamId: number;
-  /** "exec" | "attach" | "portforward" | "logs" | "tcp" | "http" */
+  /** "exec" | "attach" | "portforward" | "logs" | "tcp" | "http" | "storage" */
   kind: string;
   namespace: string;
   pod: string;
   uid: string;
   container: string;
-  /** the request's query string, as the client sent it; tcp: "host=IP&port=N" */
+  /** the request's query string, as the client sent it; tcp: "host=IP&port=N"; storage: "do=make&volume=NAME&bytes=N" */
   query: string;
   /** For upgraded connections: the head of the HTTP request that the board replays to its runtime's streaming server. */
   method: string;
