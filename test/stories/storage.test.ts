@@ -1,0 +1,168 @@
+/** Volumes: directories that the cluster makes on boards, what outlives what, and what is really gone in the end. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import type { PersistentVolume, Pod } from '#proto/schema/generated/core-v1.ts';
+import { eventually } from '../support/boards/eventually.ts';
+import { apply, shellPod } from '../support/cluster/manifests.ts';
+import { useCluster } from '../support/cluster/use-cluster.ts';
+
+const cluster = useCluster({ boards: 2 });
+const kubectl = (args: string, input?: string) =>
+  cluster().kubectl.ok(args, input === undefined ? {} : { input });
+
+const claim = (name: string, spec: object = {}) => ({
+  apiVersion: 'v1',
+  kind: 'PersistentVolumeClaim',
+  metadata: { name },
+  spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '64Mi' } }, ...spec },
+});
+const mounting = (claimName: string) => ({ name: 'data', persistentVolumeClaim: { claimName } });
+const AT_DATA = { volumeMounts: [{ name: 'data', mountPath: '/data' }] };
+
+/** One on each board; each writes numbers, and tells one only when it is on the disk. */
+const numbers = {
+  apiVersion: 'apps/v1',
+  kind: 'StatefulSet',
+  metadata: { name: 'db' },
+  spec: {
+    replicas: 2,
+    serviceName: 'db',
+    podManagementPolicy: 'Parallel',
+    selector: { matchLabels: { app: 'db' } },
+    template: {
+      metadata: { labels: { app: 'db' } },
+      spec: {
+        terminationGracePeriodSeconds: 1,
+        containers: [
+          {
+            name: 'main',
+            image: 'coracle.local/busybox:1',
+            command: [
+              'sh',
+              '-c',
+              'n=$(tail -n1 /data/log 2>/dev/null); while :; do n=$((n+1)); echo $n >>/data/log; sync; echo $n; sleep 0.2; done',
+            ],
+            readinessProbe: { exec: { command: ['test', '-s', '/data/log'] }, periodSeconds: 1 },
+            ...AT_DATA,
+          },
+        ],
+        topologySpreadConstraints: [
+          {
+            maxSkew: 1,
+            topologyKey: 'kubernetes.io/hostname',
+            whenUnsatisfiable: 'DoNotSchedule',
+            labelSelector: { matchLabels: { app: 'db' } },
+          },
+        ],
+      },
+    },
+    volumeClaimTemplates: [
+      {
+        metadata: { name: 'data' },
+        spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '64Mi' } } },
+      },
+    ],
+  },
+};
+
+const volumeOf = async (name: string): Promise<PersistentVolume> => {
+  const volume = await kubectl(`get pvc ${name} -o jsonpath={.spec.volumeName}`);
+  return cluster().kubectl.json<PersistentVolume>(['get', 'pv', volume]);
+};
+/** Where a volume's directory is on the disk of its board, which this machine can look at any time. */
+const directoryOf = (volume: PersistentVolume): string => {
+  const [term] = volume.spec.nodeAffinity?.required?.nodeSelectorTerms ?? [];
+  const board = cluster().board(term?.matchExpressions?.[0]?.values?.[0] ?? '');
+  return join(board.directory, 'disk', volume.spec.local?.path ?? '');
+};
+const nodeOf = async (pod: string) =>
+  (await cluster().kubectl.json<Pod>(['get', 'pod', pod])).spec.nodeName ?? '';
+const told = async (pod: string) => Number((await kubectl(`logs ${pod} --tail=1`)).trim());
+const written = async (pod: string) => Number((await kubectl(`exec ${pod} -- tail -n1 /data/log`)).trim());
+
+it('makes a directory on the board of each Pod, without a word about storage in the cluster before', async () => {
+  expect(await kubectl('get storageclass')).toMatch(/local-path \(default\)\s+coracle.dev\/local-path/);
+  await apply(cluster(), numbers);
+  await cluster().readyPods('app=db', 2);
+  expect(await kubectl('get pvc -o jsonpath={.items[*].status.phase}')).toBe('Bound Bound');
+  const boards = new Set(await Promise.all(['db-0', 'db-1'].map(nodeOf)));
+  expect(boards.size).toBe(2);
+  for (const name of ['data-db-0', 'data-db-1'])
+    expect(existsSync(directoryOf(await volumeOf(name)))).toBe(true);
+  const rights = await cluster().board('board-1').exec('stat -c "%a %U" /var/lib/coracle/storage');
+  expect(rights.stdout.trim()).toBe('700 root');
+});
+
+it('takes a Pod back to its data when it is deleted', async () => {
+  const node = await nodeOf('db-0');
+  const before = await told('db-0');
+  await kubectl('delete pod db-0');
+  await cluster().readyPods('app=db', 2);
+  expect(await nodeOf('db-0')).toBe(node);
+  expect(await written('db-0')).toBeGreaterThan(before);
+});
+
+it('keeps what was on the disk across a power cut', async () => {
+  const node = await nodeOf('db-1');
+  const before = await told('db-1');
+  await cluster().board(node).powerCut();
+  await cluster().board(node).boot();
+  await eventually(async () => expect(await written('db-1')).toBeGreaterThan(before), { timeoutMs: 60_000 });
+  expect(await nodeOf('db-1')).toBe(node);
+  // No number twice, none left out.
+  const log = (await kubectl('exec db-1 -- cat /data/log')).trim().split('\n').map(Number);
+  expect(log.slice(0, before)).toEqual(Array.from({ length: before }, (_, i) => i + 1));
+});
+
+it('removes the directory with the claim, and keeps it where the volume says so', async () => {
+  const [gone, kept] = [await volumeOf('data-db-0'), await volumeOf('data-db-1')];
+  const patch = '{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}';
+  await kubectl(`patch pv ${kept.metadata.name} -p ${patch}`);
+  await kubectl('delete statefulset db');
+  await kubectl('delete pvc data-db-0 data-db-1');
+  await eventually(async () => expect(await kubectl('get pv -o name')).not.toContain(gone.metadata.name));
+  expect(existsSync(directoryOf(gone))).toBe(false);
+  expect(await kubectl(`get pv ${kept.metadata.name} -o jsonpath={.status.phase}`)).toBe('Released');
+  await kubectl(`delete pv ${kept.metadata.name}`);
+  expect(existsSync(join(directoryOf(kept), 'log'))).toBe(true);
+});
+
+it('removes the directory of a board that was away, once it is back', async () => {
+  // As people write it for a provisioner of that name elsewhere.
+  await apply(
+    cluster(),
+    claim('files', { storageClassName: 'local-path' }),
+    shellPod('files', 'echo mine >/data/f; sync; sleep 3600', AT_DATA, {
+      volumes: [mounting('files')],
+      securityContext: { runAsUser: 1000, runAsGroup: 1000, fsGroup: 2000 },
+    }),
+  );
+  await kubectl('wait pod/files --for=condition=Ready --timeout=60s');
+  expect((await kubectl('exec files -- stat -c %g:%a /data/f')).trim()).toBe('2000:644');
+  const volume = await volumeOf('files');
+  const board = cluster().board(await nodeOf('files'));
+  await kubectl('delete pod files');
+  await board.powerCut();
+  await kubectl('delete pvc files');
+  await eventually(async () =>
+    expect(await kubectl(`get pv ${volume.metadata.name} -o jsonpath={.status.phase}`)).toBe('Released'),
+  );
+  expect(existsSync(directoryOf(volume))).toBe(true);
+  await board.boot();
+  await eventually(async () => expect(await kubectl('get pv -o name')).toBe(''), { timeoutMs: 60_000 });
+  expect(existsSync(directoryOf(volume))).toBe(false);
+});
+
+it('says by name what it can not do', async () => {
+  await apply(
+    cluster(),
+    claim('shared', { accessModes: ['ReadWriteMany'] }),
+    shellPod('shared', 'sleep 3600', AT_DATA, { volumes: [mounting('shared')] }),
+  );
+  await eventually(async () =>
+    expect(await kubectl('get events --field-selector involvedObject.name=shared')).toMatch(
+      /ProvisioningFailed.*accessModes: ReadWriteMany/,
+    ),
+  );
+});
