@@ -43,6 +43,17 @@ it.each([
     ),
     [2560, 250_000, 364 * Mi],
   ],
+  [
+    'resources of its own',
+    {
+      metadata: {},
+      spec: {
+        containers: [container(small, small), {}],
+        resources: { limits: { cpu: '3', memory: '300Mi' }, requests: { cpu: '2' } },
+      },
+    } as Pod,
+    [2048, 300_000, 300 * Mi],
+  ],
 ])('limits of a pod with %s', (_name, value, [shares, quota, memory]) => {
   expect(podLimits(value)).toEqual({
     cpuShares: shares,

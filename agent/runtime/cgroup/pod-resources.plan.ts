@@ -7,17 +7,23 @@ const PERIOD_US = 100_000;
 /**
  * What the whole pod may use. Rule: upstream's `ResourceConfigForPod`: shares are what the pod asks for; a quota or a
  * memory limit holds only if every container has one, else some container has none. Init containers run one by one, so the
- * largest counts, together with the sidecars that were started before it.
+ * largest counts, together with the sidecars that were started before it. What the pod itself names goes before the sum.
  */
 export function podLimits(pod: Pod): CgroupLimits {
   const shares = total(pod, (container) => kernelResources(pod, container, 0).cpuShares, 2);
   const quota = total(pod, (container) => kernelResources(pod, container, 0).cpuQuotaUs, undefined);
   const memory = total(pod, (container) => kernelResources(pod, container, 0).memoryLimitBytes, undefined);
+  const { limits, requests } = pod.spec.resources ?? {};
+  const own = kernelResources(
+    pod,
+    { name: '', resources: { limits: limits ?? {}, requests: requests ?? {} } },
+    0,
+  );
   return {
-    cpuShares: Math.min(262_144, Math.max(2, shares)),
-    cpuQuotaUs: quota,
+    cpuShares: requests?.['cpu'] ? own.cpuShares : Math.min(262_144, Math.max(2, shares)),
+    cpuQuotaUs: limits?.['cpu'] ? own.cpuQuotaUs : quota,
     cpuPeriodUs: PERIOD_US,
-    memoryLimitBytes: memory,
+    memoryLimitBytes: limits?.['memory'] ? own.memoryLimitBytes : memory,
   };
 }
 
