@@ -17,6 +17,7 @@ import { importBundledImages } from './images/bundled.ts';
 import { Images } from './images/images.ts';
 import { createImageMounts } from './images/mount.ts';
 import { reconnectDelayMs } from './link/backoff.plan.ts';
+import type { DesiredState } from './link/cluster.ts';
 import { ClusterInfoFile } from './link/cluster-info.ts';
 import { DesiredStore } from './link/desired-store.ts';
 import { type Identity, IdentityStore, isRenewalDue } from './link/identity.ts';
@@ -35,6 +36,7 @@ import { readInventory } from './node/inventory.ts';
 import { NodeMetrics } from './node/metrics.ts';
 import { startNode } from './node/node.ts';
 import { NodeHttp, type NodeHttpDeps } from './node/node-http.ts';
+import { PartVerdicts } from './node/part-verdicts.ts';
 import { boardSampler, memoryCapacity } from './node/sampler.ts';
 import { reportUsage } from './node/usage.ts';
 import type { AgentOptions } from './options.ts';
@@ -179,6 +181,7 @@ export async function main(options: AgentOptions): Promise<void> {
     imageDisk: imageDisk?.mountpoint || dataDir,
     cgroups: tree,
   });
+  const parts = new PartVerdicts();
   const node = startNode(
     {
       runtime,
@@ -192,10 +195,31 @@ export async function main(options: AgentOptions): Promise<void> {
       reservations: options,
       pressure: () => gauge.conditions,
       metrics,
+      parts,
       hostIps,
     },
     signal,
   );
+  const ingress = whenIngress(desired, signal, async () => {
+    const { serveIngresses } = await import('./net/ingress/ingress.ts');
+    await serveIngresses(
+      {
+        nodeName,
+        desired,
+        httpPort: options.ingressHttpPort,
+        httpsPort: options.ingressHttpsPort,
+        directory: `${runDirOf(dataDir)}-ingress`,
+        path: process.env['PATH'] ?? '',
+        clusterDns: () => clusterInfo.current?.clusterDns,
+        hostIps,
+        verdicts: parts,
+        clock,
+        random: Math.random,
+        log,
+      },
+      signal,
+    );
+  });
   const pods = startPods(
     {
       runtime: isolated(runtime, network.admit),
@@ -283,6 +307,7 @@ export async function main(options: AgentOptions): Promise<void> {
     metering,
     renewing,
     telling,
+    ingress,
   ]);
   runtime[Symbol.dispose]();
   log.info('agent stopped, containers go on');
@@ -332,6 +357,27 @@ function bundledImages(): string {
   const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
   const beside = join(import.meta.dirname, 'images', architecture);
   return existsSync(beside) ? beside : join(import.meta.dirname, '../dist/images', architecture);
+}
+
+/** What serves Ingresses is not even loaded before there is one. Resolves when it has ended. */
+async function whenIngress(
+  desired: DesiredState,
+  signal: AbortSignal,
+  serve: () => Promise<void>,
+): Promise<void> {
+  const isWanted = (): boolean => desired.list('ingresses').length > 0;
+  if (!isWanted())
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        off();
+        resolve();
+      };
+      const off = desired.onChange((plural) => {
+        if (plural === 'ingresses' && isWanted()) done();
+      });
+      signal.addEventListener('abort', done, { once: true });
+    });
+  if (!signal.aborted) await serve();
 }
 
 async function every(

@@ -1,5 +1,14 @@
 import { hostname } from 'node:os';
-import { address, hostPort, nodeName, type OptionValues, oneOf, path, str } from '#proto/config/options.ts';
+import {
+  address,
+  hostPort,
+  nodeName,
+  type OptionValues,
+  oneOf,
+  path,
+  port,
+  str,
+} from '#proto/config/options.ts';
 import { BOARD_OPTIONS } from './node/board-options.ts';
 
 /** What `coracle agent` takes. */
@@ -62,6 +71,18 @@ export const AGENT_OPTIONS = {
     parse: oneOf('host-gw', 'none'),
   },
   ...BOARD_OPTIONS,
+  'ingress-http-port': {
+    description: "where this board serves Ingresses' HTTP",
+    placeholder: 'PORT',
+    defaultValue: 80,
+    parse: port,
+  },
+  'ingress-https-port': {
+    description: "where this board serves Ingresses' HTTPS",
+    placeholder: 'PORT',
+    defaultValue: 443,
+    parse: port,
+  },
   'log-level': {
     description: 'debug, info, warn or error',
     placeholder: 'LEVEL',

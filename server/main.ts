@@ -38,6 +38,7 @@ import {
   ensureExtensionAuthentication,
   keepExtensionAuthentication,
 } from './apiserver/bootstrap/extension-authentication.ts';
+import { ensureIngressClass } from './apiserver/bootstrap/ingress-class.ts';
 import { keepSystemObjects } from './apiserver/bootstrap/keep-system-objects.ts';
 import { ensureSystemObjects } from './apiserver/bootstrap/system-objects.ts';
 import { FlowControl } from './apiserver/flowcontrol/flow-control.ts';
@@ -218,6 +219,7 @@ export async function main(options: ServerOptions): Promise<void> {
     clock,
   });
   const client = api.client(SERVER_USER);
+  const ingress = !options.disable.includes('ingress');
   const systemObjects = {
     serviceIp: api.serviceIp,
     serviceCidr: options.serviceCidr,
@@ -225,6 +227,7 @@ export async function main(options: ServerOptions): Promise<void> {
     port: options.listen.port,
   };
   await ensureSystemObjects(client, systemObjects);
+  await ensureIngressClass(client, ingress);
   await ensureDefaultRoles(client);
   const trust = {
     clientCa: pki.ca.cert,
@@ -268,7 +271,7 @@ export async function main(options: ServerOptions): Promise<void> {
     key: pki.serving.key,
     caDer: pki.ca.der,
     boards,
-    source: createInformerSource(informers, log),
+    source: createInformerSource(informers, { ingress, log }),
     dispatch: api.dispatch,
     certificates: createBoardCertificates({
       issuer: pki.ca.issuer,
@@ -340,6 +343,7 @@ export async function main(options: ServerOptions): Promise<void> {
         expirationSeconds: undefined,
       }).token,
     kinds: api.api.resources,
+    ingress,
     checkApiService: async (service) => {
       const remote = remoteOf(service);
       if (remote) await discovery.check(remote);
@@ -390,6 +394,8 @@ function ownAgent(
     'data-dir': options.dataDir,
     'log-level': options.logLevel,
     network: options.network,
+    'ingress-http-port': String(options.ingressHttpPort),
+    'ingress-https-port': String(options.ingressHttpsPort),
     ...(options.containerd ? { containerd: options.containerd } : {}),
   };
   const token = formatJoinToken({ token: pki.joinToken, caPin: pki.caHash.replace(/^sha256:/, '') });

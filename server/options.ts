@@ -7,6 +7,7 @@ import {
   type OptionValues,
   oneOf,
   path,
+  port,
   str,
   toggle,
 } from '#proto/config/options.ts';
@@ -229,17 +230,29 @@ export const SERVER_OPTIONS = {
     parse: toggle,
   },
   disable: {
-    description: 'a part to do without: local-storage, the class local-path; may be repeated',
+    description: 'a part to do without: local-storage (the class local-path), ingress; may be repeated',
     placeholder: 'PART',
     list: true,
     defaultValue: [] as readonly string[],
-    parse: oneOf('local-storage') as (text: string) => never,
+    parse: oneOf('local-storage', 'ingress') as (text: string) => never,
   },
   network: {
     description: "this board's way to Pods of others: host-gw, or none where another CNI plug-in sees to it",
     placeholder: 'MODE',
     defaultValue: 'host-gw' as const,
     parse: oneOf('host-gw', 'none'),
+  },
+  'ingress-http-port': {
+    description: "where this board serves Ingresses' HTTP",
+    placeholder: 'PORT',
+    defaultValue: 80,
+    parse: port,
+  },
+  'ingress-https-port': {
+    description: "where this board serves Ingresses' HTTPS",
+    placeholder: 'PORT',
+    defaultValue: 443,
+    parse: port,
   },
   'log-level': {
     description: 'debug, info, warn or error',

@@ -39,6 +39,8 @@ export interface NodeFacts {
   readonly pressure: readonly PressureCondition[];
   readonly reservations: Reservations;
   readonly images: readonly { readonly names: readonly string[]; readonly sizeBytes: number }[];
+  /** What parts of the agent say beside the board itself. */
+  readonly parts?: readonly Verdict[];
   readonly now: number;
 }
 
@@ -105,7 +107,7 @@ function conditions(facts: NodeFacts, previous: NodeStatus | undefined): NodeCon
     previous: previous?.conditions ?? [],
     now: facts.now,
   });
-  return [...board, ...verdicts(facts)].map(([type, yes, reason, message]) => {
+  return [...board, ...(facts.parts ?? []), ...verdicts(facts)].map(([type, yes, reason, message]) => {
     const status = yes ? 'True' : 'False';
     const old = previous?.conditions?.find((c) => c.type === type);
     const since = old?.status === status ? old.lastTransitionTime : undefined;

@@ -21,6 +21,7 @@ import {
   nodeStatus,
   sameNodeStatus,
 } from './node-status.plan.ts';
+import type { PartVerdicts } from './part-verdicts.ts';
 import type { Reservations } from './reserved.plan.ts';
 import type { Sampler } from './sampler.ts';
 
@@ -43,15 +44,23 @@ export interface NodeOptions {
   readonly reservations: Reservations;
   /** What the board is short of, by the last sample. */
   pressure(): readonly PressureCondition[];
+  readonly parts?: PartVerdicts;
   hostIps(): readonly string[];
 }
 
 /** Runs until the signal; the promise resolves after it. */
 export function startNode(options: NodeOptions, signal: AbortSignal): { readonly done: Promise<void> } {
   const reporter = new NodeReporter(options);
-  const off = options.cluster.onConnection((connected) => {
-    if (connected) void reporter.reconnected();
-  });
+  const offs = [
+    options.cluster.onConnection((connected) => {
+      if (connected) void reporter.reconnected();
+    }),
+    // Whoever waits for a part is not to wait for the next round.
+    options.parts?.onChange(() => void reporter.tick()),
+  ];
+  const off = (): void => {
+    for (const stop of offs) stop?.();
+  };
   signal.addEventListener('abort', off, { once: true });
   const loop = async (): Promise<void> => {
     while (!signal.aborted) {
@@ -131,7 +140,8 @@ class NodeReporter {
   }
 
   async #facts(): Promise<NodeFacts> {
-    const { runtime, clock, inventory, metrics, nodeName, hostIps, pressure, reservations } = this.#options;
+    const { runtime, clock, inventory, metrics, nodeName, hostIps, pressure, reservations, parts } =
+      this.#options;
     const now = clock.now();
     const health = await runtime.status().catch((err: unknown) => ({
       runtimeReady: false,
@@ -159,6 +169,7 @@ class NodeReporter {
       pressure: pressure(),
       reservations,
       images: this.#images,
+      ...(parts ? { parts: parts.list() } : {}),
       now,
     };
   }

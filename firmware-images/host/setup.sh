@@ -58,6 +58,7 @@ missing_debian_packages() {
   has conntrack || echo conntrack # UDP clients of an endpoint that is gone are led to another at once
   has iptables || echo iptables # the bridge plug-in's masquerading
   has sysctl || echo procps
+  has haproxy || echo haproxy # the agent starts it where there are Ingresses
   has mosquitto || echo mosquitto # the server starts it for the boards' health on MQTT
   has openssl || [ "$MODE" = run ] || echo openssl
   # The images that every board needs are compiled from our sources.
@@ -68,6 +69,10 @@ missing_debian_packages() {
   has mosquitto_sub || echo mosquitto-clients
   has prometheus && has promtool || echo prometheus
   has go || echo golang-go
+  # What `npm run bench -- ingress` loads Ingresses with, and what they are measured by.
+  has wrk || echo wrk
+  has h2load || echo nghttp2-client
+  has nginx || echo nginx-light
 }
 
 # Debian starts a service as it installs it, unless this file says no. Ours starts containerd by itself.
@@ -96,10 +101,12 @@ install_debian_packages() {
   case " $PACKAGES" in *" crun "*) apt-cache show crun >/dev/null 2>&1 || PACKAGES=$(echo "$PACKAGES" | sed 's/crun/runc/') ;; esac
   # shellcheck disable=SC2086
   apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install -y --no-install-recommends $PACKAGES >/dev/null
-  # Debian's own mosquitto would take the port at the next boot of the machine; one that was there before is left alone.
-  case " $PACKAGES" in
-    *" mosquitto "*) if has systemctl; then systemctl --quiet disable mosquitto 2>/dev/null || true; fi ;;
-  esac
+  # Debian's own services would take the ports at the next boot of the machine; those that were there before are left alone.
+  for PACKAGE in mosquitto haproxy nginx-light; do
+    case " $PACKAGES" in
+      *" $PACKAGE "*) if has systemctl; then systemctl --quiet disable "${PACKAGE%-light}" 2>/dev/null || true; fi ;;
+    esac
+  done
 }
 
 # --- kubectl ----------------------------------------------------------------------------------------------------

@@ -120,6 +120,12 @@ export const hostPort = (text: string): HostPort => {
   return { host: match[1] ?? (match[2] || '0.0.0.0'), port };
 };
 
+export const port = (text: string): number => {
+  if (!/^\d{1,5}$/.test(text) || Number(text) < 1 || Number(text) > 65535)
+    throw new Error(`"${text}" is not a port`);
+  return Number(text);
+};
+
 const IPV4 = /^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/;
 
 export const address = (text: string): string => {

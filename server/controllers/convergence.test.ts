@@ -248,6 +248,7 @@ function aJobSpec(app: string) {
 
 const run = (client: ApiClient, clock: FakeClock, rng: () => number, signal: AbortSignal): Promise<void> =>
   startControllers({
+    ingress: true,
     client,
     informers: new InformerFactory({ client, clock, log: silent, rng }),
     clock,

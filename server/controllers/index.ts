@@ -20,6 +20,7 @@ import { createDisruptionController } from '#server/controllers/disruption/disru
 import { createEndpointSliceMirroringController } from '#server/controllers/endpointslicemirroring/endpointslicemirroring.controller.ts';
 import { createGarbageCollector } from '#server/controllers/garbagecollector/garbagecollector.controller.ts';
 import { createHorizontalPodAutoscalerController } from '#server/controllers/horizontalpodautoscaler/horizontalpodautoscaler.controller.ts';
+import { createIngressController } from '#server/controllers/ingress/ingress.controller.ts';
 import { createJobController } from '#server/controllers/job/job.controller.ts';
 import type { BoardStorage } from '#server/controllers/localpath/board-storage.ts';
 import { createLocalPathController } from '#server/controllers/localpath/localpath.controller.ts';
@@ -65,6 +66,8 @@ export interface ControllersOptions {
   readonly kinds: ServedKinds;
   readonly checkApiService: CheckApiService;
   readonly boardStorage: BoardStorage;
+  /** Whether Ingresses are ours to serve. */
+  readonly ingress: boolean;
   readonly rng?: () => number;
   readonly queues?: QueueMetrics;
 }
@@ -111,6 +114,7 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     createEndpointSliceController(context),
     createEndpointSliceMirroringController(context),
     createLoadBalancerController(context, options.reservedPorts),
+    ...(options.ingress ? [createIngressController(context)] : []),
 
     createPodGcController(context),
     createStorageProtectionController(context),

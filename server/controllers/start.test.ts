@@ -37,6 +37,7 @@ beforeEach(async () => {
   client = new MemoryClient(() => clock.now());
   stop = new AbortController();
   await startControllers({
+    ingress: true,
     client,
     informers: new InformerFactory({ client, clock, log: silent, rng: () => 0.5 }),
     clock,

@@ -1,10 +1,20 @@
+import { SERVES_LABEL, tlsSecretsOf } from '#proto/ingress/ingress.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
-import type { Container, EnvFromSource, EnvVar, Node, Pod, Volume } from '#proto/schema/generated/core-v1.ts';
+import type {
+  Container,
+  EnvFromSource,
+  EnvVar,
+  Node,
+  Pod,
+  Secret,
+  Volume,
+} from '#proto/schema/generated/core-v1.ts';
+import type { Ingress } from '#proto/schema/generated/networking-v1.ts';
 
 /** The kinds that the link carries, by plural. */
 export const FED_KINDS = [
   ...(['nodes', 'pods', 'configmaps', 'secrets', 'services', 'endpointslices'] as const),
-  ...(['networkpolicies', 'addressgroups'] as const),
+  ...(['networkpolicies', 'addressgroups', 'ingresses'] as const),
 ] as const;
 export type FedKind = (typeof FED_KINDS)[number];
 
@@ -17,9 +27,32 @@ const LAST_CHANGE = 'endpoints.kubernetes.io/last-change-trigger-time';
 /** What is sent to a board in place of an object. Of other boards it learns no more than the way to their Pods. */
 export function sentTo(nodeName: string, plural: FedKind, object: KubeObject): KubeObject {
   if (plural === 'nodes' && object.metadata.name !== nodeName) return peerOf(object as Node);
-  if (plural !== 'endpointslices') return object;
+  if (plural !== 'endpointslices' && plural !== 'ingresses') return object;
   const { managedFields: _owners, ...metadata } = object.metadata;
   return { ...object, metadata };
+}
+
+/** Whether this board has a part in serving Ingresses. One that has not gets neither them nor their keys. */
+export const servesIngresses = (node: KubeObject | undefined): boolean =>
+  node?.metadata.labels?.[SERVES_LABEL] !== 'false';
+
+/** The Secrets with the keys of Ingresses, as `secrets/<namespace>/<name>`. */
+export const keysOf = (ingresses: readonly KubeObject[]): Set<string> =>
+  new Set(ingresses.flatMap((ingress) => tlsSecretsOf(ingress as Ingress).map((key) => `secrets/${key}`)));
+
+/**
+ * What a board gets of a Secret that only an Ingress names: certificate and key, and nothing of one that is something else.
+ * Whoever may write an Ingress but read no Secret makes no board hold what is not for TLS.
+ */
+export function keyPairOf(secret: Secret): Secret | undefined {
+  if (secret.type !== 'kubernetes.io/tls') return undefined;
+  const { namespace, name, uid } = secret.metadata;
+  const { 'tls.crt': certificate = '', 'tls.key': key = '' } = secret.data ?? {};
+  return {
+    metadata: { namespace, name, uid },
+    type: secret.type,
+    data: { 'tls.crt': certificate, 'tls.key': key },
+  } as Secret;
 }
 
 /** Heartbeats, capacity, images and conditions of others stay behind: they change all the time. */
@@ -44,8 +77,9 @@ export function actedUpon(plural: FedKind, object: KubeObject, nodeName = object
     const { [LAST_CHANGE]: _time, ...annotations } = metadata.annotations ?? {};
     return { ...object, metadata: { ...metadata, generation: undefined, annotations } };
   }
-  if (plural !== 'pods' && plural !== 'nodes') return { ...object, metadata };
+  if (plural !== 'pods' && plural !== 'nodes' && plural !== 'ingresses') return { ...object, metadata };
   const { status, ...rest } = object as KubeObject & { status?: { phase?: string } };
+  if (plural === 'ingresses') return { ...rest, metadata };
   const ended = status?.phase === 'Failed' || status?.phase === 'Succeeded';
   return { ...rest, metadata, ...(ended ? { ended } : {}) };
 }

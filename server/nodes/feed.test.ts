@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type KubeObject, keyOf } from '#proto/meta/object.ts';
 import type { Node, Pod } from '#proto/schema/generated/core-v1.ts';
+import type { Ingress } from '#proto/schema/generated/networking-v1.ts';
 import { actedUpon, type FedKind, referencesOf, sentTo } from './feed.plan.ts';
 import { BoardFeed, digestOf, type FeedMessage, type FeedSource } from './feed.ts';
 
@@ -26,6 +27,16 @@ const aNode = (name: string, status: object = {}): Node =>
       ...status,
     },
   }) as Node;
+
+const anIngress = (name: string, ...secrets: string[]): KubeObject & Pick<Ingress, 'spec'> => ({
+  metadata: { namespace: 'default', name },
+  spec: { tls: secrets.map((secretName) => ({ secretName })) },
+});
+const aPair = (name: string) => ({
+  metadata: { namespace: 'default', name, uid: name },
+  type: 'kubernetes.io/tls',
+  data: { 'tls.crt': 'Yw==', 'tls.key': 'aw==', extra: 'eA==' },
+});
 
 /** A view that changes when told. */
 class FakeSource implements FeedSource {
@@ -80,7 +91,7 @@ async function feeding(source: FakeSource, have: Record<string, string> = {}) {
     await settle();
     return sent.splice(0).map((m) => `${m.object ? '+' : '-'}${m.kind}/${m.name}`);
   };
-  return { taken, stop, syncedTimes: () => synced };
+  return { sent, taken, stop, syncedTimes: () => synced };
 }
 
 describe('referencesOf', () => {
@@ -204,6 +215,45 @@ describe('BoardFeed', () => {
     source.drop('addressgroups', group);
     source.drop('networkpolicies', named('deny'));
     expect(await taken()).toEqual(['-addressgroups/g', '-networkpolicies/deny']);
+  });
+
+  it('sends Ingresses and of their Secrets the key pairs, to boards that serve them', async () => {
+    const source = new FakeSource();
+    source.put('nodes', aNode('pi'));
+    source.put('ingresses', anIngress('web', 'pair', 'password'));
+    source.put('secrets', aPair('pair'));
+    source.put('secrets', named('password', { 'tls.crt': 'x' }));
+    const { sent, taken } = await feeding(source);
+    const pair = () => sent.find(({ kind }) => kind === 'secrets')?.object;
+    expect(pair()).toMatchObject({
+      type: 'kubernetes.io/tls',
+      data: { 'tls.crt': 'Yw==', 'tls.key': 'aw==' },
+    });
+    expect(pair()).not.toHaveProperty('data.extra');
+    expect(await taken()).toEqual(['+nodes/pi', '+secrets/pair', '+ingresses/web']);
+
+    // Another password beside the pair is nothing to a board that does not get it; a Pod that mounts it all does.
+    const more = { ...aPair('pair'), data: { ...aPair('pair').data, extra: 'bmV3' } };
+    source.put('secrets', more);
+    const served = { ...anIngress('web', 'pair', 'password'), status: { loadBalancer: { ingress: [] } } };
+    source.put('ingresses', served);
+    expect(await taken()).toEqual([]);
+    source.put('pods', aPod('a', { volumes: [{ name: 'v', secret: { secretName: 'pair' } }] }));
+    expect(pair()).toBeUndefined();
+    expect(await taken()).toEqual(['+secrets/pair', '+pods/a']);
+    source.drop('pods', aPod('a'));
+    expect(await taken()).toEqual(['+secrets/pair', '-pods/a']);
+
+    const idle = aNode('pi');
+    source.put('nodes', {
+      ...idle,
+      metadata: { ...idle.metadata, labels: { 'coracle.dev/ingress': 'false' } },
+    });
+    expect((await taken()).sort()).toEqual(['+nodes/pi', '-ingresses/web', '-secrets/pair']);
+    source.put('nodes', idle);
+    expect((await taken()).sort()).toEqual(['+ingresses/web', '+nodes/pi', '+secrets/pair']);
+    source.drop('ingresses', anIngress('web'));
+    expect((await taken()).sort()).toEqual(['-ingresses/web', '-secrets/pair']);
   });
 
   it('stops when told', async () => {

@@ -5,10 +5,19 @@
  */
 import { createHash } from 'node:crypto';
 import { type KubeObject, keyOf } from '#proto/meta/object.ts';
-import type { Pod } from '#proto/schema/generated/core-v1.ts';
-import { actedUpon, FED_WHOLE, type FedKind, referencesOf, sentTo } from './feed.plan.ts';
+import type { Pod, Secret } from '#proto/schema/generated/core-v1.ts';
+import {
+  actedUpon,
+  FED_WHOLE,
+  type FedKind,
+  keyPairOf,
+  keysOf,
+  referencesOf,
+  sentTo,
+  servesIngresses,
+} from './feed.plan.ts';
 
-/** The server's cached view of the fed kinds. `key` is `namespace/name`, or `name`. */
+/** The server's cached view of the fed kinds; of Ingresses, those for our boards. `key` is `namespace/name`, or `name`. */
 export interface FeedSource {
   get(plural: FedKind, key: string): KubeObject | undefined;
   list(plural: FedKind): readonly KubeObject[];
@@ -52,7 +61,11 @@ export class BoardFeed {
   /** Digest by `plural/key` of what the board holds or is being sent. */
   readonly #sent: Map<string, string>;
   readonly #dirty = new Set<string>();
+  /** What Pods name. */
   #references = new Set<string>();
+  /** Secrets that Ingresses name. */
+  #keys = new Set<string>();
+  #keysAreStale = false;
   #draining = false;
   #synced = false;
   #stopped = false;
@@ -65,6 +78,7 @@ export class BoardFeed {
   /** Begins with everything; returns the function that ends it. */
   start(): () => void {
     const { source, nodeName } = this.#options;
+    let serves = this.#serves;
     const off = source.onChange((plural, key, boundTo) => {
       const fed = `${plural}/${key}`;
       if (plural === 'pods') {
@@ -74,14 +88,25 @@ export class BoardFeed {
       } else if (plural === 'networkpolicies') {
         this.#mark(fed);
         this.#refer();
-      } else if (FED_WHOLE.includes(plural) || this.#references.has(fed)) {
+      } else if (plural === 'ingresses') {
+        this.#keysAreStale = true;
         this.#mark(fed);
+      } else if (FED_WHOLE.includes(plural) || this.#references.has(fed) || this.#keys.has(fed)) {
+        this.#mark(fed);
+        if (fed === `nodes/${nodeName}` && serves !== this.#serves) {
+          serves = this.#serves;
+          this.#keysAreStale = true;
+          for (const ingress of source.list('ingresses')) this.#mark(`ingresses/${keyOf(ingress)}`);
+        }
       }
     });
     this.#references = this.#named();
+    this.#keys = this.#keysNow();
     const wanted = [
       `nodes/${nodeName}`,
       ...this.#references,
+      ...this.#keys,
+      ...source.list('ingresses').map((ingress) => `ingresses/${keyOf(ingress)}`),
       ...FED_WHOLE.flatMap((plural) => source.list(plural).map((object) => `${plural}/${keyOf(object)}`)),
       // Pods last: what they name is there before them.
       ...source.podsOf(nodeName).map((pod) => `pods/${keyOf(pod)}`),
@@ -95,11 +120,17 @@ export class BoardFeed {
     };
   }
 
-  /** Marks what the Pods name now and what they named before. */
+  get #serves(): boolean {
+    return servesIngresses(this.#options.source.get('nodes', this.#options.nodeName));
+  }
+
+  #keysNow(): Set<string> {
+    return this.#serves ? keysOf(this.#options.source.list('ingresses')) : new Set();
+  }
+
   #refer(): void {
     const now = this.#named();
-    for (const fed of now) if (!this.#references.has(fed)) this.#mark(fed);
-    for (const fed of this.#references) if (!now.has(fed)) this.#mark(fed);
+    this.#markDifference(this.#references, now);
     this.#references = now;
   }
 
@@ -109,6 +140,20 @@ export class BoardFeed {
     const found = referencesOf(pods);
     for (const fed of source.neededBy(pods)) found.add(fed);
     return found;
+  }
+
+  /** Once for many Ingresses that changed together. */
+  #referKeys(): void {
+    this.#keysAreStale = false;
+    const now = this.#keysNow();
+    this.#markDifference(this.#keys, now);
+    this.#keys = now;
+  }
+
+  /** Marks what is named now and what was named before. */
+  #markDifference(before: ReadonlySet<string>, now: ReadonlySet<string>): void {
+    for (const fed of now) if (!before.has(fed)) this.#mark(fed);
+    for (const fed of before) if (!now.has(fed)) this.#mark(fed);
   }
 
   #mark(fed: string): void {
@@ -139,6 +184,7 @@ export class BoardFeed {
   /** Keys as they become due; those of Pods wait for what the Pods name. */
   *#inOrder(): Generator<string> {
     while (this.#dirty.size > 0) {
+      if (this.#keysAreStale) this.#referKeys();
       let next: string | undefined;
       for (const fed of this.#dirty) {
         next ??= fed;
@@ -177,6 +223,8 @@ export class BoardFeed {
     const object = source.get(kind, key);
     if (!object) return undefined;
     if (kind === 'pods') return (object as Pod).spec.nodeName === nodeName ? object : undefined;
-    return FED_WHOLE.includes(kind) || this.#references.has(fed) ? object : undefined;
+    if (kind === 'ingresses') return this.#serves ? object : undefined;
+    if (FED_WHOLE.includes(kind) || this.#references.has(fed)) return object;
+    return this.#keys.has(fed) ? keyPairOf(object as Secret) : undefined;
   }
 }

@@ -116,6 +116,7 @@ async function startServer(store: Store, signal: AbortSignal): Promise<ApiClient
   const informers = new InformerFactory({ client, clock, log });
   const key = generateKey();
   await startControllers({
+    ingress: true,
     client,
     informers,
     clock,
