@@ -1,6 +1,13 @@
 /** From a container of the spec to what the runtime is told. */
 import type { ContainerConfig, Mount } from '#agent/runtime/runtime.ts';
-import type { Container, EphemeralContainer, Pod, VolumeMount } from '#proto/schema/generated/core-v1.ts';
+import type { PreparedVolume } from '#agent/volumes/volume.ts';
+import type {
+  Container,
+  EphemeralContainer,
+  Pod,
+  VolumeDevice,
+  VolumeMount,
+} from '#proto/schema/generated/core-v1.ts';
 import { expand } from './expansion.plan.ts';
 import {
   BACKOFF_SECONDS,
@@ -29,8 +36,10 @@ export interface ContainerConfigInput {
   readonly env: ReadonlyMap<string, string>;
   readonly security: SecurityOptions;
   readonly memoryCapacityBytes: number;
-  /** Host path of `spec.volumeMounts[index]`. */
-  mountPath(index: number): string | undefined;
+  /** What `spec.volumeMounts[index]` shows. */
+  mounted(index: number): PreparedVolume | undefined;
+  /** What `spec.volumeDevices` name. */
+  device(volume: string): PreparedVolume | undefined;
   /** The managed /etc/hosts. */
   readonly hostsPath: string | undefined;
   /** The file behind `terminationMessagePath`. */
@@ -63,7 +72,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     workingDir: spec.workingDir ?? '',
     envs: [...env].map(([key, value]) => ({ key, value })),
     mounts: [
-      ...(spec.volumeMounts ?? []).map((mount, index) => volumeMount(mount, input.mountPath(index))),
+      ...(spec.volumeMounts ?? []).map((mount, index) => volumeMount(mount, input.mounted(index))),
       ...hostsMount(input),
       {
         hostPath: input.terminationPath,
@@ -72,7 +81,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
         propagation: 'private',
       },
     ],
-    devices: [],
+    devices: (spec.volumeDevices ?? []).map((device) => volumeDevice(device, input.device(device.name))),
     labels: {
       [POD_NAME]: pod.metadata.name ?? '',
       [POD_NAMESPACE]: pod.metadata.namespace ?? '',
@@ -109,14 +118,27 @@ const PROPAGATION: Readonly<Record<string, Mount['propagation']>> = {
   Bidirectional: 'bidirectional',
 };
 
-function volumeMount(mount: VolumeMount, hostPath: string | undefined): Mount {
-  if (hostPath === undefined) throw new ConfigError(`cannot find volume "${mount.name}" to mount`);
+function volumeMount(mount: VolumeMount, volume: PreparedVolume | undefined): Mount {
+  if (volume === undefined) throw new ConfigError(`cannot find volume "${mount.name}" to mount`);
+  if (volume.isBlock)
+    throw new ConfigError(`volume ${mount.name} has volumeMode Block, but is specified in volumeMounts`);
   return {
-    hostPath,
+    hostPath: volume.path,
     containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
-    readOnly: mount.readOnly ?? false,
+    readOnly: (mount.readOnly ?? false) || (volume.readOnly ?? false),
     propagation: PROPAGATION[mount.mountPropagation ?? 'None'] ?? 'private',
   };
+}
+
+/** Rule: the kubelet's `makeBlockVolumes`. */
+function volumeDevice(
+  { name, devicePath }: VolumeDevice,
+  volume: PreparedVolume | undefined,
+): ContainerConfig['devices'][number] {
+  if (volume === undefined) throw new ConfigError(`cannot find volume "${name}" to pass into container`);
+  if (!volume.isBlock)
+    throw new ConfigError(`volume ${name} has volumeMode Filesystem, but is specified in volumeDevices`);
+  return { hostPath: volume.path, containerPath: devicePath, permissions: volume.readOnly ? 'r' : 'mrw' };
 }
 
 /** `subPath`, or `subPathExpr` with the container's environment put in. */

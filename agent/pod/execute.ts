@@ -96,7 +96,7 @@ async function prepareVolumes({ context, memory, snapshot, event }: Hands): Prom
   };
   try {
     if (memory.volumes.state === 'stale') await context.volumes.refreshVolumes(pod, facts);
-    else memory.volumePaths = await context.volumes.prepareVolumes(pod, facts);
+    else memory.prepared = await context.volumes.prepareVolumes(pod, facts);
     memory.volumes = { state: 'ready' };
   } catch (err) {
     const message = err instanceof Error ? err.message : String(err);

@@ -1,10 +1,11 @@
+import type { PreparedVolume } from '#agent/volumes/volume.ts';
 import type { HookView, ImageView, Problem, ResizeView, VolumesView } from './snapshot.ts';
 import type { Verdict } from './verdict.ts';
 
 /** What one worker remembers between two passes: nothing here has to survive it. */
 export interface PodMemory {
   volumes: VolumesView;
-  volumePaths: ReadonlyMap<string, string>;
+  prepared: ReadonlyMap<string, PreparedVolume>;
   cgroupParent: string;
   readonly images: Map<string, ImageView>;
   readonly problems: Map<string, Problem>;
@@ -23,7 +24,7 @@ export interface PodMemory {
 export function emptyMemory(): PodMemory {
   return {
     volumes: { state: 'pending' },
-    volumePaths: new Map(),
+    prepared: new Map(),
     cgroupParent: '',
     images: new Map(),
     problems: new Map(),

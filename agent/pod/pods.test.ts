@@ -35,7 +35,7 @@ describe('pods on a board', () => {
         images: new Images({ runtime, state: desired, clock }),
         volumes: {
           prepareVolumes: async (pod) =>
-            new Map((pod.spec.volumes ?? []).map((v) => [v.name, `/volumes/${v.name}`])),
+            new Map((pod.spec.volumes ?? []).map((v) => [v.name, { path: `/volumes/${v.name}` }])),
           refreshVolumes: async () => {},
           prepareSubPath: async (_pod, _container, _index, volume, sub) => `${volume.path}/${sub}`,
           cleanupVolumes: async (uid) => void cleaned.push(uid),

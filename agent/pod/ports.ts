@@ -2,11 +2,12 @@
 import type { EnsureImageResult, ImageEvent, WantedImage } from '#agent/images/images.ts';
 import type { CgroupUsage } from '#agent/runtime/cgroup/cgroups.ts';
 import type { PodFacts } from '#agent/volumes/facts.ts';
+import type { PreparedVolume } from '#agent/volumes/volume.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 
 /** `agent/volumes/volumes.ts` in the program. */
 export interface PodVolumes {
-  prepareVolumes(pod: Pod, facts: PodFacts): Promise<ReadonlyMap<string, string>>;
+  prepareVolumes(pod: Pod, facts: PodFacts): Promise<ReadonlyMap<string, PreparedVolume>>;
   refreshVolumes(pod: Pod, facts: PodFacts): Promise<void>;
   prepareSubPath(
     pod: Pod,

@@ -1,4 +1,5 @@
 import { type ContainerConfig, RuntimeError } from '#agent/runtime/runtime.ts';
+import type { PreparedVolume } from '#agent/volumes/volume.ts';
 import type { Service } from '#proto/schema/generated/core-v1.ts';
 import { ConfigError, containerConfig, expandedSubPath } from './container-config.ts';
 import { dnsOf } from './dns.plan.ts';
@@ -80,7 +81,7 @@ async function build(step: StepOf<'startContainer'>, { context, memory, snapshot
   const hosts = await context.files.writeHosts(ids.uid, hostsFile(pod, podIps, names, boardHosts));
   await context.files.prepareLogs(ids, spec.name);
   const target = 'targetContainerName' in spec ? spec.targetContainerName : undefined;
-  const paths = await mountPaths();
+  const mounted = await mountedVolumes();
   const config: ContainerConfig = containerConfig({
     pod,
     spec,
@@ -96,7 +97,8 @@ async function build(step: StepOf<'startContainer'>, { context, memory, snapshot
         : undefined,
     },
     memoryCapacityBytes: context.memoryCapacityBytes,
-    mountPath: (index) => paths[index],
+    mounted: (index) => mounted[index],
+    device: (name) => memory.prepared.get(name),
     hostsPath: hosts,
     terminationPath: await context.files.terminationFile(ids.uid, spec.name, step.attempt),
     logPath: `${spec.name}/${step.attempt}.log`,
@@ -117,20 +119,23 @@ async function build(step: StepOf<'startContainer'>, { context, memory, snapshot
     }),
   };
 
-  function mountPaths(): Promise<string[]> {
+  function mountedVolumes(): Promise<PreparedVolume[]> {
     const env = resolved.ok ? resolved.env : new Map<string, string>();
     return Promise.all(
       (spec.volumeMounts ?? []).map(async (mount, index) => {
-        const path = memory.volumePaths.get(mount.name);
-        if (path === undefined) {
+        const prepared = memory.prepared.get(mount.name);
+        if (prepared === undefined) {
           throw new ConfigError(`cannot find volume "${mount.name}" to mount into container "${spec.name}"`);
         }
         const below = expandedSubPath(mount, env);
-        if (!below) return path;
-        const volume = { name: mount.name, path };
-        return context.volumes.prepareSubPath(pod, spec.name, index, volume, below).catch((err: unknown) => {
-          throw new ConfigError(err instanceof Error ? err.message : String(err));
-        });
+        if (!below) return prepared;
+        const volume = { name: mount.name, path: prepared.path };
+        const path = await context.volumes
+          .prepareSubPath(pod, spec.name, index, volume, below)
+          .catch((err: unknown) => {
+            throw new ConfigError(err instanceof Error ? err.message : String(err));
+          });
+        return { ...prepared, path };
       }),
     );
   }

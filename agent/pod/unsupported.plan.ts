@@ -37,7 +37,6 @@ export function unsupportedFields(pod: Pod): readonly string[] {
     seen.set(list, index + 1);
     const path = `spec.${list}[${index}]`;
     const security = container.securityContext;
-    if ((container.volumeDevices ?? []).length > 0) no(`${path}.volumeDevices`);
     if ((container.resources?.claims ?? []).length > 0) no(`${path}.resources.claims`);
     if (security?.windowsOptions) no(`${path}.securityContext.windowsOptions`);
     if (localhostAppArmor(security?.appArmorProfile?.type)) no(`${path}.securityContext.appArmorProfile`);

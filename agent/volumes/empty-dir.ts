@@ -1,7 +1,7 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { quantityValue } from '#proto/meta/quantity.ts';
 import type { Volume } from '#proto/schema/generated/core-v1.ts';
+import { memorySize } from './memory-size.plan.ts';
 import { applyFsGroup } from './ownership.ts';
 import { VolumeError, type VolumeHost, type VolumePlugin, type VolumeRequest } from './volume.ts';
 
@@ -19,7 +19,7 @@ export class EmptyDirPlugin implements VolumePlugin {
     return volume.emptyDir !== undefined;
   }
 
-  async setUp({ pod, volume, podDir, directory }: VolumeRequest): Promise<string> {
+  async setUp({ pod, volume, facts, podDir, directory }: VolumeRequest): Promise<string> {
     const { medium, sizeLimit } = volume.emptyDir ?? {};
     if (medium && medium !== 'Memory') throw new VolumeError(`unknown storage medium "${medium}"`);
     // Once ready it is the pod's own: what the pod did to its root stays, across restarts of the agent too.
@@ -27,8 +27,8 @@ export class EmptyDirPlugin implements VolumePlugin {
     const mounted =
       medium === 'Memory' && (await this.#host.mounter.mountsBelow(directory)).includes(directory);
     if (medium === 'Memory' && !mounted) {
-      const limit = sizeLimit === undefined ? 0 : quantityValue(sizeLimit);
-      await this.#host.mounter.mountTmpfs(directory, ['mode=0777', ...(limit > 0 ? [`size=${limit}`] : [])]);
+      const size = memorySize(pod, sizeLimit, facts.allocatable['memory']);
+      await this.#host.mounter.mountTmpfs(directory, ['mode=0777', ...(size > 0 ? [`size=${size}`] : [])]);
     }
     const ready = join(podDir, 'plugins', `kubernetes.io~${this.name}`, volume.name, 'ready');
     const first = await mkdir(ready, { recursive: true });

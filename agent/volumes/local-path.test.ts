@@ -46,7 +46,10 @@ it('removes nothing that a Pod has, that is mounted, or that lies elsewhere', as
   const remove = (at = path()) => ask({ do: 'remove', path: at });
   const records = join(dataDir, 'pods/uid-1', CLAIM_RECORDS);
   await mkdir(records, { recursive: true });
-  await writeFile(join(records, 'data.json'), JSON.stringify({ kind: 'local', path: path(), type: '' }));
+  await writeFile(
+    join(records, 'data.json'),
+    JSON.stringify({ bound: { volume: NAME, source: { kind: 'local', path: path() } } }),
+  );
   await expect(remove()).rejects.toThrow(`${path()} is still in use by pod uid-1 of this node`);
   await rm(join(dataDir, 'pods'), { recursive: true });
   mounter.mounts.set(join(path(), 'inner'), 'tmpfs');

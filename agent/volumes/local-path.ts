@@ -3,11 +3,11 @@
  * What the server asks for over its link; each is idempotent, and holds across a power cut: a volume is there whole or not at
  * all. Removed is what has first got another name, so that a half of it is never taken for a volume.
  */
-import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
+import { chmod, mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { badRequest, conflict, forbidden } from '#proto/meta/status-error.ts';
 import type { Mounter } from './mounter.ts';
-import { CLAIM_RECORDS } from './persistent-volume-claim.ts';
+import { claimRecords } from './persistent-volume-claim.ts';
 
 const RESOURCE = { group: '', resource: 'persistentvolumes' };
 const NAME = /^pvc-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -79,17 +79,10 @@ async function remove(options: LocalPathOptions, volume: string, path: string): 
   if (await exists(folder)) await syncFolder(folder);
 }
 
-/** The uid of a Pod on this board that has the directory, as the records of claims say. */
+/** The uid of a Pod on this board that has the directory. */
 async function podThatHas({ dataDir }: LocalPathOptions, path: string): Promise<string | undefined> {
-  const pods = join(dataDir, 'pods');
-  for (const uid of await readdir(pods).catch(() => [])) {
-    const records = join(pods, uid, CLAIM_RECORDS);
-    for (const file of await readdir(records).catch(() => [])) {
-      const text = await readFile(join(records, file), 'utf8').catch(() => '');
-      if (text.includes(JSON.stringify(path))) return uid;
-    }
-  }
-  return undefined;
+  const records = await claimRecords(join(dataDir, 'pods'));
+  return records.find(([, { source }]) => source.path === path)?.[0];
 }
 
 const exists = (path: string): Promise<boolean> =>

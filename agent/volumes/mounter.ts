@@ -1,11 +1,23 @@
 import { execFile } from 'node:child_process';
 import { readFile, readlink } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import {
+  type DeviceMount,
+  deviceMount,
+  formatArguments,
+  type MountRequest,
+  mountArguments,
+  planDevice,
+} from './mount.plan.ts';
 
 /** Mounts of the board's own namespace, which the runtime shares. */
 export interface Mounter {
   /** Options as `mount -o` takes them. */
   mountTmpfs(target: string, options: readonly string[]): Promise<void>;
+  /** At a folder that exists. Rejects with what `mount` says. */
+  mount(request: MountRequest): Promise<void>;
+  /** The files of a block device, at a folder that exists; an empty device is given a file system first. */
+  mountDevice(request: DeviceMount): Promise<void>;
   /** Mounts what the open file descriptor refers to, whatever its path leads to by now. */
   bindDescriptor(descriptor: number, target: string): Promise<void>;
   unmount(target: string): Promise<void>;
@@ -13,21 +25,65 @@ export interface Mounter {
   mountsBelow(folder: string): Promise<readonly string[]>;
 }
 
-const run = promisify(execFile);
+/** Runs a command of the board; rejects with an error that has `code` and `stderr` where it fails. */
+export type Run = (file: string, args: readonly string[]) => Promise<{ readonly stdout: string }>;
+
+const runCommand: Run = promisify(execFile);
 
 /** With the board's `mount` and `umount`, and the kernel's own table of mounts. */
 export class LinuxMounter implements Mounter {
-  async mountTmpfs(target: string, options: readonly string[]): Promise<void> {
-    await run('mount', ['-t', 'tmpfs', '-o', ['nosuid', 'nodev', ...options].join(','), 'tmpfs', target]);
+  readonly #run: Run;
+
+  constructor(run: Run = runCommand) {
+    this.#run = run;
+  }
+
+  mountTmpfs(target: string, options: readonly string[]): Promise<void> {
+    return this.mount({ type: 'tmpfs', source: 'tmpfs', target, options: ['nosuid', 'nodev', ...options] });
+  }
+
+  async mount(request: MountRequest): Promise<void> {
+    await this.#run('mount', mountArguments(request)).catch((err: unknown) => {
+      throw new Error(`mount failed: ${saidBy(err)}`, { cause: err });
+    });
+  }
+
+  async mountDevice(request: DeviceMount): Promise<void> {
+    const { device, fsType } = request;
+    const plan = planDevice(request, await this.#contentOf(device));
+    if (typeof plan === 'object') throw new Error(plan.refused);
+    if (plan === 'format') await this.#run(`mkfs.${fsType}`, formatArguments(request));
+    else if (!request.readOnly && fsType.startsWith('ext')) await this.#check(device);
+    await this.mount(deviceMount(request));
+  }
+
+  async #contentOf(device: string): Promise<string> {
+    const args = ['-p', '-s', 'TYPE', '-s', 'PTTYPE', '-o', 'export', device];
+    try {
+      return (await this.#run('blkid', args)).stdout;
+    } catch (err) {
+      // It found nothing that it knows.
+      if (codeOf(err) === 2) return '';
+      throw err;
+    }
+  }
+
+  /** A power cut leaves its traces: 1 is "repaired", 4 is "could not". */
+  async #check(device: string): Promise<void> {
+    await this.#run('fsck', ['-a', device]).catch((err: unknown) => {
+      if (codeOf(err) === 4)
+        throw new Error(`'fsck' found errors on device ${device} but could not correct them`, { cause: err });
+    });
   }
 
   async bindDescriptor(descriptor: number, target: string): Promise<void> {
     // Not canonicalized: else the command would walk the path again, and a symlink put there meanwhile would win.
-    await run('mount', ['--no-canonicalize', '--bind', `/proc/${process.pid}/fd/${descriptor}`, target]);
+    const source = `/proc/${process.pid}/fd/${descriptor}`;
+    await this.#run('mount', ['--no-canonicalize', '--bind', source, target]);
   }
 
   async unmount(target: string): Promise<void> {
-    await run('umount', ['--lazy', '--no-canonicalize', target]);
+    await this.#run('umount', ['--lazy', '--no-canonicalize', target]);
   }
 
   async mountsBelow(folder: string): Promise<readonly string[]> {
@@ -35,6 +91,13 @@ export class LinuxMounter implements Mounter {
       .filter((point) => point === folder || point.startsWith(`${folder}/`))
       .reverse();
   }
+}
+
+const codeOf = (err: unknown): unknown => (err as { code?: unknown }).code;
+
+function saidBy(err: unknown): string {
+  const { stderr, message } = err as { stderr?: string; message?: string };
+  return stderr?.trim() || String(message ?? err);
 }
 
 /** Field 5 of each line, with the octal escapes of space, tab, newline and backslash undone; in mount order. */
@@ -54,6 +117,14 @@ export class FakeMounter implements Mounter {
 
   async mountTmpfs(target: string, options: readonly string[]): Promise<void> {
     this.mounts.set(target, `tmpfs ${options.join(',')}`);
+  }
+
+  async mount({ type, source, target, options }: MountRequest): Promise<void> {
+    this.mounts.set(target, `${type} ${source} ${options.join(',')}`);
+  }
+
+  async mountDevice({ device, target, fsType, readOnly }: DeviceMount): Promise<void> {
+    this.mounts.set(target, `${fsType} ${device} ${readOnly ? 'ro' : 'rw'}`);
   }
 
   async bindDescriptor(descriptor: number, target: string): Promise<void> {

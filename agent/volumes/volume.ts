@@ -24,6 +24,16 @@ export interface VolumeRequest {
   readonly directory: string;
 }
 
+/** A volume that is ready for containers. */
+export interface PreparedVolume {
+  /** On the board: a folder, a file, or a device. */
+  readonly path: string;
+  /** No container writes to it, whatever its mount says. */
+  readonly readOnly?: boolean;
+  /** A device, for `volumeDevices`. */
+  readonly isBlock?: boolean;
+}
+
 /** One type of volume. */
 export interface VolumePlugin {
   /** As in the folder `kubernetes.io~<name>`. */
@@ -31,8 +41,8 @@ export interface VolumePlugin {
   /** True for what the board can write again at any time, and for secrets: it spares the card. */
   readonly inMemory: boolean;
   supports(volume: Volume): boolean;
-  /** Idempotent. Resolves to the path on the board that containers mount. */
-  setUp(request: VolumeRequest): Promise<string>;
+  /** Idempotent. Resolves to what containers mount: a path alone where there is no more to say. */
+  setUp(request: VolumeRequest): Promise<string | PreparedVolume>;
   /** Brings the files of a running pod up to date; absent where nothing of a volume follows the cluster. */
   refresh?(request: VolumeRequest): Promise<void>;
 }

@@ -21,7 +21,7 @@ describe('configMap volumes', () => {
   it('show every key as a file, text and binary', async () => {
     await using host = await aVolumeHost();
     host.configMaps.set('default/cfg', configMap({ a: 'one' }, { binaryData: { b: '/wA=' } }));
-    const path = (await host.volumes.prepareVolumes(aPod([volume]), facts)).get('cfg') ?? '';
+    const path = (await host.volumes.prepareVolumes(aPod([volume]), facts)).get('cfg')?.path ?? '';
     expect(await readFile(join(path, 'a'), 'utf8')).toBe('one');
     expect(await readFile(join(path, 'b'))).toEqual(Buffer.from([255, 0]));
     expect(await modeOf(join(path, 'a'))).toBe('644');
@@ -32,7 +32,7 @@ describe('configMap volumes', () => {
     await using host = await aVolumeHost();
     const pod = aPod([volume]);
     host.configMaps.set('default/cfg', configMap({ a: 'one', old: 'x' }));
-    const path = (await host.volumes.prepareVolumes(pod, facts)).get('cfg') ?? '';
+    const path = (await host.volumes.prepareVolumes(pod, facts)).get('cfg')?.path ?? '';
     const before = await readlink(join(path, '..data'));
     await host.volumes.refreshVolumes(pod, facts);
     expect(await readlink(join(path, '..data'))).toBe(before);
@@ -51,7 +51,7 @@ describe('configMap volumes', () => {
     host.configMaps.set('default/cfg', configMap({ a: 'one', b: 'two' }));
     const items = [{ key: 'a', path: 'deep/er/a.txt', mode: 0o400 }];
     const pod = aPod([{ name: 'cfg', configMap: { name: 'cfg', items } }]);
-    const path = (await host.volumes.prepareVolumes(pod, facts)).get('cfg') ?? '';
+    const path = (await host.volumes.prepareVolumes(pod, facts)).get('cfg')?.path ?? '';
     expect(await readFile(join(path, 'deep/er/a.txt'), 'utf8')).toBe('one');
     expect(await modeOf(join(path, 'deep/er/a.txt'))).toBe('400');
     expect((await readdir(path)).filter((name) => !name.startsWith('..'))).toEqual(['deep']);
@@ -60,7 +60,7 @@ describe('configMap volumes', () => {
   it('are empty where an optional ConfigMap is missing, and fill when it comes', async () => {
     await using host = await aVolumeHost();
     const pod = aPod([{ name: 'cfg', configMap: { name: 'cfg', optional: true } }]);
-    const path = (await host.volumes.prepareVolumes(pod, facts)).get('cfg') ?? '';
+    const path = (await host.volumes.prepareVolumes(pod, facts)).get('cfg')?.path ?? '';
     expect((await readdir(path)).filter((name) => !name.startsWith('..'))).toEqual([]);
     host.configMaps.set('default/cfg', configMap({ a: 'one' }));
     await host.volumes.refreshVolumes(pod, facts);
@@ -87,7 +87,7 @@ describe('secret volumes', () => {
     host.secrets.set('default/s', secret({ password: 'p' }));
     const volume: Volume = { name: 's', secret: { secretName: 's', defaultMode: 0o400 } };
     const pod = aPod([volume], { securityContext: { fsGroup: 2000 } });
-    const path = (await host.volumes.prepareVolumes(pod, facts)).get('s') ?? '';
+    const path = (await host.volumes.prepareVolumes(pod, facts)).get('s')?.path ?? '';
     expect(path.startsWith(join(host.root, 'memory'))).toBe(true);
     expect(await modeOf(join(path, 'password'))).toBe('440');
     expect((await stat(join(path, 'password'))).gid).toBe(2000);
@@ -108,7 +108,7 @@ describe('downwardAPI volumes', () => {
       },
     ];
     const pod = aPod([{ name: 'info', downwardAPI: { items } }]);
-    const path = (await host.volumes.prepareVolumes(pod, facts)).get('info') ?? '';
+    const path = (await host.volumes.prepareVolumes(pod, facts)).get('info')?.path ?? '';
     expect(await readFile(join(path, 'name'), 'utf8')).toBe('web');
     expect(await readFile(join(path, 'labels'), 'utf8')).toBe('app="web"');
     expect(await readFile(join(path, 'memory'), 'utf8')).toBe('1024');
@@ -146,7 +146,7 @@ describe('projected volumes', () => {
     const { host, requests } = await withTokens();
     await using _ = host;
     const pod = aPod([volume], { serviceAccountName: 'robot' });
-    const path = (await host.volumes.prepareVolumes(pod, facts)).get('kube-api-access') ?? '';
+    const path = (await host.volumes.prepareVolumes(pod, facts)).get('kube-api-access')?.path ?? '';
     expect(await readFile(join(path, 'token'), 'utf8')).toBe('token-1');
     expect(await readFile(join(path, 'ca.crt'), 'utf8')).toBe('CA');
     expect(await readFile(join(path, 'namespace'), 'utf8')).toBe('default');
@@ -163,7 +163,7 @@ describe('projected volumes', () => {
     const { host } = await withTokens();
     await using _ = host;
     const pod = aPod([volume]);
-    const path = (await host.volumes.prepareVolumes(pod, facts)).get('kube-api-access') ?? '';
+    const path = (await host.volumes.prepareVolumes(pod, facts)).get('kube-api-access')?.path ?? '';
     const token = () => readFile(join(path, 'token'), 'utf8');
     await host.clock.advance(47 * 60_000);
     await host.volumes.refreshVolumes(pod, facts);
@@ -185,7 +185,7 @@ describe('projected volumes', () => {
     const { host } = await withTokens();
     await using _ = host;
     const pod = aPod([volume], { securityContext: { runAsUser: 1000 } });
-    const path = (await host.volumes.prepareVolumes(pod, facts)).get('kube-api-access') ?? '';
+    const path = (await host.volumes.prepareVolumes(pod, facts)).get('kube-api-access')?.path ?? '';
     const info = await stat(join(path, 'token'));
     expect([info.uid, (info.mode & 0o777).toString(8)]).toEqual([1000, '600']);
     expect(await modeOf(join(path, 'ca.crt'))).toBe('644');
@@ -205,7 +205,7 @@ describe('emptyDir volumes', () => {
   it('are open to all, or belong to the group, and keep what the pod made of them', async () => {
     await using host = await aVolumeHost();
     const pod = aPod([{ name: 'e', emptyDir: {} }], { securityContext: { fsGroup: 3000 } });
-    const path = (await host.volumes.prepareVolumes(pod, facts)).get('e') ?? '';
+    const path = (await host.volumes.prepareVolumes(pod, facts)).get('e')?.path ?? '';
     expect(await modeOf(path)).toBe('2777');
     expect((await stat(path)).gid).toBe(3000);
     await chmod(path, 0o700);
@@ -216,7 +216,7 @@ describe('emptyDir volumes', () => {
   it('are a tmpfs of the given size for medium Memory', async () => {
     await using host = await aVolumeHost();
     const pod = aPod([{ name: 'e', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }]);
-    const path = (await host.volumes.prepareVolumes(pod, facts)).get('e') ?? '';
+    const path = (await host.volumes.prepareVolumes(pod, facts)).get('e')?.path ?? '';
     expect(host.mounter.mounts.get(path)).toBe('tmpfs mode=0777,size=1048576');
     await host.volumes.cleanupVolumes('uid-1');
     expect(host.mounter.mounts.size).toBe(0);
@@ -244,31 +244,9 @@ describe('hostPath volumes', () => {
     const path = join(host.root, name);
     const preparing = host.volumes.prepareVolumes(aPod([{ name: 'h', hostPath: { path, type } }]), facts);
     if (message) await expect(preparing).rejects.toThrow(message.replace('ROOT', host.root));
-    else expect((await preparing).get('h')).toBe(path);
+    else expect((await preparing).get('h')?.path).toBe(path);
     if (name === 'new-dir') expect((await stat(path)).isDirectory()).toBe(true);
     if (name === 'new-file') expect((await stat(path)).isFile()).toBe(true);
-  });
-});
-
-describe('persistentVolumeClaim volumes', () => {
-  const pod = aPod([{ name: 'data', persistentVolumeClaim: { claimName: 'c' } }]);
-
-  it('lead to the path of a bound volume, also when the server is away later', async () => {
-    await using host = await aVolumeHost((_method, path) =>
-      path.endsWith('/persistentvolumeclaims/c')
-        ? { spec: { volumeName: 'pv1' }, status: { phase: 'Bound' } }
-        : { spec: { hostPath: { path: '/srv/data', type: '' } } },
-    );
-    expect((await host.volumes.prepareVolumes(pod, facts)).get('data')).toBe('/srv/data');
-    host.cluster.api = async () => {
-      throw new Error('no server');
-    };
-    expect((await host.volumes.prepareVolumes(pod, facts)).get('data')).toBe('/srv/data');
-  });
-
-  it('say that a claim is not bound', async () => {
-    await using host = await aVolumeHost(() => ({ spec: {}, status: { phase: 'Pending' } }));
-    await expect(host.volumes.prepareVolumes(pod, facts)).rejects.toThrow('PVC is not bound');
   });
 });
 
@@ -276,7 +254,7 @@ describe('image volumes', () => {
   it('mount the image once, and go with the pod', async () => {
     await using host = await aVolumeHost();
     const pod = aPod([{ name: 'i', image: { reference: 'r.io/a:1', pullPolicy: 'Always' } }]);
-    const path = (await host.volumes.prepareVolumes(pod, facts)).get('i') ?? '';
+    const path = (await host.volumes.prepareVolumes(pod, facts)).get('i')?.path ?? '';
     expect(host.mounter.mounts.get(path)).toBe('image r.io/a:1 Always');
     host.mounter.mounts.set(path, 'as it was');
     await host.volumes.prepareVolumes(pod, facts);
@@ -329,7 +307,7 @@ describe('subPath', () => {
 
 it('a volume of an unknown type says so', async () => {
   await using host = await aVolumeHost();
-  const pod = aPod([{ name: 'n', nfs: { server: 's', path: '/' } }]);
+  const pod = aPod([{ name: 'n', iscsi: { targetPortal: 's', iqn: 'i', lun: 0 } }]);
   await expect(host.volumes.prepareVolumes(pod, facts)).rejects.toThrow('no volume plugin matched');
 });
 

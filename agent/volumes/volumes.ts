@@ -7,12 +7,19 @@ import { EmptyDirPlugin } from './empty-dir.ts';
 import type { PodFacts } from './facts.ts';
 import { HostPathPlugin } from './host-path.ts';
 import { ImagePlugin } from './image.ts';
+import { NfsPlugin } from './nfs.ts';
 import { PersistentVolumeClaimPlugin } from './persistent-volume-claim.ts';
 import { ProjectedPlugin } from './projected.ts';
 import { SecretPlugin } from './secret.ts';
 import { bindSubPath } from './sub-path.ts';
 import { TokenSource } from './tokens.ts';
-import { VolumeError, type VolumeHost, type VolumePlugin, type VolumeRequest } from './volume.ts';
+import {
+  type PreparedVolume,
+  VolumeError,
+  type VolumeHost,
+  type VolumePlugin,
+  type VolumeRequest,
+} from './volume.ts';
 
 const TMPFS_MAGIC = 0x01021994;
 
@@ -40,6 +47,7 @@ export class Volumes {
       new DownwardApiPlugin(host),
       new ProjectedPlugin(host, new TokenSource(host.cluster, host.clock)),
       new PersistentVolumeClaimPlugin(host),
+      new NfsPlugin(host),
       new ImagePlugin(host),
     ];
   }
@@ -52,15 +60,15 @@ export class Volumes {
   }
 
   /**
-   * Makes every volume of the pod, and gives the path on the board by the volume's name. Idempotent. Rejects with
+   * Makes every volume of the pod, and gives what containers mount by the volume's name. Idempotent. Rejects with
    * upstream's words of the first that fails: `MountVolume.SetUp failed for volume "x" : configmap "y" not found`.
    */
-  async prepareVolumes(pod: Pod, facts: PodFacts): Promise<ReadonlyMap<string, string>> {
-    const paths = new Map<string, string>();
+  async prepareVolumes(pod: Pod, facts: PodFacts): Promise<ReadonlyMap<string, PreparedVolume>> {
+    const prepared = new Map<string, PreparedVolume>();
     for (const volume of pod.spec.volumes ?? []) {
-      paths.set(volume.name, await this.#setUp(pod, volume, facts));
+      prepared.set(volume.name, await this.#setUp(pod, volume, facts));
     }
-    return paths;
+    return prepared;
   }
 
   /**
@@ -134,14 +142,15 @@ export class Volumes {
     return join(this.#memoryDir, 'pods', checkUid(uid));
   }
 
-  async #setUp(pod: Pod, volume: Volume, facts: PodFacts): Promise<string> {
+  async #setUp(pod: Pod, volume: Volume, facts: PodFacts): Promise<PreparedVolume> {
     const plugin = this.#plugins.find((p) => p.supports(volume));
     try {
       if (!plugin) {
         const type = Object.keys(volume).find((key) => key !== 'name') ?? 'none';
         throw new VolumeError(`no volume plugin matched: this node has none for ${type}`);
       }
-      return await plugin.setUp(this.#request(plugin, pod, volume, facts));
+      const prepared = await plugin.setUp(this.#request(plugin, pod, volume, facts));
+      return typeof prepared === 'string' ? { path: prepared } : prepared;
     } catch (err) {
       throw failed(volume, err);
     }
