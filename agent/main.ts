@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import type { HostPort } from '#proto/config/options.ts';
 import { type Clock, systemClock } from '#proto/meta/clock.ts';
 import { createLogger, type Logger } from '#proto/meta/log.ts';
-import { addressTowards, firstAddress } from '#proto/net/addresses.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { VERSION } from '#proto/version.ts';
 import { openGauge, startEviction } from './eviction/start-eviction.ts';
@@ -20,6 +19,7 @@ import { reconnectDelayMs } from './link/backoff.plan.ts';
 import type { DesiredState } from './link/cluster.ts';
 import { ClusterInfoFile } from './link/cluster-info.ts';
 import { DesiredStore } from './link/desired-store.ts';
+import { readHardware } from './link/hardware.ts';
 import { type Identity, IdentityStore, isRenewalDue } from './link/identity.ts';
 import { connectLink, JoinRefused, joinCluster, renewCertificate } from './link/join.ts';
 import { Link } from './link/session.ts';
@@ -32,6 +32,7 @@ import { writeCniConfig } from './net/cni-config.ts';
 import { keepAddresses } from './net/keep-addresses.ts';
 import { startNetwork } from './net/network.ts';
 import { isolated } from './net/policies/policies.ts';
+import { HostAddress } from './node/host-address.ts';
 import { readInventory } from './node/inventory.ts';
 import { NodeMetrics } from './node/metrics.ts';
 import { startNode } from './node/node.ts';
@@ -65,13 +66,15 @@ export async function main(options: AgentOptions): Promise<void> {
   const own = join(dataDir, 'agent');
   const link = linkOf(options);
   const identities = new IdentityStore(join(own, 'pki'), nodeName);
-  let identity = identities.load() ?? (await joinWithPatience(options, link, identities, clock, log, signal));
+  const hardware = await readHardware(options.hardwareId);
+  const joining = { link, token: options.token, nodeName, hardware, store: identities };
+  let identity = identities.load() ?? (await joinWithPatience(joining, clock, log, signal));
   if (!identity) return;
 
   const desired = DesiredStore.open({ folder: join(own, 'desired'), nodeName, log });
   const clusterInfo = new ClusterInfoFile(join(own, 'cluster.json'));
-  const address = options.nodeIp || (await addressTowards(link.host, link.port)) || firstAddress();
-  const hostIps = (): readonly string[] => (address ? [address] : []);
+  const address = await HostAddress.find(options.nodeIp, link);
+  const hostIps = (): readonly string[] => address.all;
 
   const containerd = await openContainerd(
     {
@@ -108,6 +111,7 @@ export async function main(options: AgentOptions): Promise<void> {
     nodeName,
     bootId: randomUUID(),
     version: VERSION,
+    hardware,
     desired,
     onOpenStream: (request, client) =>
       serveStream(request, client, {
@@ -119,6 +123,9 @@ export async function main(options: AgentOptions): Promise<void> {
         log,
       }),
     onWelcome: (welcome) => clusterInfo.set(welcome),
+    onRefused: async () => {
+      identity = (await (await import('./link/rejoin.ts')).rejoin(joining, log)) ?? identity;
+    },
     clock,
     random: Math.random,
     log,
@@ -197,6 +204,12 @@ export async function main(options: AgentOptions): Promise<void> {
       metrics,
       parts,
       hostIps,
+      checkAddress: async () => {
+        if (!(await address.refresh())) return;
+        log.info('the address has changed', { address: hostIps().join() });
+        session.reconnect('the address has changed');
+        pods.wake();
+      },
     },
     signal,
   );
@@ -289,7 +302,7 @@ export async function main(options: AgentOptions): Promise<void> {
     if (!identity || !session.connected || !isRenewalDue(identity.certificate, clock.now())) return;
     const client = connectLink(link, identity.ca, identity);
     try {
-      identity = await renewCertificate(client, nodeName, identities);
+      identity = await renewCertificate(client, { nodeName, hardware }, identities);
       log.info('certificate renewed', { node: nodeName });
     } catch (err) {
       log.warn('the certificate could not be renewed, later again', { err });
@@ -315,21 +328,19 @@ export async function main(options: AgentOptions): Promise<void> {
 
 /** Proves the token, as often as it takes while the server is away. Undefined when the agent was told to stop meanwhile. */
 async function joinWithPatience(
-  options: AgentOptions,
-  link: HostPort,
-  store: IdentityStore,
+  joining: Parameters<typeof joinCluster>[0],
   clock: Clock,
   log: Logger,
   signal: AbortSignal,
 ): Promise<Identity | undefined> {
-  const { token, nodeName } = options;
+  const { link, token, nodeName } = joining;
   if (!token)
     throw new Error(
       'this board has not joined a cluster yet: --token is needed, "coracle token create" on the server makes one',
     );
   for (let attempt = 0; !signal.aborted; attempt++) {
     try {
-      const identity = await joinCluster({ link, token, nodeName, store });
+      const identity = await joinCluster(joining);
       log.info('joined the cluster', { node: nodeName, server: `${link.host}:${link.port}` });
       return identity;
     } catch (err) {

@@ -44,6 +44,13 @@ export const AGENT_OPTIONS = {
     defaultText: 'the host name',
     parse: nodeName,
   },
+  'hardware-id': {
+    description: 'what tells this board from others and outlives a re-flash',
+    placeholder: 'TEXT',
+    defaultValue: '',
+    defaultText: "the board's serial number, or its firmware's UUID",
+    parse: str,
+  },
   'node-ip': {
     description: "this board's address",
     placeholder: 'IP',

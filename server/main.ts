@@ -65,10 +65,13 @@ import { stateFamilies } from './metrics/state/state-metrics.ts';
 import { storeFamilies } from './metrics/store-metrics.ts';
 import { UsageStore } from './metrics/usage-store.ts';
 import { Boards } from './nodes/boards.ts';
+import { identityTaken, nodeReference } from './nodes/identity.events.ts';
 import { createInformerSource } from './nodes/informer-source.ts';
 import { createBoardCertificates } from './nodes/join.ts';
 import { LinkServer } from './nodes/link-server.ts';
 import { createBoardStorage } from './nodes/local-volumes.ts';
+import { NodeConnections } from './nodes/node-connections.ts';
+import { NodeIdentities, recordIdentity } from './nodes/node-identities.ts';
 import { createNodeStreams } from './nodes/node-streams.ts';
 import type { ServerOptions } from './options.ts';
 import { runOwnAgent } from './own-agent.ts';
@@ -104,10 +107,14 @@ export async function main(options: ServerOptions): Promise<void> {
 
   // Who asks, and whether they may.
   const reader = createStoreReader(store);
+  const identities = new NodeIdentities(reader);
+  const connections = new NodeConnections();
+  identities.onChange((node) => identities.isRevoked(node) && connections.cut(node));
   const tokens = new ServiceAccountTokens({
     key: pki.serviceAccountKey,
     issuer: `https://kubernetes.default.svc.${options.clusterDomain}`,
     reader,
+    nodes: identities,
     clock,
   });
   const bootstrap = new BootstrapTokenAuthenticator(reader, clock);
@@ -169,7 +176,12 @@ export async function main(options: ServerOptions): Promise<void> {
       new RoleEscalation(authorizer, rbac),
       new ParamAccess(authorizer, reader, policies.params.kinds),
     ],
-    authenticators: [new ClientCertificateAuthenticator(), tokens, bootstrap, ...(oidc ? [oidc] : [])],
+    authenticators: [
+      new ClientCertificateAuthenticator(identities),
+      tokens,
+      bootstrap,
+      ...(oidc ? [oidc] : []),
+    ],
     authorizer,
     reviews: {
       ...accessReviews({ authorizer, rbac }),
@@ -264,6 +276,7 @@ export async function main(options: ServerOptions): Promise<void> {
     random: Math.random,
     log,
   });
+  const serverEvents = new ApiEventRecorder({ client, clock, log, component: 'coracle-server' });
   const link = new LinkServer({
     listen: options.agentListen,
     ca: pki.ca.cert,
@@ -278,8 +291,13 @@ export async function main(options: ServerOptions): Promise<void> {
       reader,
       joinTokens: [pki.joinToken, options.token],
       isLive: (nodeName) => boards.get(nodeName) !== undefined,
+      identities,
+      record: (identity, before) => recordIdentity(client, identity, before),
+      onTaken: (name, peer, sameHardware) =>
+        serverEvents.event(nodeReference(name), identityTaken(name, peer, sameHardware)),
       clock,
     }),
+    gate: identities,
     network: {
       clusterDns: services.at(10),
       clusterDomain: options.clusterDomain,

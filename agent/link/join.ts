@@ -46,34 +46,39 @@ export async function joinCluster(options: {
   link: HostPort;
   token: string;
   nodeName: string;
+  /** What tells this board from others, hashed; ''. */
+  hardware: string;
   store: IdentityStore;
 }): Promise<Identity> {
-  const { link, token: joinToken, nodeName, store } = options;
+  const { link, token: joinToken, nodeName, hardware, store } = options;
   const { token, caPin } = parseJoinToken(joinToken);
   const shown = await shownCertificates(link);
   const ca = caPin ? pinnedCa(link, shown, caPin) : await provedCa(link, shown, token);
   const client = connectLink(link, toPem('CERTIFICATE', ca));
   try {
-    const answer = await call(client, { token, nodeName, csr: store.csr() });
+    const answer = await call(client, { token, nodeName, csr: store.csr(), hardware });
     return store.save(answer.certificate, answer.ca);
   } finally {
     client.close();
   }
 }
 
-/** Another certificate for the same board, over the link that the old one opened. */
+/**
+ * Another certificate for the same board. Its key proves it: also over a connection without a certificate, for one that ended
+ * while the board lay in a drawer.
+ */
 export async function renewCertificate(
   client: LinkClient,
-  nodeName: string,
+  board: { readonly nodeName: string; readonly hardware: string },
   store: IdentityStore,
 ): Promise<Identity> {
-  const answer = await call(client, { token: '', nodeName, csr: store.csr() });
+  const answer = await call(client, { token: '', ...board, csr: store.csr() });
   return store.save(answer.certificate, answer.ca);
 }
 
 function call(
   client: LinkClient,
-  request: { token: string; nodeName: string; csr: Uint8Array },
+  request: { token: string; nodeName: string; csr: Uint8Array; hardware: string },
 ): Promise<JoinResponse> {
   return answerOf((options, done) => client.join(request, new Metadata(), options, done));
 }

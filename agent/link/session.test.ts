@@ -38,6 +38,7 @@ async function waitsAfter(lives: readonly { welcome: boolean; seconds: number }[
     nodeName: 'pi',
     bootId: 'b',
     version: 'test',
+    hardware: '',
     desired: { have: () => ({}) } as DesiredStore,
     onOpenStream: () => {},
     onWelcome: () => {},

@@ -2,7 +2,7 @@
  * The board's end of the link: one session, reconnected for ever with full jitter. What the server wants is on the board's
  * disk before it is acknowledged; API calls fail fast while the server is away, and their callers retry from state.
  */
-import type { ClientDuplexStream } from '@grpc/grpc-js';
+import { type ClientDuplexStream, status as grpcStatus } from '@grpc/grpc-js';
 import type {
   Change,
   FromAgent,
@@ -27,10 +27,14 @@ export interface LinkOptions {
   /** New with each start of the agent. */
   readonly bootId: string;
   readonly version: string;
+  /** What tells this board from others, hashed; ''. */
+  readonly hardware: string;
   readonly desired: DesiredStore;
   /** The server asks for a reverse stream; never throws. */
   readonly onOpenStream: (request: OpenStream, client: LinkClient) => void;
   readonly onWelcome: (welcome: Welcome) => void;
+  /** The server knows this board no more, or not yet again; the next attempt waits for it. Never rejects. */
+  readonly onRefused?: (reason: string) => Promise<void>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
@@ -58,6 +62,8 @@ export class Link implements Cluster {
   #epoch = 0;
   #welcomedMs = Number.POSITIVE_INFINITY;
   #usageIntervalMs = 0;
+  #refusal: string | undefined;
+  #end: ((reason: string) => void) | undefined;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -77,6 +83,11 @@ export class Link implements Cluster {
     if (this.#connected) this.#call?.write({ message: { $case: 'usage', value: usage } });
   }
 
+  /** Connects anew, at once: the board knows better than its sockets that their address is gone. */
+  reconnect(reason: string): void {
+    this.#end?.(reason);
+  }
+
   onConnection(listener: (connected: boolean) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -91,6 +102,9 @@ export class Link implements Cluster {
       // From its Welcome on: a try that hangs for long is no session.
       if (clock.now() - this.#welcomedMs > HEALTHY_MS) attempt = 0;
       this.#welcomedMs = Number.POSITIVE_INFINITY;
+      const refusal = this.#refusal;
+      this.#refusal = undefined;
+      if (refusal) await this.#options.onRefused?.(refusal);
       const delayMs = reconnectDelayMs(attempt, random());
       // One line when the server goes away; the many attempts after that are not news.
       if (attempt === 0) log.warn('the server is away, pods go on running', { reason, delayMs });
@@ -120,13 +134,15 @@ export class Link implements Cluster {
 
   /** One session from connect to end; gives the reason of its end. */
   #session(signal: AbortSignal): Promise<string> {
-    const { connect, nodeName, bootId, version, desired } = this.#options;
+    const { connect, nodeName, bootId, version, hardware, desired } = this.#options;
     const client = connect();
     const call = client.session();
     return new Promise((resolve) => {
       let ended = false;
       const end = (reason: string): void => {
+        if (ended) return;
         ended = true;
+        this.#end = undefined;
         clearTimeout(watchdog);
         signal.removeEventListener('abort', stop);
         call.cancel();
@@ -134,6 +150,7 @@ export class Link implements Cluster {
         this.#disconnect(call, reason);
         resolve(reason);
       };
+      this.#end = end;
       const stop = (): void => end('the agent stops');
       let changes: Change[] = [];
       const write = (): void => {
@@ -152,7 +169,10 @@ export class Link implements Cluster {
       };
       const watchdog = setTimeout(() => end(`no welcome within ${CONNECT_MS / 1000} s`), CONNECT_MS);
       signal.addEventListener('abort', stop, { once: true });
-      call.on('error', (err: Error) => end(err.message));
+      call.on('error', (err: Error & { code?: number }) => {
+        if (err.code === grpcStatus.UNAUTHENTICATED) this.#refusal = err.message;
+        end(err.message);
+      });
       call.on('end', () => end('the server closed the session'));
       call.on('data', ({ message }: FromServer) => {
         if (message?.$case === 'welcome') clearTimeout(watchdog);
@@ -167,7 +187,7 @@ export class Link implements Cluster {
         });
       });
       this.#epoch++;
-      const hello = { nodeName, bootId, epoch: this.#epoch, version, have: desired.have() };
+      const hello = { nodeName, bootId, epoch: this.#epoch, version, hardware, have: desired.have() };
       call.write({ message: { $case: 'hello', value: hello } });
     });
   }

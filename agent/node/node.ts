@@ -46,6 +46,8 @@ export interface NodeOptions {
   pressure(): readonly PressureCondition[];
   readonly parts?: PartVerdicts;
   hostIps(): readonly string[];
+  /** Looks whether the board's address has changed, before each report. */
+  readonly checkAddress?: () => Promise<void>;
 }
 
 /** Runs until the signal; the promise resolves after it. */
@@ -122,6 +124,7 @@ class NodeReporter {
     } catch (err) {
       log.debug('board not sampled', { err });
     }
+    await this.#options.checkAddress?.();
     if (!cluster.connected) return;
     try {
       const facts = await this.#facts();

@@ -31,6 +31,8 @@ export interface Pods {
   active(): readonly Pod[];
   /** All, each with its status of now. */
   withStatus(): readonly Pod[];
+  /** Looks at all of them: something that their statuses tell has changed. */
+  wake(): void;
   /** Events of this board, for the node's own too. */
   readonly events: EventRecorder;
   /** Resolves when all workers have ended, after the signal. */
@@ -208,6 +210,9 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
     list: () => [...workers.values()].map((worker) => worker.pod),
     active: () => unended().map(withStatus),
     withStatus: () => [...workers.values()].map(({ pod }) => withStatus(pod)),
+    wake: () => {
+      for (const worker of workers.values()) worker.wake();
+    },
     events: context.events,
     done,
   };

@@ -13,6 +13,7 @@ import {
 import { VERSION } from '#proto/version.ts';
 import { SERVER_OPTIONS } from '#server/options.ts';
 import { addMqttCommands } from './mqtt.ts';
+import { addNodeCommands } from './node.ts';
 import { runProgram } from './programs.ts';
 import { addTokenCommands } from './token.ts';
 import { retune } from './tune.ts';
@@ -62,6 +63,7 @@ const agent = declare(
 
 addTokenCommands(program);
 addMqttCommands(program);
+addNodeCommands(program);
 await program.parseAsync();
 
 function declare(command: Command, table: OptionTable): Command {

@@ -3,12 +3,15 @@ import { expect, it } from 'vitest';
 import { isCaProof, NONCE_BYTES } from '#proto/agent/ca-proof.ts';
 import { secrets } from '#proto/api/core/secrets.ts';
 import { FakeClock } from '#proto/meta/clock.ts';
+import { conflict, STALE } from '#proto/meta/status-error.ts';
 import { createCa } from '#proto/pki/certificate.ts';
 import { createCsr } from '#proto/pki/csr.ts';
 import { generateKey, spkiOf } from '#proto/pki/key.ts';
 import { aCluster } from '#server/apiserver/authn/fixtures.ts';
 import { tokenSecretOf } from '#server/tokens/token-secret.ts';
+import type { NodeIdentity } from './identity.plan.ts';
 import { createBoardCertificates, REPLACE_GROUP } from './join.ts';
+import { type KnownIdentity, keyHash } from './node-identities.ts';
 
 const clock = new FakeClock();
 const key = generateKey();
@@ -23,8 +26,21 @@ const csrOf = (commonName: string, organizations = ['system:nodes']) =>
   createCsr(board, { commonName, organizations });
 const OWN = 'server.0123456789abcdef';
 
-async function aServer(live: string[] = []) {
+interface Knowledge {
+  readonly live?: readonly string[];
+  readonly known?: Partial<NodeIdentity>;
+}
+
+async function aServer({ live = [], known }: Knowledge = {}) {
   const { reader, put } = aCluster();
+  let identity: KnownIdentity | undefined = known && {
+    name: 'pi',
+    key: '',
+    hardware: '',
+    sinceMs: 0,
+    ...known,
+  };
+  const taken: string[] = [];
   const store = (id: string, expiresMs: number | undefined, groups: string[] = []) =>
     put(
       secrets,
@@ -39,20 +55,42 @@ async function aServer(live: string[] = []) {
   await store('daily1', clock.now() + 1000);
   await store('older1', clock.now() - 1000);
   await store('taker1', undefined, [REPLACE_GROUP]);
-  return createBoardCertificates({
+  const certificates = createBoardCertificates({
     issuer: { certificate, key },
     reader,
     joinTokens: [OWN, ''],
     isLive: (name) => live.includes(name),
+    identities: { get: () => identity },
+    record: async (next, before) => {
+      if (before !== identity) throw conflict({ group: '', resource: 'secrets' }, next.name, STALE);
+      identity = next;
+    },
+    onTaken: (name, _peer, sameHardware) => taken.push(`${name} ${sameHardware}`),
     clock,
   });
+  return { ...certificates, taken, identity: () => identity };
 }
+
+const joins = (token: string, nodeName: string, csr: Uint8Array, hardware = 'h1') => ({
+  token,
+  nodeName,
+  csr,
+  hardware,
+  peer: '10.0.0.9:1',
+});
+const renewal = (commonName: string, isProven = true) => ({
+  nodeName: 'pi',
+  csr: csrOf(commonName),
+  hardware: 'h1',
+  peer: '',
+  isProven,
+});
 
 it.each([[OWN], ['daily1.0123456789abcdef'], ['taker1.0123456789abcdef']])(
   'a board joins with %s',
   async (token) => {
     const server = await aServer();
-    const der = await server.join({ token, nodeName: 'pi', csr: csrOf('system:node:pi') });
+    const der = await server.join(joins(token, 'pi', csrOf('system:node:pi')));
     const read = new X509Certificate(der);
     expect(read.subject).toBe('O=system:nodes\nCN=system:node:pi');
     expect(read.verify(new X509Certificate(certificate).publicKey)).toBe(true);
@@ -72,22 +110,84 @@ it.each<[string, string, string, Uint8Array, number]>([
   ['with noise for a request', OWN, 'pi', Buffer.from('3080ff', 'hex'), 400],
 ])('nobody joins %s', async (_, token, nodeName, csr, code) => {
   const server = await aServer();
-  await expect(server.join({ token, nodeName, csr })).rejects.toMatchObject({ code });
+  await expect(server.join(joins(token, nodeName, csr))).rejects.toMatchObject({ code });
 });
 
-it('leaves the name of a connected board to it, unless the token says otherwise', async () => {
-  const server = await aServer(['pi']);
-  const request = { nodeName: 'pi', csr: csrOf('system:node:pi') };
-  await expect(server.join({ token: OWN, ...request })).rejects.toMatchObject({ code: 409 });
-  await expect(server.join({ token: 'taker1.0123456789abcdef', ...request })).resolves.toBeDefined();
-  await expect(server.renew(request)).resolves.toBeDefined();
+const BOARD = keyHash(spkiOf(board));
+const REPLACER = 'taker1.0123456789abcdef';
+
+/** What a board with `BOARD` as its key and `h1` for hardware meets as `pi`. */
+it.each<[string, Knowledge, string, string, number | undefined]>([
+  ['a name that is new', {}, OWN, 'h1', undefined],
+  [
+    'its own name, with its own key',
+    { known: { key: BOARD, hardware: 'h1' }, live: ['pi'] },
+    OWN,
+    'h1',
+    undefined,
+  ],
+  ['its name after a re-flash', { known: { key: 'old', hardware: 'h1' } }, OWN, 'h1', undefined],
+  [
+    'the same before its loss is noticed',
+    { known: { key: 'old', hardware: 'h1' }, live: ['pi'] },
+    OWN,
+    'h1',
+    503,
+  ],
+  ['the name of other hardware', { known: { key: 'old', hardware: 'h2' } }, OWN, 'h1', 409],
+  ['the name of hardware that is not known', { known: { key: 'old' } }, OWN, 'h1', 409],
+  ['a name, and says nothing of itself', { known: { key: 'old', hardware: 'h1' } }, OWN, '', 409],
+  ['the name of a connected board', { known: { key: 'old', hardware: 'h2' }, live: ['pi'] }, OWN, 'h1', 409],
+  [
+    'the same, with leave',
+    { known: { key: 'old', hardware: 'h2' }, live: ['pi'] },
+    REPLACER,
+    'h1',
+    undefined,
+  ],
+  ['a name that was revoked', { known: { key: BOARD, hardware: 'h1', revokedMs: 1 } }, REPLACER, 'h1', 403],
+])('who joins gets or does not get %s', async (_, knowledge, token, hardware, code) => {
+  const server = await aServer(knowledge);
+  const joining = server.join(joins(token, 'pi', csrOf('system:node:pi'), hardware));
+  if (code === undefined) {
+    await joining;
+    expect(server.identity()).toMatchObject({ name: 'pi', key: BOARD, hardware: 'h1' });
+    expect(server.taken).toEqual(
+      knowledge.known?.key === 'old' ? [`pi ${knowledge.known.hardware === 'h1'}`] : [],
+    );
+  } else {
+    await expect(joining).rejects.toMatchObject({ code });
+    expect(server.identity()).toEqual({ name: 'pi', key: '', hardware: '', sinceMs: 0, ...knowledge.known });
+  }
+});
+
+it.each<[string, Knowledge, boolean, number | undefined]>([
+  ['with its certificate', { known: { key: BOARD, hardware: 'h1' } }, true, undefined],
+  ['with its certificate, before identities were kept', {}, true, undefined],
+  ['with its key alone, where the certificate has ended', { known: { key: BOARD } }, false, undefined],
+  ['without either', {}, false, 401],
+  ['with a key that is not on record', { known: { key: 'new' } }, true, 401],
+  ['when it is revoked', { known: { key: BOARD, revokedMs: 1 } }, true, 403],
+])('a board renews, or not, %s', async (_, knowledge, isProven, code) => {
+  const server = await aServer(knowledge);
+  const renewing = server.renew(renewal('system:node:pi', isProven));
+  if (code !== undefined) return void (await expect(renewing).rejects.toMatchObject({ code }));
+  await renewing;
+  expect(server.identity()).toMatchObject({ key: BOARD, hardware: 'h1' });
 });
 
 it('renews in the same name only', async () => {
   const server = await aServer();
-  await expect(server.renew({ nodeName: 'pi', csr: csrOf('system:node:other') })).rejects.toMatchObject({
-    code: 400,
-  });
+  await expect(server.renew(renewal('system:node:other'))).rejects.toMatchObject({ code: 400 });
+});
+
+it('takes up a board that it does not know, once', async () => {
+  const server = await aServer();
+  await server.adopt('pi', 'k1', '');
+  await server.adopt('pi', 'k2', 'h2');
+  expect(server.identity()).toMatchObject({ name: 'pi', key: 'k1', hardware: '' });
+  await server.adopt('pi', 'k1', 'h1');
+  expect(server.identity()).toMatchObject({ name: 'pi', key: 'k1', hardware: 'h1' });
 });
 
 it('proves that it knows a token, bound to its CA', async () => {

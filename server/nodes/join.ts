@@ -1,11 +1,19 @@
 import { caProof, NONCE_BYTES } from '#proto/agent/ca-proof.ts';
 import type { Clock } from '#proto/meta/clock.ts';
-import { badRequest, StatusError, unauthorized } from '#proto/meta/status-error.ts';
+import {
+  badRequest,
+  isAlreadyExists,
+  isConflict,
+  StatusError,
+  unauthorized,
+} from '#proto/meta/status-error.ts';
 import { type Issuer, issueCertificate } from '#proto/pki/certificate.ts';
 import { type Csr, parseCsr } from '#proto/pki/csr.ts';
 import { findBootstrapToken, findTokenById } from '#server/apiserver/authn/bootstrap-token.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
-import type { BoardCertificates } from '#server/nodes/link-server.ts';
+import { decideJoin, type NodeIdentity, refusalOf } from '#server/nodes/identity.plan.ts';
+import type { BoardCertificates, JoinAttempt, RenewalAttempt } from '#server/nodes/link-server.ts';
+import { type KnownIdentity, keyHash } from '#server/nodes/node-identities.ts';
 import { sameSecret } from '#server/tokens/token-format.ts';
 
 /** With a token of this group a board may take the name of one that is connected right now. */
@@ -18,6 +26,11 @@ export interface JoinDeps {
   readonly joinTokens: readonly string[];
   /** Is a board of this name connected? */
   readonly isLive: (nodeName: string) => boolean;
+  readonly identities: { get(nodeName: string): KnownIdentity | undefined };
+  /** Rejects with a conflict where `before` is not what is known any more. */
+  readonly record: (identity: NodeIdentity, before: KnownIdentity | undefined) => Promise<void>;
+  /** A board took a name that another key had. */
+  readonly onTaken: (nodeName: string, peer: string, sameHardware: boolean) => void;
   readonly clock: Clock;
 }
 
@@ -29,46 +42,95 @@ const EARLIEST_NOW = Date.UTC(2026, 0, 1);
 const NODE_NAME = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 /**
- * Hands out certificates of nodes (CN=system:node:<name>, O=system:nodes).
- *
- * Whose name is it? A board proves itself with a token once and with its key from then on. A name whose board is
- * connected is taken: nobody else gets it, unless the token says so ({@link REPLACE_GROUP}). A name whose board is
- * away may be joined again with any token: that is how a re-flashed board gets its identity back.
+ * Hands out certificates of nodes (CN=system:node:<name>, O=system:nodes); whose a name is: see `identity.plan.ts`. What
+ * is known of the board is on disk before it gets its certificate.
  */
 export function createBoardCertificates(deps: JoinDeps): BoardCertificates {
   return {
-    join: async ({ token, nodeName, csr }) => joinBoard(deps, { token, nodeName, csr }),
-    renew: async ({ nodeName, csr }) => renewBoard(deps, { nodeName, csr }),
+    join: (request) => joinBoard(deps, request),
+    renew: (request) => renewBoard(deps, request),
     prove: async ({ tokenId, nonce }) => proveCa(deps, { tokenId, nonce }),
+    adopt: async (nodeName, key, hardware) => {
+      const known = deps.identities.get(nodeName);
+      if (known && (known.key !== key || known.hardware !== '' || hardware === '')) return;
+      // A board from before identities were kept, or one that was allowed in again: it is known from now on.
+      const sinceMs = known?.sinceMs ?? deps.clock.now();
+      const { revokedMs } = known ?? {};
+      await deps.record({ name: nodeName, key, hardware, sinceMs, revokedMs }, known).catch(ignoreConflict);
+    },
   };
 }
 
-/** A first certificate, DER, for who has a token. Throws 401, 400 or 409. */
-export function joinBoard(
-  deps: JoinDeps,
-  request: { readonly token: string; readonly nodeName: string; readonly csr: Uint8Array },
-): Uint8Array {
-  const { token, nodeName } = request;
+/** A first certificate, DER, for who has a token. Rejects with 400, 401, 403, 409 or 503. */
+async function joinBoard(deps: JoinDeps, request: JoinAttempt): Promise<Uint8Array> {
+  const { token, nodeName, hardware, peer } = request;
   const permission = permissionOf(deps, token);
   if (!permission)
     throw unauthorized('the join token is wrong, or has expired: make a new one with "coracle token create"');
   const csr = checkedCsr(nodeName, request.csr);
-  if (deps.isLive(nodeName) && !permission.mayReplace) {
-    throw new StatusError(
-      'AlreadyExists',
-      `nodes ${JSON.stringify(nodeName)} already exists and is connected: choose another --node-name`,
-      { details: { name: nodeName, kind: 'nodes' } },
-    );
-  }
+  const key = keyHash(csr.spki);
+  const { mayReplace } = permission;
+  const verdict = await settle(async () => {
+    const known = deps.identities.get(nodeName);
+    const isLive = deps.isLive(nodeName);
+    const decision = decideJoin(known, { nodeName, key, hardware, isLive, mayReplace });
+    if ('message' in decision) throw refused(nodeName, decision.verdict, decision.message);
+    if (decision.verdict !== 'same board' || known?.hardware !== hardware)
+      await deps.record({ name: nodeName, key, hardware, sinceMs: deps.clock.now() }, known);
+    return decision.verdict;
+  });
+  if (verdict === 'new key' || verdict === 'replaced') deps.onTaken(nodeName, peer, verdict === 'new key');
   return issue(deps, nodeName, csr);
 }
 
-/** The next certificate, DER, of a board that has proved with its present one that it is `nodeName`. */
-export function renewBoard(
-  deps: JoinDeps,
-  request: { readonly nodeName: string; readonly csr: Uint8Array },
-): Uint8Array {
-  return issue(deps, request.nodeName, checkedCsr(request.nodeName, request.csr));
+/**
+ * The next certificate, DER, of a board that has proved who it is: with its present certificate, or by signing the request
+ * with the key on record. Rejects with 400, 401 or 403.
+ */
+async function renewBoard(deps: JoinDeps, request: RenewalAttempt): Promise<Uint8Array> {
+  const { nodeName, hardware, isProven } = request;
+  const csr = checkedCsr(nodeName, request.csr);
+  const key = keyHash(csr.spki);
+  await settle(async () => {
+    const known = deps.identities.get(nodeName);
+    const refusal = refusalOf(known, key);
+    if (refusal)
+      throw new StatusError(known?.revokedMs === undefined ? 'Unauthorized' : 'Forbidden', refusal);
+    if (!isProven && known?.key !== key)
+      throw unauthorized('a client certificate of a node is needed, or a token: join first');
+    if (known?.key === key && (known.hardware !== '' || hardware === '')) return;
+    const sinceMs = known?.sinceMs ?? deps.clock.now();
+    await deps.record({ name: nodeName, key, hardware, sinceMs }, known);
+  });
+  return issue(deps, nodeName, csr);
+}
+
+const ATTEMPTS = 3;
+
+/** What was decided on an older state is decided again. */
+async function settle<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let left = ATTEMPTS; ; left--) {
+    try {
+      return await attempt();
+    } catch (err) {
+      const stale = (isConflict(err) && !(err instanceof JoinRefusal)) || isAlreadyExists(err);
+      if (!stale || left <= 1 || err instanceof JoinRefusal) throw err;
+    }
+  }
+}
+
+/** Refused by decision, not by a race. */
+class JoinRefusal extends StatusError {}
+
+function refused(nodeName: string, verdict: 'revoked' | 'taken' | 'later', message: string): StatusError {
+  const reason = ({ revoked: 'Forbidden', taken: 'AlreadyExists', later: 'ServiceUnavailable' } as const)[
+    verdict
+  ];
+  return new JoinRefusal(reason, message, { details: { name: nodeName, kind: 'nodes' } });
+}
+
+function ignoreConflict(err: unknown): void {
+  if (!isConflict(err) && !isAlreadyExists(err)) throw err;
 }
 
 /** That this server knows the token of that id, bound to its CA. Throws 401, or 400 for a nonce that is too short. */

@@ -31,11 +31,29 @@ import type { Dispatch } from '#server/apiserver/http/dispatch.ts';
 import { BoardSession } from './board-session.ts';
 import type { Boards } from './boards.ts';
 import type { FeedSource } from './feed.ts';
+import { keyHashOf, type NodeGate } from './node-identities.ts';
 
-/** Hands out the certificates of boards; see `server/nodes/join.ts`. Both reject with a StatusError; DER in and out. */
+export interface JoinAttempt {
+  readonly token: string;
+  readonly nodeName: string;
+  /** DER. */
+  readonly csr: Uint8Array;
+  readonly hardware: string;
+  /** Where it comes from, for people. */
+  readonly peer: string;
+}
+
+export interface RenewalAttempt extends Omit<JoinAttempt, 'token'> {
+  /** The caller's certificate says that it is this node. */
+  readonly isProven: boolean;
+}
+
+/** Hands out the certificates of boards, DER; see `server/nodes/join.ts`. All reject with a StatusError. */
 export interface BoardCertificates {
-  join(request: { token: string; nodeName: string; csr: Uint8Array }): Promise<Uint8Array>;
-  renew(request: { nodeName: string; csr: Uint8Array }): Promise<Uint8Array>;
+  join(attempt: JoinAttempt): Promise<Uint8Array>;
+  renew(attempt: RenewalAttempt): Promise<Uint8Array>;
+  /** A board with a good certificate is here: its key is the one of its name from now on, if none is known. */
+  adopt(nodeName: string, key: string, hardware: string): Promise<void>;
   prove(request: { tokenId: string; nonce: Uint8Array }): Promise<Uint8Array>;
 }
 
@@ -51,6 +69,8 @@ export interface LinkServerOptions {
   readonly source: FeedSource;
   readonly dispatch: Dispatch;
   readonly certificates: BoardCertificates;
+  /** Which certificates still hold. */
+  readonly gate: NodeGate & { onChange(listener: (nodeName: string) => void): () => void };
   readonly network: { clusterDns: string; clusterDomain: string; serviceCidr: string; clusterCidr: string };
   /** Where boards publish their health; undefined: nowhere. */
   readonly mqtt?: { readonly url: string; readonly boardCertificate: boolean; readonly intervalMs: number };
@@ -66,9 +86,12 @@ const HELLO_MS = 10_000;
 export class LinkServer {
   readonly #options: LinkServerOptions;
   readonly #server: Server;
+  /** What each board has open: it ends when the board is shut out. */
+  readonly #open = new Map<string, Set<OpenCall>>();
 
   constructor(options: LinkServerOptions) {
     this.#options = options;
+    options.gate.onChange((nodeName) => this.#shutOut(nodeName));
     this.#server = new Server({
       // A board on Wi-Fi that went away silently is found out in half a minute; one that pings more often than
       // the default of five minutes is welcome.
@@ -120,22 +143,68 @@ export class LinkServer {
 
   async #join(call: ServerUnaryCall<JoinRequest, JoinResponse>): Promise<JoinResponse> {
     const { certificates, caDer, log } = this.#options;
-    const { token, nodeName, csr } = call.request;
+    const { token, nodeName, csr, hardware } = call.request;
+    const peer = call.getPeer();
     const known = nodeOf(call);
-    const renewal = token === '' && known !== undefined;
-    if (renewal && known !== nodeName)
-      throw new StatusError('Forbidden', `node "${known}" can't have a certificate for "${nodeName}"`);
-    const certificate = renewal
-      ? await certificates.renew({ nodeName, csr })
-      : await certificates.join({ token, nodeName, csr });
-    log.info(renewal ? 'certificate renewed' : 'board joined', { node: nodeName, peer: call.getPeer() });
+    const isRenewal = token === '';
+    if (isRenewal && known && known.name !== nodeName)
+      throw new StatusError('Forbidden', `node "${known.name}" can't have a certificate for "${nodeName}"`);
+    const isProven = known !== undefined && this.#options.gate.refusal(known.name, known.key) === undefined;
+    const certificate = isRenewal
+      ? await certificates.renew({ nodeName, csr, hardware, peer, isProven })
+      : await certificates.join({ token, nodeName, csr, hardware, peer });
+    log.info(isRenewal ? 'certificate renewed' : 'board joined', { node: nodeName, peer });
     return { certificate, ca: caDer };
   }
 
+  /** Takes a call of a board whose certificate holds, until it ends; else refuses it. */
+  #admit(
+    call: ServerDuplexStream<FromAgent, FromServer> | ServerDuplexStream<Chunk, Chunk>,
+  ): string | undefined {
+    const node = nodeOf(call);
+    const { gate } = this.#options;
+    if (!node) {
+      refuse(call, grpcStatus.UNAUTHENTICATED, 'a client certificate of a node is needed: join first');
+      return undefined;
+    }
+    const refusal = gate.refusal(node.name, node.key);
+    if (refusal) {
+      refuse(
+        call,
+        gate.isRevoked(node.name) ? grpcStatus.PERMISSION_DENIED : grpcStatus.UNAUTHENTICATED,
+        refusal,
+      );
+      return undefined;
+    }
+    const open = { call, key: node.key };
+    const calls = this.#open.get(node.name) ?? new Set();
+    this.#open.set(node.name, calls.add(open));
+    const gone = (): void => {
+      calls.delete(open);
+      if (calls.size === 0 && this.#open.get(node.name) === calls) this.#open.delete(node.name);
+    };
+    for (const event of ['close', 'cancelled', 'finish']) call.once(event, gone);
+    return node.name;
+  }
+
+  #shutOut(nodeName: string): void {
+    const { gate, log } = this.#options;
+    for (const { call, key } of [...(this.#open.get(nodeName) ?? [])]) {
+      const refusal = gate.refusal(nodeName, key);
+      if (!refusal) continue;
+      refuse(
+        call,
+        gate.isRevoked(nodeName) ? grpcStatus.PERMISSION_DENIED : grpcStatus.UNAUTHENTICATED,
+        refusal,
+      );
+      log.info('a call of a board is cut', { node: nodeName, reason: refusal });
+    }
+  }
+
   #session(call: ServerDuplexStream<FromAgent, FromServer>): void {
-    const nodeName = nodeOf(call);
-    if (!nodeName)
-      return void call.emit('error', refusal('a client certificate of a node is needed: join first'));
+    const nodeName = this.#admit(call);
+    if (!nodeName) return;
+    const key = nodeOf(call)?.key ?? '';
     let session: BoardSession | undefined;
     const timer = setTimeout(() => call.end(), HELLO_MS);
     call.on('data', ({ message }: FromAgent) => {
@@ -144,9 +213,14 @@ export class LinkServer {
         return;
       }
       clearTimeout(timer);
-      if (message?.$case === 'hello' && message.value.nodeName === nodeName)
+      if (message?.$case === 'hello' && message.value.nodeName === nodeName) {
         session = this.#greet(call, nodeName, message.value);
-      else call.end();
+        this.#options.certificates
+          .adopt(nodeName, key, message.value.hardware)
+          .catch((err: unknown) =>
+            this.#options.log.warn('a board is not on record', { node: nodeName, err }),
+          );
+      } else call.end();
     });
     const gone = (reason: string) => (): void => {
       clearTimeout(timer);
@@ -186,8 +260,8 @@ export class LinkServer {
   }
 
   #stream(call: ServerDuplexStream<Chunk, Chunk>): void {
-    const nodeName = nodeOf(call);
-    if (!nodeName) return void call.emit('error', refusal('a client certificate of a node is needed'));
+    const nodeName = this.#admit(call);
+    if (!nodeName) return;
     call.once('error', () => {});
     call.once('data', (first: Chunk) => {
       const board = this.#options.boards.get(nodeName);
@@ -205,17 +279,22 @@ export class LinkServer {
   }
 }
 
-/** The node that the client certificate names; undefined for none, and for people and components. */
+interface OpenCall {
+  readonly call: ServerDuplexStream<FromAgent, FromServer> | ServerDuplexStream<Chunk, Chunk>;
+  /** Of the certificate that it came with. */
+  readonly key: string;
+}
+
+/** The node that the client certificate names, and its key; undefined for none, and for people and components. */
 function nodeOf(call: {
-  getAuthContext(): { sslPeerCertificate?: { subject: object } };
-}): string | undefined {
-  const subject = call.getAuthContext().sslPeerCertificate?.subject as
-    | { CN?: string; O?: string | string[] }
-    | undefined;
+  getAuthContext(): { sslPeerCertificate?: { subject: object; raw: Uint8Array } };
+}): { readonly name: string; readonly key: string } | undefined {
+  const certificate = call.getAuthContext().sslPeerCertificate;
+  const subject = certificate?.subject as { CN?: string; O?: string | string[] } | undefined;
   const groups = [subject?.O ?? []].flat();
   const prefix = 'system:node:';
-  if (!subject?.CN?.startsWith(prefix) || !groups.includes('system:nodes')) return undefined;
-  return subject.CN.slice(prefix.length);
+  if (!certificate || !subject?.CN?.startsWith(prefix) || !groups.includes('system:nodes')) return undefined;
+  return { name: subject.CN.slice(prefix.length), key: keyHashOf(certificate.raw) };
 }
 
 type Provider = NonNullable<Parameters<typeof experimental.createCertificateProviderServerCredentials>[1]>;
@@ -233,11 +312,14 @@ function fixedCertificates(ca: string, cert: string, key: string): Provider {
   };
 }
 
-const refusal = (message: string): Partial<ServiceError> => ({
-  code: grpcStatus.UNAUTHENTICATED,
-  details: message,
-  message,
-});
+/** Ends the call with a status that the board understands. */
+function refuse(
+  call: { emit(event: 'error', err: Partial<ServiceError>): unknown },
+  code: grpcStatus,
+  message: string,
+): void {
+  call.emit('error', { code, details: message, message });
+}
 
 function toGrpc(err: unknown): Partial<ServiceError> {
   const message = err instanceof Error ? err.message : String(err);

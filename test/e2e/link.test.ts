@@ -11,15 +11,19 @@ import { connectLink, joinCluster, renewCertificate } from '#agent/link/join.ts'
 import { Link } from '#agent/link/session.ts';
 import { asBytes } from '#proto/agent/byte-stream.ts';
 import { formatJoinToken } from '#proto/agent/join-token.ts';
+import { secrets } from '#proto/api/core/secrets.ts';
 import { systemClock } from '#proto/meta/clock.ts';
 import { silent } from '#proto/meta/log.ts';
 import { type KubeObject, keyOf } from '#proto/meta/object.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import { aCluster } from '#server/apiserver/authn/fixtures.ts';
 import type { Dispatch } from '#server/apiserver/http/dispatch.ts';
 import { Boards } from '#server/nodes/boards.ts';
 import type { FeedSource } from '#server/nodes/feed.ts';
+import { identitySecret } from '#server/nodes/identity-secret.ts';
 import { createBoardCertificates } from '#server/nodes/join.ts';
 import { LinkServer } from '#server/nodes/link-server.ts';
+import { NodeIdentities } from '#server/nodes/node-identities.ts';
 import { openPki, type Pki } from '#server/pki/pki.ts';
 import { eventually } from '../support/boards/eventually.ts';
 
@@ -38,6 +42,8 @@ let stop: AbortController;
 let objects: Map<string, KubeObject>;
 let listeners: Set<Parameters<FeedSource['onChange']>[0]>;
 let calls: Parameters<Dispatch>[0][];
+let known: ReturnType<typeof aCluster>;
+let identities: NodeIdentities;
 
 const source: FeedSource = {
   get: (plural, key) => objects.get(`${plural}/${key}`),
@@ -75,11 +81,15 @@ async function startServer(onPort = 0): Promise<void> {
     dispatch,
     certificates: createBoardCertificates({
       issuer: pki.ca.issuer,
-      reader: { get: () => undefined, list: () => [], follow: () => () => {} },
+      reader: known.reader,
       joinTokens: [TOKEN],
       isLive: (name) => boards.get(name) !== undefined,
+      identities,
+      record: async (identity) => void (await known.put(secrets, identitySecret(identity))),
+      onTaken: () => {},
       clock: systemClock,
     }),
+    gate: identities,
     network: { clusterDns: '10.43.0.10', clusterDomain: 'cluster.local', serviceCidr: '', clusterCidr: '' },
     usage: { intervalMs: 1000, record: () => {} },
     version: 'test',
@@ -92,8 +102,17 @@ async function startServer(onPort = 0): Promise<void> {
 const link = (): { host: string; port: number } => ({ host: '127.0.0.1', port });
 const pin = (): string => pki.caHash.replace('sha256:', '');
 const identityStore = (name: string): IdentityStore => new IdentityStore(join(folder, name, 'pki'), name);
-const joined = (name: string, token = formatJoinToken({ token: TOKEN, caPin: pin() })): Promise<Identity> =>
-  joinCluster({ link: link(), token, nodeName: name, store: identityStore(name) });
+const joined = (
+  name: string,
+  token = formatJoinToken({ token: TOKEN, caPin: pin() }),
+  store = identityStore(name),
+): Promise<Identity> =>
+  joinCluster({ link: link(), token, nodeName: name, hardware: `hardware of ${name}`, store });
+const setRevoked = (name: string, revokedMs: number | undefined): Promise<unknown> => {
+  const identity = identities.get(name);
+  if (!identity) throw new Error(`${name} is not on record`);
+  return known.put(secrets, identitySecret({ ...identity, revokedMs }));
+};
 
 /** A board's end, running until the test ends. */
 function board(identity: Identity, name = 'pi', onStream: (bytes: Duplex) => void = () => {}) {
@@ -103,6 +122,7 @@ function board(identity: Identity, name = 'pi', onStream: (bytes: Duplex) => voi
     nodeName: name,
     bootId: `${Math.random()}`,
     version: 'test',
+    hardware: `hardware of ${name}`,
     desired,
     onOpenStream: (request, client) => {
       const call = client.stream();
@@ -126,6 +146,8 @@ beforeEach(async () => {
   objects = new Map();
   listeners = new Set();
   calls = [];
+  known = aCluster();
+  identities = new NodeIdentities(known.reader);
   await startServer();
 });
 afterEach(() => {
@@ -139,7 +161,7 @@ describe('joining', () => {
     const identity = await joined('pi');
     expect(identityStore('pi').load()).toEqual(identity);
     const client = connectLink(link(), identity.ca, identity);
-    const next = await renewCertificate(client, 'pi', identityStore('pi'));
+    const next = await renewCertificate(client, { nodeName: 'pi', hardware: '' }, identityStore('pi'));
     client.close();
     expect(next.certificate).not.toBe(identity.certificate);
   });
@@ -164,8 +186,61 @@ describe('joining', () => {
   it('does not renew for a name that is not the board’s own', async () => {
     const identity = await joined('pi');
     const client = connectLink(link(), identity.ca, identity);
-    await expect(renewCertificate(client, 'other', identityStore('other'))).rejects.toThrow();
+    await expect(
+      renewCertificate(client, { nodeName: 'other', hardware: '' }, identityStore('other')),
+    ).rejects.toThrow();
     client.close();
+  });
+});
+
+describe('a board that is shut out', () => {
+  it('loses its session and its streams at once, and gets neither back, nor a certificate', async () => {
+    const identity = await joined('pi');
+    const { session } = board(identity, 'pi', (bytes) => bytes.on('error', () => {}).pipe(bytes));
+    await eventually(() => session.connected);
+    const about = { namespace: 'default', pod: 'p', uid: 'u', container: 'c', query: '', method: 'GET' };
+    const stream = await boards.openStream('pi', { kind: 'exec', headers: [], ...about });
+    const broken = new Promise((resolve) => stream.once('close', resolve).once('error', resolve));
+    await setRevoked('pi', 1);
+    expect(boards.names()).toEqual([]);
+    await eventually(() => !session.connected);
+    await broken;
+    const client = connectLink(link(), identity.ca, identity);
+    const refusal = await new Promise<Error>((resolve) => client.session().on('error', resolve));
+    expect(refusal.message).toMatch(/PERMISSION_DENIED: node "pi" was revoked/);
+    const renewing = renewCertificate(client, { nodeName: 'pi', hardware: '' }, identityStore('pi'));
+    await expect(renewing).rejects.toThrow(/revoked/);
+    client.close();
+    await expect(joined('pi')).rejects.toThrow(/revoked/);
+    await setRevoked('pi', undefined);
+    await eventually(() => session.connected);
+  });
+
+  it('is the one that had the name, when the same hardware comes with another key', async () => {
+    const before = await joined('pi');
+    const { session } = board(before);
+    await eventually(() => session.connected);
+    const flashed = new IdentityStore(join(folder, 'flashed', 'pki'), 'pi');
+    await expect(joined('pi', undefined, flashed)).rejects.toThrow(/still connected/);
+    stop.abort();
+    await eventually(() => boards.names().length === 0);
+    stop = new AbortController();
+    const after = await joined('pi', undefined, flashed);
+    const old = connectLink(link(), before.ca, before);
+    const refusal = await new Promise<Error>((resolve) => old.session().on('error', resolve));
+    expect(refusal.message).toMatch(/UNAUTHENTICATED: the name of node "pi" was given to another key/);
+    old.close();
+    const again = board(after);
+    await eventually(() => again.session.connected);
+  });
+
+  it('gets in again with its key alone when its certificate has ended', async () => {
+    await joined('pi');
+    const { rejoin } = await import('#agent/link/rejoin.ts');
+    const store = identityStore('pi');
+    const fresh = await rejoin({ link: link(), token: '', nodeName: 'pi', hardware: '', store }, silent);
+    const { session } = board(fresh as Identity);
+    await eventually(() => session.connected);
   });
 });
 

@@ -33,6 +33,8 @@ export interface JoinRequest {
   nodeName: string;
   /** PKCS#10, DER; CN=system:node:<name>, O=system:nodes */
   csr: Uint8Array;
+  /** SHA-256, hex, of what tells this board's hardware from others; empty where nothing does */
+  hardware: string;
 }
 
 export interface JoinResponse {
@@ -83,6 +85,8 @@ export interface Hello {
    * removes what is no longer wanted: a resume needs no history, and works after a restore of the server too.
    */
   have: { [key: string]: string };
+  /** as in JoinRequest */
+  hardware: string;
 }
 
 export interface Hello_HaveEntry {
@@ -206,7 +210,7 @@ export interface Chunk {
 }
 
 function createBaseJoinRequest(): JoinRequest {
-  return { token: "", nodeName: "", csr: new Uint8Array(0) };
+  return { token: "", nodeName: "", csr: new Uint8Array(0), hardware: "" };
 }
 
 export const JoinRequest: MessageFns<JoinRequest> = {
@@ -219,6 +223,9 @@ export const JoinRequest: MessageFns<JoinRequest> = {
     }
     if (message.csr.length !== 0) {
       writer.uint32(26).bytes(message.csr);
+    }
+    if (message.hardware !== "") {
+      writer.uint32(34).string(message.hardware);
     }
     return writer;
   },
@@ -258,6 +265,14 @@ export const JoinRequest: MessageFns<JoinRequest> = {
             }
 
             message.csr = reader.bytes();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.hardware = reader.string();
             continue;
           }
         }
@@ -607,7 +622,7 @@ export const FromServer: MessageFns<FromServer> = {
 };
 
 function createBaseHello(): Hello {
-  return { nodeName: "", bootId: "", epoch: 0, version: "", have: {} };
+  return { nodeName: "", bootId: "", epoch: 0, version: "", have: {}, hardware: "" };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -627,6 +642,9 @@ export const Hello: MessageFns<Hello> = {
     globalThis.Object.entries(message.have).forEach(([key, value]: [string, string]) => {
       Hello_HaveEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
     });
+    if (message.hardware !== "") {
+      writer.uint32(50).string(message.hardware);
+    }
     return writer;
   },
 
@@ -684,6 +702,14 @@ export const Hello: MessageFns<Hello> = {
             if (entry5.value !== undefined) {
               message.have[entry5.key] = entry5.value;
             }
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.hardware = reader.string();
             continue;
           }
         }
@@ -1729,8 +1755,9 @@ export const Chunk: MessageFns<Chunk> = {
 export type LinkService = typeof LinkService;
 export const LinkService = {
   /**
-   * A board without a certificate: proves a bootstrap token, gets a client certificate. Also renews: called over
-   * mTLS, without a token. The caller has pinned the server's CA by its hash.
+   * A board without a certificate: proves a bootstrap token, gets a client certificate. Also renews, without a token: over
+   * mTLS, or with a request that the key on record has signed, which is how a board gets in again whose certificate
+   * ended while it lay in a drawer. The caller has pinned the server's CA by its hash.
    */
   join: {
     path: "/coracle.agent.v1.Link/Join" as const,
@@ -1781,8 +1808,9 @@ export const LinkService = {
 
 export interface LinkServer extends UntypedServiceImplementation {
   /**
-   * A board without a certificate: proves a bootstrap token, gets a client certificate. Also renews: called over
-   * mTLS, without a token. The caller has pinned the server's CA by its hash.
+   * A board without a certificate: proves a bootstrap token, gets a client certificate. Also renews, without a token: over
+   * mTLS, or with a request that the key on record has signed, which is how a board gets in again whose certificate
+   * ended while it lay in a drawer. The caller has pinned the server's CA by its hash.
    */
   join: handleUnaryCall<JoinRequest, JoinResponse>;
   /**
@@ -1801,8 +1829,9 @@ export interface LinkServer extends UntypedServiceImplementation {
 
 export interface LinkClient extends Client {
   /**
-   * A board without a certificate: proves a bootstrap token, gets a client certificate. Also renews: called over
-   * mTLS, without a token. The caller has pinned the server's CA by its hash.
+   * A board without a certificate: proves a bootstrap token, gets a client certificate. Also renews, without a token: over
+   * mTLS, or with a request that the key on record has signed, which is how a board gets in again whose certificate
+   * ended while it lay in a drawer. The caller has pinned the server's CA by its hash.
    */
   join(request: JoinRequest, callback: (error: ServiceError | null, response: JoinResponse) => void): ClientUnaryCall;
   join(

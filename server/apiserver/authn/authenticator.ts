@@ -12,7 +12,7 @@ export interface UserInfo {
 export interface Credentials {
   readonly authorization: string | undefined;
   /** Present for requests that came over TLS. */
-  readonly socket: Pick<TLSSocket, 'authorized' | 'getPeerCertificate'> | undefined;
+  readonly socket: Pick<TLSSocket, 'authorized' | 'getPeerCertificate' | 'once' | 'destroy'> | undefined;
 }
 
 /** The user; undefined where this authenticator has no opinion; throws 401 for a credential that is bad. */

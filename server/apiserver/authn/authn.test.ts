@@ -4,9 +4,11 @@ import { pods } from '#proto/api/core/pods.ts';
 import { secrets } from '#proto/api/core/secrets.ts';
 import { serviceaccounts } from '#proto/api/core/serviceaccounts.ts';
 import { FakeClock } from '#proto/meta/clock.ts';
-import { generateKey } from '#proto/pki/key.ts';
+import { createCa, issueCertificate } from '#proto/pki/certificate.ts';
+import { generateKey, spkiOf } from '#proto/pki/key.ts';
 import type { TokenRequestSpec } from '#proto/schema/generated/authentication-v1.ts';
 import type { Node, Pod, ServiceAccount } from '#proto/schema/generated/core-v1.ts';
+import { keyHash } from '#server/nodes/node-identities.ts';
 import { tokenSecretOf } from '#server/tokens/token-secret.ts';
 import { BootstrapTokenAuthenticator } from './bootstrap-token.ts';
 import { ClientCertificateAuthenticator } from './client-certificate.ts';
@@ -15,6 +17,17 @@ import { decodeJwt, signJwt } from './jwt.ts';
 import { reviewToken } from './reviews.ts';
 import { ServiceAccountTokens } from './service-account-tokens.ts';
 import { issueServiceAccountToken } from './token-request.ts';
+
+function aNodeCertificate(name: string) {
+  const ca = generateKey();
+  const spki = spkiOf(generateKey());
+  const validity = { notBeforeMs: 0, notAfterMs: 4e12 };
+  const certificate = issueCertificate(
+    { certificate: createCa({ commonName: 'ca', key: ca, ...validity }), key: ca },
+    { subject: { commonName: `system:node:${name}` }, spki, usages: ['client'], ...validity },
+  );
+  return { certificate, spki };
+}
 
 const ISSUER = 'https://kubernetes.default.svc.cluster.local';
 const account: ServiceAccount = { metadata: { name: 'web', namespace: 'shop', uid: 'sa-1' } };
@@ -102,6 +115,19 @@ describe('service-account tokens', () => {
     const token = await tokenOf(boundToPod);
     await happen();
     await expect(tokens.authenticate(bearer(token))).rejects.toEqual(unauthorized);
+  });
+
+  it('are over while the node of their pod is shut out', async () => {
+    const out = new Set<string>();
+    const isRevoked = (name: string) => out.has(name);
+    const reader = cluster.reader;
+    tokens = new ServiceAccountTokens({ key, issuer: ISSUER, reader, nodes: { isRevoked }, clock });
+    const [bound, free] = [await tokenOf(boundToPod), await tokenOf()];
+    out.add('pi');
+    await expect(tokens.authenticate(bearer(bound))).rejects.toEqual(unauthorized);
+    await expect(tokens.authenticate(bearer(free))).resolves.toBeDefined();
+    out.delete('pi');
+    await expect(tokens.authenticate(bearer(bound))).resolves.toBeDefined();
   });
 
   it('are for their audience alone', async () => {
@@ -205,16 +231,36 @@ describe('client certificates', () => {
     await expect(check(socket(true, 'jane', ['1.3.6.1.5.5.7.3.1']))).rejects.toEqual(unauthorized);
   });
 
+  it('of a node hold while its key does, also on a connection that is open', async () => {
+    const { certificate, spki } = aNodeCertificate('pi');
+    const refused = new Set<string>();
+    const gate = {
+      refusal: (name: string, of: string) =>
+        refused.has(name) ? `${name} ${of === keyHash(spki) ? 'is out' : 'has another key'}` : undefined,
+      isRevoked: () => false,
+    };
+    const authenticator = new ClientCertificateAuthenticator(gate);
+    const subject = { CN: 'system:node:pi', O: ['system:nodes'] };
+    const socket = { authorized: true, getPeerCertificate: () => ({ raw: certificate, subject }) } as never;
+    const check = () => authenticator.authenticate({ authorization: undefined, socket });
+    await expect(check()).resolves.toMatchObject({ name: 'system:node:pi' });
+    refused.add('pi');
+    await expect(check()).rejects.toEqual(unauthorized);
+    refused.clear();
+    await expect(check()).resolves.toBeDefined();
+  });
+
   it('are read once a connection', async () => {
     const authenticator = new ClientCertificateAuthenticator();
     let reads = 0;
-    const connection = (CN: string) => ({
-      authorized: true,
-      getPeerCertificate: () => {
-        reads++;
-        return { raw: Buffer.alloc(1), subject: { CN } } as never;
-      },
-    });
+    const connection = (CN: string) =>
+      ({
+        authorized: true,
+        getPeerCertificate: () => {
+          reads++;
+          return { raw: Buffer.alloc(1), subject: { CN } };
+        },
+      }) as never;
     const [jane, joe] = [connection('jane'), connection('joe')];
     for (const [socket, name] of [
       [jane, 'jane'],

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { unauthorized } from '#proto/meta/status-error.ts';
 import type { Authenticator, Credentials, UserInfo } from '#server/apiserver/authn/authenticator.ts';
+import { keyHashOf, type NodeGate } from '#server/nodes/node-identities.ts';
 
 /**
  * Client certificates: the common name is the user, the organizations are its groups. Only what the TLS layer verified
@@ -9,12 +10,18 @@ import type { Authenticator, Credentials, UserInfo } from '#server/apiserver/aut
  */
 export class ClientCertificateAuthenticator implements Authenticator {
   /** Reading a certificate costs more than all else of a small request, and a connection's does not change. */
-  readonly #known = new WeakMap<NonNullable<Credentials['socket']>, UserInfo>();
+  readonly #known = new WeakMap<NonNullable<Credentials['socket']>, { user: UserInfo; nodeKey?: string }>();
+  readonly #nodes: NodeGate | undefined;
+
+  /** `nodes`: which certificates of nodes still hold; asked for each request, so that a revocation holds at once. */
+  constructor(nodes?: NodeGate) {
+    this.#nodes = nodes;
+  }
 
   async authenticate({ socket }: Credentials): Promise<UserInfo | undefined> {
     if (!socket?.authorized) return undefined;
     const known = this.#known.get(socket);
-    if (known) return known;
+    if (known) return this.#admitted(known);
     const { subject, raw, ext_key_usage: usages } = socket.getPeerCertificate();
     if (!raw) return undefined;
     // TLS verifies the chain for clients only where a usage is named; one for servers alone is no login.
@@ -28,11 +35,20 @@ export class ClientCertificateAuthenticator implements Authenticator {
       groups: [...new Set([...groups, 'system:authenticated'])],
       extra: { [CREDENTIAL_ID]: [`X509SHA256=${fingerprint}`] },
     };
-    this.#known.set(socket, user);
+    const isNode = name.startsWith(NODE_PREFIX) && groups.includes('system:nodes');
+    const read = isNode ? { user, nodeKey: keyHashOf(raw) } : { user };
+    this.#known.set(socket, read);
+    return this.#admitted(read);
+  }
+
+  #admitted({ user, nodeKey }: { user: UserInfo; nodeKey?: string }): UserInfo {
+    if (nodeKey !== undefined && this.#nodes?.refusal(user.name.slice(NODE_PREFIX.length), nodeKey))
+      throw unauthorized();
     return user;
   }
 }
 
+const NODE_PREFIX = 'system:node:';
 const CREDENTIAL_ID = 'authentication.kubernetes.io/credential-id';
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 

@@ -22,6 +22,8 @@ export interface ServiceAccountTokenDeps {
   /** `https://kubernetes.default.svc.cluster.local`; also the audience of tokens that name none. */
   readonly issuer: string;
   readonly reader: ObjectReader;
+  /** Nodes that are shut out, and the tokens of their Pods with them. */
+  readonly nodes?: { isRevoked(nodeName: string): boolean };
   readonly clock: Clock;
 }
 
@@ -129,6 +131,8 @@ export class ServiceAccountTokens implements Authenticator {
       // The node of a pod's token is told, not checked: the pod is what it lives by.
       (!node || pod !== undefined || alive(reader.get(nodes, undefined, node.name), node, 60_000));
     if (!held) throw unauthorized();
+    const host = node?.name ?? (pod && reader.get(pods, namespace, pod.name)?.spec.nodeName);
+    if (host && this.#deps.nodes?.isRevoked(host)) throw unauthorized();
   }
 }
 

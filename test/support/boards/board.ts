@@ -42,7 +42,8 @@ const DISK_PATHS = [
 
 export class Board {
   readonly name: string;
-  readonly ip: string;
+  /** Its address now: see {@link moveTo}. */
+  ip: string;
   /** Disk, logs and services; `disk/` holds what survives. */
   readonly directory: string;
   readonly #lan: Lan;
@@ -160,6 +161,18 @@ export class Board {
 
   async heal(): Promise<void> {
     await must(['ip', '-n', this.#lan.netns, 'link', 'set', this.#cable, 'up']);
+  }
+
+  /** The router gives it another address while it runs, as after a lease that ended. */
+  async moveTo(host: number): Promise<void> {
+    const inBoard = (...args: string[]) => must(['ip', '-n', this.#netns, ...args]);
+    const before = this.ip;
+    this.ip = this.#lan.ip(host);
+    await inBoard('addr', 'add', `${this.ip}/24`, 'dev', 'eth0');
+    await inBoard('addr', 'del', `${before}/24`, 'dev', 'eth0');
+    // The first address of a subnet takes its routes with it.
+    await command(['ip', '-n', this.#netns, 'addr', 'add', `${this.ip}/24`, 'dev', 'eth0']);
+    await inBoard('route', 'replace', 'default', 'via', this.#lan.gatewayIp);
   }
 
   /** Runs a command on the board; a string goes to its shell. */

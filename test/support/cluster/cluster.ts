@@ -140,7 +140,16 @@ function assemble(lan: Lan, options: ClusterOptions): Cluster {
       services: [
         {
           name: 'agent',
-          command: [...CORACLE, 'agent', ...agentFlags, '--node-name', name, ...(options.agentFlags ?? [])],
+          command: [
+            ...CORACLE,
+            'agent',
+            ...agentFlags,
+            '--node-name',
+            name,
+            '--hardware-id',
+            `serial of ${name}`,
+            ...(options.agentFlags ?? []),
+          ],
         },
       ],
     });

@@ -1,0 +1,25 @@
+import { createHash } from 'node:crypto';
+import { readIfThere } from '#agent/node/read-file.ts';
+
+/** Where boards say what tells them from others, and survives a re-flash: the Pi's serial number, then PC firmware. */
+const SOURCES = [
+  '/proc/device-tree/serial-number',
+  '/sys/firmware/devicetree/base/serial-number',
+  '/sys/class/dmi/id/product_uuid',
+  '/sys/class/dmi/id/product_serial',
+];
+/** What cheap firmware writes where a serial number should be. */
+const NONSENSE =
+  /^(|0+|f+|[0-]+|none|unknown|default string|to be filled by o\.?e\.?m\.?|system serial number|not (specified|applicable)|03000200-0400-0500-0006-000700080009)$/i;
+
+/**
+ * The board's hardware, hashed with our own word, so that it is not what others tell of it; '' where nothing tells it.
+ * `given` is what a person said instead. It is no secret: see `server/nodes/identity.plan.ts` for what it is good for.
+ */
+export async function readHardware(given: string, read = readIfThere): Promise<string> {
+  for (const text of given ? [given] : await Promise.all(SOURCES.map((path) => read(path)))) {
+    const id = text.replaceAll('\0', '').trim().toLowerCase();
+    if (!NONSENSE.test(id)) return createHash('sha256').update(`coracle hardware ${id}`).digest('hex');
+  }
+  return '';
+}

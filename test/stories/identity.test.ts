@@ -1,0 +1,120 @@
+/** Who a board is: shut out by one command, itself again after a re-flash, and the same node at another address. */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import type { Node } from '#proto/schema/generated/core-v1.ts';
+import type { Board } from '../support/boards/board.ts';
+import { eventually } from '../support/boards/eventually.ts';
+import { must } from '../support/boards/shell.ts';
+import { CORACLE, isTrue } from '../support/cluster/cluster.ts';
+import { containersOf, tasksOn } from '../support/cluster/containers.ts';
+import { apply, helloDeployment } from '../support/cluster/manifests.ts';
+import { useCluster } from '../support/cluster/use-cluster.ts';
+
+const cluster = useCluster({ boards: 2 });
+const kubectl = (args: string) => cluster().kubectl.ok(args);
+const node = (name: string) => cluster().kubectl.json<Node>(['get', 'node', name]);
+/** The command as an administrator runs it; in tests the server is not on loopback. */
+const coracle = (...args: string[]) => {
+  const kubeconfig = join(cluster().lan.directory, 'admin.yaml');
+  const text = readFileSync(cluster().kubeconfig, 'utf8');
+  writeFileSync(kubeconfig, text.replace(/server: .*/, `server: ${cluster().url}`));
+  return must([...CORACLE, 'node', ...args, '--kubeconfig', kubeconfig]);
+};
+
+/** What a new card in the same board is: nothing that was on the old one. */
+async function reflash(board: Board): Promise<void> {
+  await board.powerCut();
+  for (const path of ['coracle', 'containerd', 'kubelet', 'cni'])
+    rmSync(join(board.directory, 'disk/var/lib', path), { recursive: true, force: true });
+  await board.boot();
+}
+
+it('starts', async () => {
+  await apply(cluster(), helloDeployment('web', 2));
+  await cluster().readyPods('app=web', 2);
+  const listed = await coracle('list');
+  for (const { name } of cluster().boards)
+    expect(listed).toMatch(new RegExp(`${name} +allowed .*[0-9a-f]{12}`));
+});
+
+it('shuts a board out at once, also after a restart of the server, until it is allowed in again', async () => {
+  const [board, other] = cluster().boards as [Board, Board];
+  const tasks = await tasksOn(board);
+  const identity = join(board.directory, 'disk/var/lib/coracle/agent/pki');
+  const asBoard = async () => {
+    const [key, cert, ca] = ['node.key', 'node.crt', 'ca.crt'].map((name) => join(identity, name));
+    const path = `${cluster().url}/api/v1/nodes/${board.name}`;
+    const format = ['-o', '/dev/null', '-w', '%{http_code}'];
+    return must(['curl', '-s', '--key', `${key}`, '--cert', `${cert}`, '--cacert', `${ca}`, ...format, path]);
+  };
+  expect(await asBoard()).toBe('200');
+  const [pod] = (await cluster().readyPods('app=web', 2)).filter((one) => one.spec.nodeName === board.name);
+  const name = pod?.metadata.name ?? '';
+  const token = (
+    await kubectl(`create token default --bound-object-kind Pod --bound-object-name ${name}`)
+  ).trim();
+  const asPod = async () => {
+    const args = [
+      '--token',
+      token,
+      '--server',
+      cluster().url,
+      '--insecure-skip-tls-verify',
+      'auth',
+      'whoami',
+    ];
+    return (await cluster().kubectl.run(['--kubeconfig', '/dev/null', ...args])).code;
+  };
+  expect(await asPod()).toBe(0);
+
+  expect(await coracle('revoke', board.name)).toBe(`node "${board.name}" revoked\n`);
+  expect(await asBoard()).toBe('401');
+  expect(await asPod()).not.toBe(0);
+  const logs = await cluster().kubectl.run(`logs ${name}`);
+  expect(logs.stderr).toContain('is not connected');
+  await cluster().server.kill();
+  await cluster().server.start();
+  expect(await asBoard()).toBe('401');
+  await eventually(() => expect(board.log('agent')).toMatch(/was revoked/) ?? true);
+  await eventually(async () => isTrue(await node(other.name), 'Ready'));
+  expect((await cluster().kubectl.run(`logs ${name}`)).stderr).toContain('is not connected');
+
+  await coracle('allow', board.name);
+  await eventually(async () => kubectl(`logs ${name}`), { timeoutMs: 60_000 });
+  await cluster().nodesReady();
+  expect(await asBoard()).toBe('200');
+  expect(await tasksOn(board)).toBe(tasks);
+});
+
+it('takes a board that was flashed anew for the same node, with no hand on the server', async () => {
+  const [board] = cluster().boards as [Board];
+  const before = await node(board.name);
+  await reflash(board);
+  const joinedAnew = async () =>
+    expect(await kubectl('get events --field-selector reason=IdentityReplaced')).toContain(board.name) ??
+    true;
+  await eventually(joinedAnew, { timeoutMs: 90_000 });
+  await cluster().nodesReady(120_000);
+  await cluster().readyPods('app=web', 2, 120_000);
+  const after = await node(board.name);
+  expect(after.metadata.uid).toBe(before.metadata.uid);
+  expect(after.spec.podCIDR).toBe(before.spec.podCIDR);
+});
+
+it('stays the same node at another address', async () => {
+  const [board] = cluster().boards as [Board];
+  const before = await containersOf(cluster(), 'app=web');
+  const { metadata } = await node(board.name);
+  await board.moveTo(99);
+  await eventually(
+    async () => {
+      const { status } = await node(board.name);
+      return status?.addresses?.some(({ address }) => address === board.ip);
+    },
+    { timeoutMs: 60_000 },
+  );
+  await cluster().nodesReady();
+  expect((await node(board.name)).metadata.uid).toBe(metadata.uid);
+  expect(await containersOf(cluster(), 'app=web')).toEqual(before);
+});
