@@ -159,7 +159,7 @@ export async function main(options: AgentOptions): Promise<void> {
     },
     signal,
   );
-  await importBundledImages({
+  const bundled = await importBundledImages({
     folder: options.imagesDir || bundledImages(),
     socketPath,
     runtime,
@@ -271,6 +271,8 @@ export async function main(options: AgentOptions): Promise<void> {
       runtime,
       cgroups,
       pods,
+      desired,
+      keptImages: [SANDBOX_IMAGE, ...bundled],
       nodeName,
       podsDir: join(dataDir, 'pods'),
       logsDir: LOGS_DIR,

@@ -25,7 +25,7 @@ export interface EvictorOptions {
   pods(): readonly Pod[];
   evict(uid: string, verdict: Verdict): void;
   /** Gives disk back that no Pod needs. */
-  reclaimDisk(): Promise<void>;
+  reclaimDisk(sample: NodeSample): Promise<void>;
   resample(): Promise<NodeSample>;
   /** An event about the node. */
   event(type: 'Normal' | 'Warning', reason: string, message: string): void;
@@ -108,7 +108,7 @@ export class Evictor {
     event('Warning', 'EvictionThresholdMet', `Attempting to reclaim ${resource}`);
     let observations = observationsOf(sample);
     if (condition === 'DiskPressure') {
-      await reclaimDisk();
+      await reclaimDisk(sample);
       observations = observationsOf(await resample());
       if (thresholdsMet(gauge.thresholds, observations, true).length === 0) return;
     }

@@ -1,5 +1,7 @@
 /** What Pods use, measured when somebody has to go, or has a limit on what it may write: never otherwise. */
 import { join } from 'node:path';
+import { parseUpperFolder } from '#agent/node/proc.plan.ts';
+import { readIfThere } from '#agent/node/read-file.ts';
 import { runningContainers, type UsageSources } from '#agent/node/running-containers.ts';
 import { PodFiles } from '#agent/pod/pod-files.ts';
 import type { CgroupUsage } from '#agent/runtime/cgroup/cgroups.ts';
@@ -10,8 +12,12 @@ import type { LocalUse } from './local-storage.plan.ts';
 import type { DiskUse, PodUse } from './rank.plan.ts';
 
 export interface PodUseOptions {
-  readonly runtime: Pick<Runtime, 'list' | 'writtenLayers'>;
-  readonly cgroups: UsageSources['cgroups'] & { podUsage(pod: Pod): Promise<CgroupUsage | undefined> };
+  readonly runtime: Pick<Runtime, 'list'>;
+  readonly cgroups: UsageSources['cgroups'] & {
+    podUsage(pod: Pod): Promise<CgroupUsage | undefined>;
+    /** One of its processes; undefined where none is left. */
+    containerProcess(pod: Pod, containerId: string): Promise<number | undefined>;
+  };
   readonly podsDir: string;
   readonly logsDir: string;
 }
@@ -62,7 +68,7 @@ export class PodUses {
   /** What each has written to the board's disk, by uid. */
   async written(pods: readonly Pod[]): Promise<ReadonlyMap<string, LocalUse>> {
     const { runtime, podsDir } = this.#options;
-    const [{ sandboxes, containers }, layers] = await Promise.all([runtime.list(), runtime.writtenLayers()]);
+    const { sandboxes, containers } = await runtime.list();
     const owner = new Map(sandboxes.map(({ id, uid }) => [id, uid]));
     const all = new Map<string, LocalUse>();
     for (const pod of pods) {
@@ -71,12 +77,21 @@ export class PodUses {
       const logs = this.#files.logDirectory({ uid, namespace, name });
       const byName = new Map<string, DiskUse>();
       for (const container of new Set(own.map((one) => one.name))) {
-        const parts = own.flatMap((one) => (one.name === container ? [layers.get(one.id) ?? NOTHING] : []));
-        byName.set(container, [...parts, await filesBelow(join(logs, container))].reduce(add, NOTHING));
+        const runs = own.filter((one) => one.name === container && one.state === 'running');
+        const layers = await Promise.all(runs.map(({ id }) => this.#layer(pod, id)));
+        byName.set(container, [...layers, await filesBelow(join(logs, container))].reduce(add, NOTHING));
       }
       all.set(uid, { volumes: await volumeUsage(join(podsDir, uid)), containers: byName });
     }
     return all;
+  }
+
+  /** What a running container has written over its image: the upper folder of its root, of which the kernel knows the path. */
+  async #layer(pod: Pod, containerId: string): Promise<DiskUse> {
+    const pid = await this.#options.cgroups.containerProcess(pod, containerId);
+    const mounts = pid === undefined ? '' : await readIfThere(`/proc/${pid}/mountinfo`);
+    const upper = parseUpperFolder(mounts);
+    return upper === undefined ? NOTHING : filesBelow(upper);
   }
 }
 

@@ -1,4 +1,6 @@
 /** Reservations and eviction, put together. */
+import { ImageGarbage } from '#agent/images/garbage.ts';
+import type { DesiredState } from '#agent/link/cluster.ts';
 import type { NodeMetrics, NodeSample } from '#agent/node/metrics.ts';
 import { type BoardSize, podsLimits } from '#agent/node/reserved.plan.ts';
 import type { Sampler } from '#agent/node/sampler.ts';
@@ -34,6 +36,9 @@ export interface EvictionParts {
   readonly runtime: Runtime;
   readonly cgroups: PodCgroupTree;
   readonly pods: Pods;
+  readonly desired: Pick<DesiredState, 'pods'>;
+  /** References of images that are never given up. */
+  readonly keptImages: readonly string[];
   readonly nodeName: string;
   readonly podsDir: string;
   readonly logsDir: string;
@@ -43,7 +48,20 @@ export interface EvictionParts {
 
 /** Bounds all Pods together by what is not reserved, and begins to look after the board, until the signal. */
 export function startEviction(parts: EvictionParts, signal: AbortSignal): void {
-  const { options, gauge, inventory, metrics, sampler, cgroups, pods, nodeName, clock, log } = parts;
+  const {
+    options,
+    gauge,
+    inventory,
+    metrics,
+    sampler,
+    cgroups,
+    runtime,
+    desired,
+    pods,
+    nodeName,
+    clock,
+    log,
+  } = parts;
   const about = { kind: 'Node', apiVersion: 'v1', name: nodeName, uid: nodeName };
   let bounded = false;
   const bound = async ({ maxProcesses }: NodeSample): Promise<void> => {
@@ -57,7 +75,24 @@ export function startEviction(parts: EvictionParts, signal: AbortSignal): void {
       log.debug('Pods are not bounded yet', { err });
     }
   };
-  const off = metrics.onSample((sample) => void bound(sample));
+  const event = (type: 'Normal' | 'Warning', reason: string, message: string): void =>
+    pods.events.record(about, type, reason, message);
+  const garbage = new ImageGarbage({
+    runtime,
+    policy: {
+      highPercent: options.imageGcHighThreshold,
+      lowPercent: options.imageGcLowThreshold,
+      minAgeMs: options.minimumImageTtlDuration,
+    },
+    pods: () => desired.pods(),
+    kept: () => parts.keptImages,
+    event,
+    log,
+  });
+  const off = metrics.onSample((sample) => {
+    void bound(sample);
+    garbage.observe(sample).catch((err: unknown) => log.debug('images not looked at', { err }));
+  });
   signal.addEventListener('abort', off, { once: true });
   new Evictor({
     gauge,
@@ -66,9 +101,9 @@ export function startEviction(parts: EvictionParts, signal: AbortSignal): void {
     maxPodGraceSeconds: options.evictionMaxPodGracePeriod,
     pods: () => pods.active(),
     evict: (uid, verdict) => pods.evict(uid, verdict),
-    reclaimDisk: async () => {},
+    reclaimDisk: (sample) => garbage.collectAll(sample),
     resample: () => sampler.sample(),
-    event: (type, reason, message) => pods.events.record(about, type, reason, message),
+    event,
     clock,
     log,
   }).start(signal);

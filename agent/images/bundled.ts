@@ -10,7 +10,7 @@ import { importImageArchive } from './archive.ts';
 /** By archive: its digest, and the references that were in it. */
 type Imported = Record<string, { readonly digest: string; readonly references: readonly string[] }>;
 
-/** Imports each archive of the folder that is new, has changed, or whose images are gone. */
+/** Imports each archive of the folder that is new, has changed, or whose images are gone. Gives the references of all. */
 export async function importBundledImages(options: {
   folder: string;
   socketPath: string;
@@ -18,9 +18,9 @@ export async function importBundledImages(options: {
   /** Remembers what was imported. */
   stateFile: string;
   log: Logger;
-}): Promise<void> {
+}): Promise<readonly string[]> {
   const { folder, socketPath, runtime, stateFile, log } = options;
-  if (!existsSync(folder)) return;
+  if (!existsSync(folder)) return [];
   const before: Imported = existsSync(stateFile) ? JSON.parse(readFileSync(stateFile, 'utf8')) : {};
   const after: Imported = {};
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.tar'))) {
@@ -37,6 +37,7 @@ export async function importBundledImages(options: {
     after[file] = { digest, references };
   }
   if (JSON.stringify(after) !== JSON.stringify(before)) writeFileAtomic(stateFile, JSON.stringify(after));
+  return Object.values(after).flatMap(({ references }) => references);
 }
 
 async function allThere(runtime: Runtime, references: readonly string[]): Promise<boolean> {

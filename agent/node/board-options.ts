@@ -13,6 +13,11 @@ const count = (text: string): number => {
   return Number(text);
 };
 
+const percent = (text: string): number => {
+  if (count(text) > 100) throw new Error(`"${text}" is not within 0-100`);
+  return count(text);
+};
+
 /** What the board keeps for itself, and what it does when it runs short: the kubelet's flags. */
 export const BOARD_OPTIONS = {
   'system-reserved': {
@@ -64,6 +69,27 @@ export const BOARD_OPTIONS = {
     list: true,
     defaultValue: [] as readonly SignalValue[],
     parse: parseReclaim as (text: string) => never,
+  },
+  'image-gc-high-threshold': {
+    description: 'percent of the disk in use at which unused images are removed',
+    placeholder: 'PERCENT',
+    defaultValue: 85,
+    defaultText: '85',
+    parse: percent,
+  },
+  'image-gc-low-threshold': {
+    description: 'percent of the disk in use down to which they are removed',
+    placeholder: 'PERCENT',
+    defaultValue: 80,
+    defaultText: '80',
+    parse: percent,
+  },
+  'minimum-image-ttl-duration': {
+    description: 'how old an unused image is before it may be removed',
+    placeholder: 'DURATION',
+    defaultValue: 120_000,
+    defaultText: '2m',
+    parse: durationMs,
   },
   'eviction-max-pod-grace-period': {
     description: 'the longest time that a Pod gets to end when a soft threshold is met',

@@ -8,7 +8,13 @@ import { aSample, noReservations } from './fixtures.ts';
 import { NodeMetrics } from './metrics.ts';
 import { startNode } from './node.ts';
 import { type Inventory, type NodeFacts, nodeStatus } from './node-status.plan.ts';
-import { parseMillidegrees, parseNetDev, parseOsRelease, parseThrottled } from './proc.plan.ts';
+import {
+  parseMillidegrees,
+  parseNetDev,
+  parseOsRelease,
+  parseThrottled,
+  parseUpperFolder,
+} from './proc.plan.ts';
 
 const MI = 1024 * 1024;
 const inventory: Inventory = {
@@ -144,5 +150,9 @@ describe('files of the kernel', () => {
     expect(parseThrottled('')).toBeUndefined();
     expect(parseMillidegrees('48712\n')).toBe(48.712);
     expect(parseMillidegrees('')).toBeUndefined();
+    const mounts =
+      '510 480 0:50 / /proc rw - proc proc rw\n500 480 0:47 / / rw,relatime - overlay overlay rw,lowerdir=/s/1/fs,upperdir=/s/2/fs,workdir=/s/2/work\n';
+    expect(parseUpperFolder(mounts)).toBe('/s/2/fs');
+    expect(parseUpperFolder('')).toBeUndefined();
   });
 });

@@ -52,3 +52,9 @@ export function parseWorkingSet(text: string): number {
   const of = (name: string): number => Number(new RegExp(`^${name}: +(\\d+) kB`, 'm').exec(text)?.[1] ?? 0);
   return Math.max(0, of('MemTotal') - of('MemAvailable')) * 1024;
 }
+
+/** Where what is written to an overlay root goes: `/proc/PID/mountinfo`; undefined for a root of another sort. */
+export function parseUpperFolder(text: string): string | undefined {
+  const root = text.split('\n').find((line) => / - overlay /.test(line) && line.split(' ')[4] === '/');
+  return /[ ,]upperdir=([^,\s]+)/.exec(root ?? '')?.[1];
+}

@@ -26,8 +26,6 @@ export interface Runtime {
   list(): Promise<{ sandboxes: readonly Sandbox[]; containers: readonly Container[] }>;
   sandboxStatus(id: string): Promise<Sandbox & { ip: string | undefined; ips: readonly string[] }>;
   containerStatus(id: string): Promise<ContainerState>;
-  /** What running containers have written over their images, by id: as fresh as the runtime's own rounds, 10 s. Costs milliseconds. */
-  writtenLayers(): Promise<ReadonlyMap<string, { readonly bytes: number; readonly inodes: number }>>;
   /** Lifecycle as it happens; ends (throws) when the runtime goes away. */
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent>;
 
@@ -220,6 +218,8 @@ export interface Image {
   /** The image's user where numeric; undefined for a name or none. */
   readonly uid: number | undefined;
   readonly username: string;
+  /** The runtime itself needs it. */
+  readonly pinned: boolean;
 }
 
 export interface ImageAuth {

@@ -76,8 +76,8 @@ function criOfVersion3(input: ContainerdConfigInput): string[] {
 /** On loopback only: the agent tunnels exec, attach and port-forward from there. */
 const STREAMING = { stream_server_address: '127.0.0.1', stream_server_port: '0' };
 
-/** Walks every snapshot each period, by default each 10 s: too often for a card. */
-const IMAGES = { stats_collect_period: 60 };
+/** Walks every snapshot each period, by default each 10 s: for a card too often, and for nobody. */
+const IMAGES = { stats_collect_period: 3600 };
 
 function hostOf(input: ContainerdConfigInput): Record<string, string | boolean> {
   return {

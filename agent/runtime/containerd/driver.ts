@@ -128,19 +128,6 @@ export class ContainerdRuntime implements Runtime, Disposable {
     return fromContainerStatus(status, containers[0]?.podSandboxId ?? '');
   }
 
-  async writtenLayers(): Promise<ReadonlyMap<string, { bytes: number; inodes: number }>> {
-    const { stats } = await this.#call(RUNTIME.listContainerStats, {});
-    return new Map(
-      stats.map(({ attributes, writableLayer }) => [
-        attributes?.id ?? '',
-        {
-          bytes: Number(writableLayer?.usedBytes?.value ?? 0n),
-          inodes: Number(writableLayer?.inodesUsed?.value ?? 0n),
-        },
-      ]),
-    );
-  }
-
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
     return subscribe(this.#connection, signal);
   }

@@ -81,6 +81,7 @@ export function fromImage(image: cri.Image): Image {
     sizeBytes: Number(image.size),
     uid: image.uid === undefined ? undefined : Number(image.uid.value),
     username: image.username,
+    pinned: image.pinned,
   };
 }
 

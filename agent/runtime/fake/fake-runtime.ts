@@ -65,6 +65,7 @@ export class FakeRuntime implements Runtime {
       sizeBytes: 1_000_000,
       uid: undefined,
       username: '',
+      pinned: false,
       ...extra,
     };
     this.images.set(reference, image);
@@ -320,11 +321,6 @@ export class FakeRuntime implements Runtime {
     this.#changes(`removeImage ${idOrReference}`);
     const id = (await this.imageStatus(idOrReference))?.id;
     for (const [reference, image] of [...this.images]) if (image.id === id) this.images.delete(reference);
-  }
-
-  async writtenLayers(): Promise<ReadonlyMap<string, { bytes: number; inodes: number }>> {
-    this.#up();
-    return new Map();
   }
 
   async imageFsInfo(): Promise<{ mountpoint: string; usedBytes: number; inodesUsed: number }> {

@@ -523,6 +523,8 @@ export interface Image {
   size: bigint;
   uid: Int64Value | undefined;
   username: string;
+  /** containerd 1.7 on: the sandbox image */
+  pinned: boolean;
 }
 
 export interface PullImageRequest {
@@ -554,20 +556,6 @@ export interface FilesystemUsage {
 
 export interface FilesystemIdentifier {
   mountpoint: string;
-}
-
-/** Of a container's usage only what it wrote: the kernel's cgroup files say the rest, faster. */
-export interface ListContainerStatsResponse {
-  stats: ContainerStats[];
-}
-
-export interface ContainerStats {
-  attributes: ContainerAttributes | undefined;
-  writableLayer: FilesystemUsage | undefined;
-}
-
-export interface ContainerAttributes {
-  id: string;
 }
 
 function createBaseEmpty(): Empty {
@@ -5304,7 +5292,7 @@ export const ImageStatusResponse: MessageFns<ImageStatusResponse> = {
 };
 
 function createBaseImage(): Image {
-  return { id: "", repoTags: [], repoDigests: [], size: 0n, uid: undefined, username: "" };
+  return { id: "", repoTags: [], repoDigests: [], size: 0n, uid: undefined, username: "", pinned: false };
 }
 
 export const Image: MessageFns<Image> = {
@@ -5329,6 +5317,9 @@ export const Image: MessageFns<Image> = {
     }
     if (message.username !== "") {
       writer.uint32(50).string(message.username);
+    }
+    if (message.pinned !== false) {
+      writer.uint32(64).bool(message.pinned);
     }
     return writer;
   },
@@ -5392,6 +5383,14 @@ export const Image: MessageFns<Image> = {
             }
 
             message.username = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.pinned = reader.bool();
             continue;
           }
         }
@@ -5760,155 +5759,6 @@ export const FilesystemIdentifier: MessageFns<FilesystemIdentifier> = {
   },
 };
 
-function createBaseListContainerStatsResponse(): ListContainerStatsResponse {
-  return { stats: [] };
-}
-
-export const ListContainerStatsResponse: MessageFns<ListContainerStatsResponse> = {
-  encode(message: ListContainerStatsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    for (const v of message.stats) {
-      ContainerStats.encode(v!, writer.uint32(10).fork()).join();
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ListContainerStatsResponse {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListContainerStatsResponse();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.stats.push(ContainerStats.decode(reader, reader.uint32()));
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseContainerStats(): ContainerStats {
-  return { attributes: undefined, writableLayer: undefined };
-}
-
-export const ContainerStats: MessageFns<ContainerStats> = {
-  encode(message: ContainerStats, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.attributes !== undefined) {
-      ContainerAttributes.encode(message.attributes, writer.uint32(10).fork()).join();
-    }
-    if (message.writableLayer !== undefined) {
-      FilesystemUsage.encode(message.writableLayer, writer.uint32(34).fork()).join();
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ContainerStats {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseContainerStats();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.attributes = ContainerAttributes.decode(reader, reader.uint32());
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.writableLayer = FilesystemUsage.decode(reader, reader.uint32());
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseContainerAttributes(): ContainerAttributes {
-  return { id: "" };
-}
-
-export const ContainerAttributes: MessageFns<ContainerAttributes> = {
-  encode(message: ContainerAttributes, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.id !== "") {
-      writer.uint32(10).string(message.id);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ContainerAttributes {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseContainerAttributes();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.id = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
 export type RuntimeServiceService = typeof RuntimeServiceService;
 export const RuntimeServiceService = {
   version: {
@@ -6045,16 +5895,6 @@ export const RuntimeServiceService = {
     responseSerialize: (value: Empty): Buffer => Buffer.from(Empty.encode(value).finish()),
     responseDeserialize: (value: Buffer): Empty => Empty.decode(value),
   },
-  listContainerStats: {
-    path: "/runtime.v1.RuntimeService/ListContainerStats" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: Empty): Buffer => Buffer.from(Empty.encode(value).finish()),
-    requestDeserialize: (value: Buffer): Empty => Empty.decode(value),
-    responseSerialize: (value: ListContainerStatsResponse): Buffer =>
-      Buffer.from(ListContainerStatsResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): ListContainerStatsResponse => ListContainerStatsResponse.decode(value),
-  },
   reopenContainerLog: {
     path: "/runtime.v1.RuntimeService/ReopenContainerLog" as const,
     requestStream: false as const,
@@ -6117,7 +5957,6 @@ export interface RuntimeServiceServer extends UntypedServiceImplementation {
   listContainers: handleUnaryCall<ListContainersRequest, ListContainersResponse>;
   containerStatus: handleUnaryCall<ContainerId, ContainerStatusResponse>;
   updateContainerResources: handleUnaryCall<UpdateContainerResourcesRequest, Empty>;
-  listContainerStats: handleUnaryCall<Empty, ListContainerStatsResponse>;
   reopenContainerLog: handleUnaryCall<ContainerId, Empty>;
   execSync: handleUnaryCall<ExecSyncRequest, ExecSyncResponse>;
   exec: handleUnaryCall<ExecRequest, UrlResponse>;
@@ -6332,21 +6171,6 @@ export interface RuntimeServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Empty) => void,
-  ): ClientUnaryCall;
-  listContainerStats(
-    request: Empty,
-    callback: (error: ServiceError | null, response: ListContainerStatsResponse) => void,
-  ): ClientUnaryCall;
-  listContainerStats(
-    request: Empty,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: ListContainerStatsResponse) => void,
-  ): ClientUnaryCall;
-  listContainerStats(
-    request: Empty,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: ListContainerStatsResponse) => void,
   ): ClientUnaryCall;
   reopenContainerLog(
     request: ContainerId,

@@ -5,7 +5,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PodUses } from '#agent/eviction/pod-use.ts';
+import { importImageArchive } from '#agent/images/archive.ts';
+import { ImageGarbage } from '#agent/images/garbage.ts';
 import { readLogs } from '#agent/logs/read-logs.ts';
+import { aSample } from '#agent/node/fixtures.ts';
 import { openCgroups } from '#agent/runtime/cgroup/open.ts';
 import { PodCgroupTree } from '#agent/runtime/cgroup/pod-cgroups.ts';
 import { aContainer, aSandbox, someResources } from '#agent/runtime/fake/configs.ts';
@@ -13,6 +17,8 @@ import { describeRuntime } from '#agent/runtime/runtime.case.ts';
 import type { ContainerConfig, ContainerState, SandboxConfig } from '#agent/runtime/runtime.ts';
 import { LinuxMounter } from '#agent/volumes/mounter.ts';
 import { bindSubPath } from '#agent/volumes/sub-path.ts';
+import { hostArchitecture } from '#firmware/images/build-images.ts';
+import { silent } from '#proto/meta/log.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { BUSYBOX, type PrivateContainerd, startPrivateContainerd } from './private-containerd.ts';
 
@@ -201,5 +207,63 @@ describe('a containerd of our own', () => {
     for (let i = 0; i < 300 && readFileSync(pidPath, 'utf8') === pid; i++) await sleep(50);
     for (let i = 0; i < 300 && !(await runtime.version().catch(() => undefined)); i++) await sleep(50);
     expect(await runtime.containerStatus(id)).toEqual(before);
+  });
+});
+
+describe('images that nobody needs', () => {
+  it('go, and what a Pod names, runs or came from an archive stays', async () => {
+    const { runtime, socketPath } = containerd;
+    const archive = join(import.meta.dirname, `../../../dist/images/${hostArchitecture()}/hello-1.tar`);
+    await importImageArchive(archive, { socketPath });
+    const [hello] = (await runtime.listImages()).filter(({ tags }) => tags.includes('coracle.local/hello:1'));
+    expect(hello).toBeDefined();
+    const { sandboxId } = await start('sleep 100');
+    const wanted: Pod[] = [
+      { metadata: {}, spec: { containers: [{ name: 'main', image: 'coracle.local/hello:1' }] } },
+    ];
+    const garbage = new ImageGarbage({
+      runtime,
+      policy: { highPercent: 85, lowPercent: 80, minAgeMs: 0 },
+      pods: () => wanted,
+      kept: () => ['coracle.local/pause:1'],
+      event: () => {},
+      log: silent,
+    });
+    const names = async () => (await runtime.listImages()).flatMap(({ tags }) => tags);
+    await garbage.collectAll(aSample());
+    expect(await names()).toEqual(expect.arrayContaining(['coracle.local/hello:1']));
+    wanted.pop();
+    await garbage.collectAll(aSample());
+    expect(await names()).not.toContain('coracle.local/hello:1');
+    expect(await names()).toEqual(expect.arrayContaining(['coracle.local/pause:1', BUSYBOX]));
+    await runtime.removeSandbox(sandboxId);
+    await importImageArchive(archive, { socketPath });
+    expect(await names()).toContain('coracle.local/hello:1');
+  });
+});
+
+describe('what a Pod writes', () => {
+  it('is counted: layer, logs and volumes', async () => {
+    const { directory, runtime } = containerd;
+    const sandbox = sandboxOf();
+    const pod: Pod = { metadata: { uid: sandbox.uid, name: 'p', namespace: 'n' }, spec: { containers: [] } };
+    const cgroups = new PodCgroupTree(await openCgroups());
+    const cgroupParent = await cgroups.ensure(pod);
+    const logDirectory = join(directory, 'logs', `n_p_${sandbox.uid}`);
+    const volume = join(directory, 'pods', sandbox.uid, 'volumes/kubernetes.io~empty-dir/scratch');
+    mkdirSync(volume, { recursive: true });
+    writeFileSync(join(volume, 'file'), Buffer.alloc(1 << 20, 1));
+    const script = 'dd if=/dev/zero of=/file bs=1M count=3; echo written; sleep 100';
+    const { sandboxId, logPath } = await start(script, {}, { ...sandbox, cgroupParent, logDirectory });
+    while (!readFileSync(logPath, 'utf8').includes('written')) await sleep(20);
+    const uses = new PodUses({
+      ...{ runtime, cgroups, podsDir: join(directory, 'pods'), logsDir: join(directory, 'logs') },
+    });
+    const use = (await uses.written([pod])).get(sandbox.uid);
+    expect(use?.volumes.get('scratch')?.bytes).toBeGreaterThanOrEqual(1 << 20);
+    expect(use?.containers.get('main')?.bytes).toBeGreaterThanOrEqual(3 << 20);
+    expect(use?.containers.get('main')?.bytes).toBeLessThan(4 << 20);
+    await runtime.removeSandbox(sandboxId);
+    await cgroups.remove(sandbox.uid);
   });
 });
