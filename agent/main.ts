@@ -8,20 +8,21 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HostPort } from '#proto/config/options.ts';
 import { type Clock, systemClock } from '#proto/meta/clock.ts';
-import { createLogger, type Logger } from '#proto/meta/log.ts';
+import { createLogger } from '#proto/meta/log.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { VERSION } from '#proto/version.ts';
 import { openGauge, startEviction } from './eviction/start-eviction.ts';
 import { importBundledImages } from './images/bundled.ts';
 import { Images } from './images/images.ts';
 import { createImageMounts } from './images/mount.ts';
-import { reconnectDelayMs } from './link/backoff.plan.ts';
 import type { DesiredState } from './link/cluster.ts';
 import { ClusterInfoFile } from './link/cluster-info.ts';
 import { DesiredStore } from './link/desired-store.ts';
 import { readHardware } from './link/hardware.ts';
-import { type Identity, IdentityStore, isRenewalDue } from './link/identity.ts';
-import { connectLink, JoinRefused, joinCluster, renewCertificate } from './link/join.ts';
+import { IdentityStore, isRenewalDue } from './link/identity.ts';
+import { connectLink, renewCertificate } from './link/join.ts';
+import { joinWithPatience } from './link/join-with-patience.ts';
+import { ServerFinder } from './link/server-finder.ts';
 import { Link } from './link/session.ts';
 import { serveStream } from './link/streams.ts';
 import { openPodLog } from './logs/open-pod-log.ts';
@@ -64,16 +65,21 @@ export async function main(options: AgentOptions): Promise<void> {
 
   const { dataDir, nodeName } = options;
   const own = join(dataDir, 'agent');
-  const link = linkOf(options);
+  const servers = new ServerFinder({
+    fixed: linkOf(options),
+    path: join(own, 'server.json'),
+    discover: async () => (await import('./link/discover.ts')).discoverServers(),
+    log,
+  });
   const identities = new IdentityStore(join(own, 'pki'), nodeName);
   const hardware = await readHardware(options.hardwareId);
-  const joining = { link, token: options.token, nodeName, hardware, store: identities };
-  let identity = identities.load() ?? (await joinWithPatience(joining, clock, log, signal));
+  const joining = { token: options.token, nodeName, hardware, store: identities };
+  let identity = identities.load() ?? (await joinWithPatience({ ...joining, servers, clock, log }, signal));
   if (!identity) return;
 
   const desired = DesiredStore.open({ folder: join(own, 'desired'), nodeName, log });
   const clusterInfo = new ClusterInfoFile(join(own, 'cluster.json'));
-  const address = await HostAddress.find(options.nodeIp, link);
+  const address = await HostAddress.find(options.nodeIp, () => servers.current);
   const hostIps = (): readonly string[] => address.all;
 
   const containerd = await openContainerd(
@@ -107,7 +113,7 @@ export async function main(options: AgentOptions): Promise<void> {
     log,
   });
   const session = new Link({
-    connect: () => connectLink(link, identity?.ca ?? '', identity),
+    connect: () => connectLink(servers.next(), identity?.ca ?? '', identity),
     nodeName,
     bootId: randomUUID(),
     version: VERSION,
@@ -122,9 +128,13 @@ export async function main(options: AgentOptions): Promise<void> {
           (await import('./volumes/local-path.ts')).serveLocalPath({ dataDir, mounter }, query),
         log,
       }),
-    onWelcome: (welcome) => clusterInfo.set(welcome),
+    onWelcome: (welcome) => {
+      servers.confirm();
+      clusterInfo.set(welcome);
+    },
     onRefused: async () => {
-      identity = (await (await import('./link/rejoin.ts')).rejoin(joining, log)) ?? identity;
+      const { rejoin } = await import('./link/rejoin.ts');
+      identity = (await rejoin({ ...joining, link: servers.current }, log)) ?? identity;
     },
     clock,
     random: Math.random,
@@ -302,7 +312,7 @@ export async function main(options: AgentOptions): Promise<void> {
 
   const renewing = every(RENEWAL_CHECK_MS, clock, signal, async () => {
     if (!identity || !session.connected || !isRenewalDue(identity.certificate, clock.now())) return;
-    const client = connectLink(link, identity.ca, identity);
+    const client = connectLink(servers.current, identity.ca, identity);
     try {
       identity = await renewCertificate(client, { nodeName, hardware }, identities);
       log.info('certificate renewed', { node: nodeName });
@@ -328,39 +338,10 @@ export async function main(options: AgentOptions): Promise<void> {
   log.info('agent stopped, containers go on');
 }
 
-/** Proves the token, as often as it takes while the server is away. Undefined when the agent was told to stop meanwhile. */
-async function joinWithPatience(
-  joining: Parameters<typeof joinCluster>[0],
-  clock: Clock,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<Identity | undefined> {
-  const { link, token, nodeName } = joining;
-  if (!token)
-    throw new Error(
-      'this board has not joined a cluster yet: --token is needed, "coracle token create" on the server makes one',
-    );
-  for (let attempt = 0; !signal.aborted; attempt++) {
-    try {
-      const identity = await joinCluster(joining);
-      log.info('joined the cluster', { node: nodeName, server: `${link.host}:${link.port}` });
-      return identity;
-    } catch (err) {
-      if (err instanceof JoinRefused) throw err;
-      const delayMs = reconnectDelayMs(attempt, Math.random());
-      if (attempt === 0)
-        log.warn('the server can not be reached yet', { server: `${link.host}:${link.port}`, err });
-      else log.debug('still no server', { attempt, err });
-      await clock.sleep(delayMs, signal).catch(() => {});
-    }
-  }
-  return undefined;
-}
-
-/** Boards connect on the port after that of the API, unless told otherwise. */
-function linkOf(options: AgentOptions): HostPort {
+/** Boards connect on the port after that of the API, unless told otherwise; undefined: the network is asked. */
+function linkOf(options: AgentOptions): HostPort | undefined {
   if (options.serverLink) return options.serverLink;
-  if (!options.server) throw new Error('--server is needed: https://HOST:PORT of the server to join');
+  if (!options.server) return undefined;
   const { hostname, port } = new URL(options.server);
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || '443') + 1 };
 }

@@ -17,6 +17,7 @@ export const AGENT_OPTIONS = {
     description: 'the server to join: https://HOST:PORT',
     placeholder: 'URL',
     defaultValue: '',
+    defaultText: 'the one that answers on the LAN and knows the token',
     parse: serverUrl,
   },
   token: {

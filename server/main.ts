@@ -346,6 +346,7 @@ export async function main(options: ServerOptions): Promise<void> {
     issuer: pki.ca.issuer,
     caPem: pki.ca.cert,
     clusterCidr: options.clusterCidr,
+    serviceLb: !options.disable.includes('servicelb'),
     reservedPorts: [
       ...BOARD_PORTS,
       ...[options.listen, options.agentListen, options.mqttListen].map(({ port }) => `TCP/${port}`),
@@ -382,6 +383,7 @@ export async function main(options: ServerOptions): Promise<void> {
   const linkPort = await link.listen();
   log.info('boards are served', { address: `${advertiseAddress}:${linkPort}` });
 
+  const onLan = answerOnLan(options, port, linkPort, clock, log, signal);
   const agent = options.noAgent
     ? Promise.resolve()
     : runOwnAgent(ownAgent(options, pki, port, linkPort, advertiseAddress, log), signal);
@@ -390,7 +392,7 @@ export async function main(options: ServerOptions): Promise<void> {
   log.info('stopping', { reason: (signal.reason as Error).message });
   link.close();
   webhooks.close();
-  await Promise.all([agent, telling, ...leaders, api.close()]);
+  await Promise.all([agent, telling, onLan, ...leaders, api.close()]);
   audit?.close();
   await store.close();
 }
@@ -428,6 +430,23 @@ function ownAgent(
     clock: systemClock,
     log,
   };
+}
+
+/** People and boards find the server by name, unless it listens for this machine alone. */
+async function answerOnLan(
+  options: ServerOptions,
+  port: number,
+  linkPort: number,
+  clock: Clock,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  if (options.disable.includes('mdns')) return;
+  const { MdnsResponder } = await import('./mdns/responder.ts');
+  const { listen, nodeName } = options;
+  await new MdnsResponder({ listen: listen.host, instance: nodeName, port, linkPort, clock, log }).run(
+    signal,
+  );
 }
 
 /** The audit log, if there is a policy for one. What is not used is not even loaded. */

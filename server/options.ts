@@ -230,11 +230,12 @@ export const SERVER_OPTIONS = {
     parse: toggle,
   },
   disable: {
-    description: 'a part to do without: local-storage (the class local-path), ingress; may be repeated',
+    description:
+      'a part to do without: local-storage (the class local-path), ingress, servicelb (load balancers at the boards’ addresses), mdns (coracle.local on the LAN); may be repeated',
     placeholder: 'PART',
     list: true,
     defaultValue: [] as readonly string[],
-    parse: oneOf('local-storage', 'ingress') as (text: string) => never,
+    parse: oneOf('local-storage', 'ingress', 'servicelb', 'mdns') as (text: string) => never,
   },
   network: {
     description: "this board's way to Pods of others: host-gw, or none where another CNI plug-in sees to it",

@@ -15,9 +15,9 @@ export class HostAddress {
   /** `given`: what a person said, which stays. Otherwise the address towards the server. */
   static async find(
     given: string,
-    server: { readonly host: string; readonly port: number },
+    server: () => { readonly host: string; readonly port: number },
   ): Promise<HostAddress> {
-    const towards = () => addressTowards(server.host, server.port);
+    const towards = () => addressTowards(server().host, server().port);
     const found = new HostAddress(async () => given || (await towards()));
     found.#address = (await found.#ask()) || firstAddress();
     return found;

@@ -257,6 +257,7 @@ const run = (client: ApiClient, clock: FakeClock, rng: () => number, signal: Abo
     issuer: { certificate: ca, key: caKey },
     caPem: 'PEM',
     clusterCidr: '10.42.0.0/16',
+    serviceLb: true,
     reservedPorts: [],
     issueToken: async () => 'token',
     kinds: fixedKinds(resources),

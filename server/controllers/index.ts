@@ -59,7 +59,9 @@ export interface ControllersOptions {
   readonly caPem: string;
   /** The pod network that nodes get their blocks of: `10.42.0.0/16`. */
   readonly clusterCidr: string;
-  /** Ports that no Service of type LoadBalancer gets: `TCP/6443`. */
+  /** Whether Services of type LoadBalancer get the boards' addresses. */
+  readonly serviceLb: boolean;
+  /** Ports that none of them gets: `TCP/6443`. */
   readonly reservedPorts: readonly string[];
   readonly issueToken: IssueSecretToken;
   /** All kinds that the API knows at the moment. */
@@ -113,7 +115,7 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     createEndpointsController(context),
     createEndpointSliceController(context),
     createEndpointSliceMirroringController(context),
-    createLoadBalancerController(context, options.reservedPorts),
+    ...(options.serviceLb ? [createLoadBalancerController(context, options.reservedPorts)] : []),
     ...(options.ingress ? [createIngressController(context)] : []),
 
     createPodGcController(context),

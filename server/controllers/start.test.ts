@@ -46,6 +46,7 @@ beforeEach(async () => {
     issuer: { certificate: createCa({ commonName: 'ca', key, notBeforeMs: 0, notAfterMs: 1e13 }), key },
     caPem: 'PEM',
     clusterCidr: '10.42.0.0/23',
+    serviceLb: true,
     reservedPorts: [],
     issueToken: async ({ serviceAccount }) => `token for ${serviceAccount.name}`,
     kinds: fixedKinds(resources),

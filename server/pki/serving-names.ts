@@ -14,6 +14,8 @@ export function alternativeNamesOf(options: {
     'kubernetes.default.svc',
     `kubernetes.default.svc.${options.clusterDomain}`,
     'localhost',
+    // As the LAN knows it.
+    'coracle.local',
     options.nodeName,
     options.serviceIp,
     options.advertiseAddress,

@@ -125,6 +125,7 @@ async function startServer(store: Store, signal: AbortSignal): Promise<ApiClient
     issuer: { certificate: createCa({ commonName: 'ca', key, notBeforeMs: 0, notAfterMs: 1e13 }), key },
     caPem: '',
     clusterCidr: '10.42.0.0/16',
+    serviceLb: true,
     reservedPorts: [],
     issueToken: async () => '',
     checkApiService: async () => {},

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { aQuery } from '#agent/net/dns/fixtures.ts';
-import { TYPE } from '#agent/net/dns/message.plan.ts';
+import { TYPE } from '#proto/dns/message.plan.ts';
 import { usageOf } from './processes.ts';
 import type { Progress } from './progress.ts';
 

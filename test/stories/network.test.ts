@@ -7,7 +7,7 @@ import { must } from '../support/boards/shell.ts';
 import { apply, helloDeployment, shellPod } from '../support/cluster/manifests.ts';
 import { useCluster } from '../support/cluster/use-cluster.ts';
 
-const cluster = useCluster({ boards: 2, ownContainerd: true });
+const cluster = useCluster({ boards: 2, ownContainerd: true, agentsFindServer: true });
 
 const aService = (name: string, spec: object) => ({
   apiVersion: 'v1',

@@ -1,4 +1,4 @@
-import { readName, readRecord, TYPE } from './message.plan.ts';
+import { readName, readRecord, TYPE } from '#proto/dns/message.plan.ts';
 
 const NAMES = Object.fromEntries(Object.entries(TYPE).map(([name, number]) => [number, name]));
 

@@ -1,14 +1,12 @@
 /** Answers of other servers: checked, kept for a while, handed on under the client's own id and spelling. */
 import {
-  type Data,
   type Query,
   RCODE,
-  type ReadRecord,
   type ResourceRecord,
-  readName,
+  readData,
   readRecord,
   TYPE,
-} from './message.plan.ts';
+} from '#proto/dns/message.plan.ts';
 
 export interface Forwarded {
   readonly bytes: Uint8Array;
@@ -49,7 +47,7 @@ export function parseForwarded(bytes: Uint8Array, id: number, question: Uint8Arr
       ttlsAt.push(record.ttlAt);
       ttl = Math.min(ttl, record.ttl);
       seen++;
-      const data = section === 0 ? dataOf(bytes, record) : undefined;
+      const data = section === 0 ? readData(bytes, record) : undefined;
       if (data) records.push({ ...data, name: record.name.toLowerCase() });
     }
   const rcode = flags & 15;
@@ -79,16 +77,4 @@ export function handOn(forwarded: Forwarded, query: Query, ageSeconds: number, l
 function sameQuestion(a: Uint8Array, b: Uint8Array): boolean {
   const lower = (byte = 0): number => (byte >= 65 && byte <= 90 ? byte + 32 : byte);
   return a.length === b.length && a.every((byte, index) => lower(byte) === lower(b[index]));
-}
-
-function dataOf(bytes: Uint8Array, { type, dataAt, end }: ReadRecord): Data | undefined {
-  const data = bytes.subarray(dataAt, end);
-  if (type === TYPE.A && data.length === 4) return { type, ip: data.join('.') };
-  if (type === TYPE.AAAA && data.length === 16) {
-    const groups = Array.from({ length: 8 }, (_, i) => u16(data, 2 * i).toString(16));
-    return { type, ip: groups.join(':') };
-  }
-  if (type !== TYPE.CNAME) return undefined;
-  const target = readName(bytes, dataAt);
-  return target ? { type, target: target.name.toLowerCase() } : undefined;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { RCODE, TYPE } from '#proto/dns/message.plan.ts';
 import { anEndpoint, aService, aSlice } from '../services/fixtures.ts';
-import { RCODE, TYPE } from './message.plan.ts';
 import { resolve } from './resolve.plan.ts';
 import { buildZone } from './zone.plan.ts';
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { encodeQuestion, parseQuery, type Query, RCODE, TYPE } from '#proto/dns/message.plan.ts';
 import { anEndpoint, aService, aSlice } from '../services/fixtures.ts';
 import { aQuery, told } from './fixtures.ts';
 import { parseForwarded } from './forwarded.plan.ts';
-import { encodeQuestion, parseQuery, type Query, RCODE, TYPE } from './message.plan.ts';
 import { Responder } from './responder.ts';
 import type { Heard } from './upstream.ts';
 import { buildZone } from './zone.plan.ts';

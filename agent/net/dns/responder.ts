@@ -1,4 +1,3 @@
-import { handOn } from './forwarded.plan.ts';
 import {
   type Answer,
   encodeAnswer,
@@ -7,7 +6,8 @@ import {
   type Query,
   RCODE,
   type ResourceRecord,
-} from './message.plan.ts';
+} from '#proto/dns/message.plan.ts';
+import { handOn } from './forwarded.plan.ts';
 import { resolve } from './resolve.plan.ts';
 import type { Upstream } from './upstream.ts';
 import type { Zone } from './zone.plan.ts';

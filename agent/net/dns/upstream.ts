@@ -5,10 +5,10 @@
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
+import { encodeQuery, encodeQuestion, type Query, RCODE, TYPE } from '#proto/dns/message.plan.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import { type Forwarded, parseForwarded } from './forwarded.plan.ts';
 import { parseServer, type ServerAddress } from './forwarding.plan.ts';
-import { encodeQuery, encodeQuestion, type Query, RCODE, TYPE } from './message.plan.ts';
 
 export interface UpstreamOptions {
   /** For a name in lower case, in the order in which they are asked: `192.168.1.1`, `192.168.1.1:5353`. */

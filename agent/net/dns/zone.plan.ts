@@ -1,8 +1,9 @@
 /** The names of the cluster. Rule: Kubernetes' DNS-based service discovery, version 1.1.0. */
+
+import { type Data, TYPE } from '#proto/dns/message.plan.ts';
 import type { Service } from '#proto/schema/generated/core-v1.ts';
 import type { EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
 import { slicesByService } from '../services/targets.plan.ts';
-import { type Data, TYPE } from './message.plan.ts';
 
 export interface ZoneInput {
   /** `cluster.local` */

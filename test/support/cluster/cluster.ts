@@ -31,6 +31,8 @@ export interface ClusterOptions {
   /** More flags of `coracle server`. */
   readonly serverFlags?: readonly string[];
   readonly agentFlags?: readonly string[];
+  /** No board is told where the server is: they find it on the LAN. */
+  readonly agentsFindServer?: boolean;
   /** Registries that boards reach under another address: `registry.k8s.io` at `http://10.77.0.254:5000`. */
   readonly mirrors?: (lan: Lan) => Promise<Readonly<Record<string, string>>>;
   /** The agent runs a containerd of its own, as it does by default, instead of using the board's. */
@@ -125,7 +127,8 @@ function assemble(lan: Lan, options: ClusterOptions): Cluster {
     ...(options.serverFlags?.includes('--mqtt') ? [] : ['--mqtt', 'off']),
     ...(options.serverIsNode ? ['--containerd', '/run/containerd/containerd.sock'] : ['--no-agent']),
   ];
-  const agentFlags = ['--server', url, '--token', joinToken(dataDir)];
+  const agentFlags = ['--token', joinToken(dataDir)];
+  if (!options.agentsFindServer) agentFlags.push('--server', url);
   const runtime = options.ownContainerd
     ? { containerd: false, containerdPath: '/run/coracle/containerd/containerd.sock' }
     : { containerd: true };

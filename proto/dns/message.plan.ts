@@ -27,6 +27,8 @@ export const RCODE = {
   BADVERS: 16,
 } as const;
 const IN = 1;
+/** The upper byte of the class. */
+const FLUSH = 0x80;
 const HEADER = 12;
 const MAX_NAME = 255;
 /** What goes through every network in one piece. */
@@ -57,7 +59,13 @@ export type Data =
   | { readonly type: typeof TYPE.TXT; readonly text: string }
   | { readonly type: typeof TYPE.SOA; readonly domain: string };
 
-export type ResourceRecord = Data & { readonly name: string };
+export type ResourceRecord = Data & {
+  readonly name: string;
+  /** Seconds; {@link TTL_SECONDS} when absent. */
+  readonly ttl?: number;
+  /** In place of all that was known of the name before (RFC 6762 §10.2). */
+  readonly flush?: boolean;
+};
 
 export interface Answer {
   readonly rcode: number;
@@ -166,6 +174,34 @@ export interface ReadRecord {
   readonly end: number;
 }
 
+/** What a record says, of the types that are needed here. */
+export function readData(bytes: Uint8Array, { type, dataAt, end }: ReadRecord): Data | undefined {
+  const data = bytes.subarray(dataAt, end);
+  switch (type) {
+    case TYPE.A:
+      return data.length === 4 ? { type, ip: data.join('.') } : undefined;
+    case TYPE.AAAA: {
+      if (data.length !== 16) return undefined;
+      return { type, ip: Array.from({ length: 8 }, (_, i) => u16(data, 2 * i).toString(16)).join(':') };
+    }
+    case TYPE.CNAME:
+    case TYPE.PTR: {
+      const target = readName(bytes, dataAt);
+      return target ? { type, target: target.name.toLowerCase() } : undefined;
+    }
+    case TYPE.SRV: {
+      const target = data.length > 6 ? readName(bytes, dataAt + 6) : undefined;
+      return target ? { type, port: u16(data, 4), target: target.name.toLowerCase() } : undefined;
+    }
+    case TYPE.TXT: {
+      const length = data[0] ?? 0;
+      return { type, text: String.fromCharCode(...data.subarray(1, 1 + length)) };
+    }
+    default:
+      return undefined;
+  }
+}
+
 export function readRecord(bytes: Uint8Array, at: number): ReadRecord | undefined {
   const name = readName(bytes, at);
   if (!name || name.end + 10 > bytes.length) return undefined;
@@ -239,13 +275,15 @@ export function encodeQuestion(name: string, type: number): Uint8Array {
   return Uint8Array.from([...encodeName(name), type >> 8, type & 255, 0, IN]);
 }
 
-function encodeRecord(record: ResourceRecord, pointsBack: boolean): number[] {
+/** `pointsBack`: its name is that of the question. */
+export function encodeRecord(record: ResourceRecord, pointsBack = false): number[] {
   const data = encodeData(record);
   const name = pointsBack ? [0xc0, HEADER] : encodeName(record.name);
-  const { type } = record;
+  const { type, ttl = TTL_SECONDS } = record;
   return [
     ...name,
-    ...[type >> 8, type & 255, 0, IN, 0, 0, 0, TTL_SECONDS, data.length >> 8, data.length & 255],
+    ...[type >> 8, type & 255, record.flush ? FLUSH : 0, IN],
+    ...[ttl >>> 24, (ttl >> 16) & 255, (ttl >> 8) & 255, ttl & 255, data.length >> 8, data.length & 255],
     ...data,
   ];
 }
@@ -279,7 +317,7 @@ function encodeData(data: Data): number[] {
   }
 }
 
-function encodeName(name: string): number[] {
+export function encodeName(name: string): number[] {
   const bytes: number[] = [];
   for (const label of name === '' ? [] : name.split('.')) {
     const text = ascii(label).slice(0, 63);
