@@ -18,6 +18,7 @@ import { createDaemonSetController } from '#server/controllers/daemonset/daemons
 import { createDeploymentController } from '#server/controllers/deployment/deployment.controller.ts';
 import { createDisruptionController } from '#server/controllers/disruption/disruption.controller.ts';
 import { createEndpointSliceMirroringController } from '#server/controllers/endpointslicemirroring/endpointslicemirroring.controller.ts';
+import { createEphemeralVolumeController } from '#server/controllers/ephemeralvolume/ephemeralvolume.controller.ts';
 import { createGarbageCollector } from '#server/controllers/garbagecollector/garbagecollector.controller.ts';
 import { createHorizontalPodAutoscalerController } from '#server/controllers/horizontalpodautoscaler/horizontalpodautoscaler.controller.ts';
 import { createIngressController } from '#server/controllers/ingress/ingress.controller.ts';
@@ -121,6 +122,7 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     createPodGcController(context),
     createStorageProtectionController(context),
     createPersistentVolumeController(context),
+    createEphemeralVolumeController(context),
     createLocalPathController(context, options.boardStorage),
 
     createValidatingAdmissionPolicyController(context, () => kinds.all),

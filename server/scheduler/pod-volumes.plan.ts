@@ -1,5 +1,6 @@
 import type { PersistentVolume, PersistentVolumeClaim } from '#proto/schema/generated/core-v1.ts';
 import type { StorageClass } from '#proto/schema/generated/storage-v1.ts';
+import { controllerOf } from '#server/controllers/ownership.ts';
 import {
   BIND_COMPLETED,
   classOf,
@@ -19,12 +20,15 @@ export interface PodVolumes {
 
 const shortName = (key: string): string => key.slice(key.indexOf('/') + 1);
 
-export function claimNotFound({ pod }: PodInfo, key: string): string {
-  const name = JSON.stringify(shortName(key));
-  const ephemeral = pod.spec.volumes?.some(
+/** Is the claim to be made for the Pod? */
+const isEphemeral = ({ pod }: PodInfo, key: string): boolean =>
+  pod.spec.volumes?.some(
     (volume) => volume.ephemeral && `${pod.metadata.name}-${volume.name}` === shortName(key),
-  );
-  return ephemeral
+  ) ?? false;
+
+export function claimNotFound(pod: PodInfo, key: string): string {
+  const name = JSON.stringify(shortName(key));
+  return isEphemeral(pod, key)
     ? `waiting for ephemeral volume controller to create the persistentvolumeclaim ${name}`
     : `persistentvolumeclaim ${name} not found`;
 }
@@ -37,6 +41,8 @@ export function podVolumesOf(pod: PodInfo, volumes: Volumes): PodVolumes | strin
   for (const key of pod.claims) {
     const claim = volumes.claim(key);
     if (!claim) return claimNotFound(pod, key);
+    if (isEphemeral(pod, key) && controllerOf(claim)?.uid !== pod.uid)
+      return `PVC ${key} was not created for pod ${pod.namespace}/${pod.pod.metadata.name} (pod is not owner)`;
     const name = JSON.stringify(claim.metadata.name);
     if (claim.status?.phase === 'Lost')
       return `persistentvolumeclaim ${name} bound to non-existent persistentvolume ${JSON.stringify(claim.spec.volumeName ?? '')}`;

@@ -162,6 +162,22 @@ describe('VolumeBinding', () => {
     ]);
   });
 
+  it('does not take the claim of another for that of an ephemeral volume', () => {
+    const pod = aPodInfo({ volumes: [{ name: 'v', ephemeral: {} }] });
+    const foreign = claim({}, { metadata: { name: 'web-v', namespace: 'default' } });
+    const there = aCluster([aNodeInfo(aNode('a'))], {
+      volumes: {
+        claim: () => foreign,
+        volume: () => undefined,
+        volumes: () => [],
+        storageClass: () => undefined,
+      },
+    });
+    expect(reasonsOf(volumeBinding, pod, there.node('a') as NodeInfo, there)).toEqual([
+      'PVC default/web-v was not created for pod default/web (pod is not owner)',
+    ]);
+  });
+
   it('has nothing to say of a Pod without claims', () => {
     expect(volumeBinding.prepare(aPodInfo(), clusterWith({}))).toBeUndefined();
   });
