@@ -138,6 +138,8 @@ function planConfig({ backends }: Routing, slots: Slots, settings: ProxySettings
       'timeout http-request 20s',
       'timeout http-keep-alive 60s',
       'timeout queue 10s',
+      // After a reload a kept connection gets one more answer, with which it is closed: a request that is on its way is not lost.
+      'option idle-close-on-response',
       // A Pod that has just gone is found out at once, and another one asked.
       'retries 3',
       'option redispatch 1',

@@ -72,7 +72,7 @@ export class ProxyProcess {
   /** Rejects with HAProxy's words when it does not take the configuration of {@link next}. */
   async check(): Promise<void> {
     const config = join(this.#folder(this.#generation), 'haproxy.cfg');
-    const { code, words } = await this.#run(['-c', '-q', '-f', config]);
+    const { code, words } = await this.#run(['-c', '-f', config]);
     if (code !== 0) throw new Error(words || `exit code ${code}`);
   }
 
@@ -89,7 +89,9 @@ export class ProxyProcess {
     const reason = this.#follow(child, generation);
     await this.#untilReady(socket, reason);
     this.#serving = { pid: child.pid ?? 0, generation, socket, ports };
-    writeFileSync(join(this.#options.directory, CURRENT), JSON.stringify(this.#serving));
+    writeFileSync(join(this.#options.directory, CURRENT), JSON.stringify(this.#serving), {
+      mode: 0o600,
+    });
     if (before) this.#retire(before);
   }
 
