@@ -22,6 +22,7 @@ import { readHardware } from './link/hardware.ts';
 import { IdentityStore, isRenewalDue } from './link/identity.ts';
 import { connectLink, renewCertificate } from './link/join.ts';
 import { joinWithPatience } from './link/join-with-patience.ts';
+import { Seal } from './link/seal.ts';
 import { ServerFinder } from './link/server-finder.ts';
 import { Link } from './link/session.ts';
 import { serveStream } from './link/streams.ts';
@@ -77,8 +78,9 @@ export async function main(options: AgentOptions): Promise<void> {
   let identity = identities.load() ?? (await joinWithPatience({ ...joining, servers, clock, log }, signal));
   if (!identity) return;
 
-  const desired = DesiredStore.open({ folder: join(own, 'desired'), nodeName, log });
-  const clusterInfo = new ClusterInfoFile(join(own, 'cluster.json'));
+  const seal = new Seal(join(own, 'sealing.key'), hardware);
+  const desired = DesiredStore.open({ folder: join(own, 'desired'), nodeName, seal, log });
+  const clusterInfo = new ClusterInfoFile(join(own, 'cluster.json'), seal);
   const address = await HostAddress.find(options.nodeIp, () => servers.current);
   const hostIps = (): readonly string[] => address.all;
 
@@ -181,6 +183,7 @@ export async function main(options: AgentOptions): Promise<void> {
   const gauge = openGauge(options);
   const images = new Images({ runtime, state: desired, clock });
   const volumes = new Volumes({
+    seal,
     state: desired,
     cluster: session,
     clock,

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Welcome } from '#proto/agent/generated/link.ts';
 import { writeFileAtomic } from '#proto/meta/atomic-file.ts';
+import type { Seal } from './seal.ts';
 
 /** What the server told of the cluster; on the board's disk, because Pods start without the server too. */
 export interface ClusterInfo {
@@ -15,14 +16,34 @@ export interface ClusterInfo {
   readonly mqttIntervalMs?: number;
 }
 
+interface Sealed {
+  readonly sealedMqttUrl?: string;
+}
+
+const LABEL = 'cluster/mqttUrl';
+
 export class ClusterInfoFile {
   readonly #path: string;
+  readonly #seal: Seal;
   readonly #listeners = new Set<(info: ClusterInfo) => void>();
   #info: ClusterInfo | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, seal: Seal) {
     this.#path = path;
-    if (existsSync(path)) this.#info = JSON.parse(readFileSync(path, 'utf8')) as ClusterInfo;
+    this.#seal = seal;
+    if (!existsSync(path)) return;
+    const { sealedMqttUrl, ...info } = JSON.parse(readFileSync(path, 'utf8')) as ClusterInfo & Sealed;
+    const mqttUrl = sealedMqttUrl === undefined ? undefined : this.#opened(sealedMqttUrl);
+    this.#info = mqttUrl === undefined ? info : { ...info, mqttUrl };
+  }
+
+  /** Undefined on other hardware: the server tells it again. */
+  #opened(sealed: string): string | undefined {
+    try {
+      return this.#seal.open(sealed, LABEL);
+    } catch {
+      return undefined;
+    }
   }
 
   get current(): ClusterInfo | undefined {
@@ -35,14 +56,15 @@ export class ClusterInfoFile {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Written only when it differs; for root only, because the broker's address may hold a password. */
+  /** Written only when it differs; the broker's address is sealed, because it may hold a password. */
   set(welcome: Welcome): void {
     const { clusterDns, clusterDomain, serviceCidr, clusterCidr } = welcome;
     const { mqttUrl, mqttBoardCertificate, mqttIntervalMs } = welcome;
     const mqtt = mqttUrl ? { mqttUrl, mqttBoardCertificate, mqttIntervalMs } : {};
     const info = { clusterDns, clusterDomain, serviceCidr, clusterCidr, ...mqtt };
     if (JSON.stringify(info) === JSON.stringify(this.#info)) return;
-    writeFileAtomic(this.#path, JSON.stringify(info));
+    const sealed = mqttUrl ? { mqttUrl: undefined, sealedMqttUrl: this.#seal.seal(mqttUrl, LABEL) } : {};
+    writeFileAtomic(this.#path, JSON.stringify({ ...info, ...sealed }));
     this.#info = info;
     for (const listener of [...this.#listeners]) listener(info);
   }

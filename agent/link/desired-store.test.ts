@@ -1,15 +1,20 @@
-import { appendFileSync, mkdtempSync, statSync, truncateSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { silent } from '#proto/meta/log.ts';
 import { DesiredStore } from './desired-store.ts';
+import { Seal } from './seal.ts';
 
 let folder: string;
 beforeEach(() => {
   folder = join(mkdtempSync(join(tmpdir(), 'coracle-desired-')), 'desired');
 });
-const open = (): DesiredStore => DesiredStore.open({ folder, nodeName: 'pi', log: silent });
+const open = (hardware = 'h1'): DesiredStore => {
+  const seal = new Seal(join(folder, '..', 'sealing.key'), hardware);
+  return DesiredStore.open({ folder, nodeName: 'pi', seal, log: silent });
+};
+const journal = (): string => readFileSync(join(folder, 'journal'), 'utf8');
 const secret = { metadata: { namespace: 'default', name: 'key' }, data: { a: 'Yg==' } };
 const change = { plural: 'secrets', key: 'default/key', digest: 'd1', object: secret };
 
@@ -42,6 +47,36 @@ describe('DesiredStore', () => {
   it('keeps it from everybody but root', () => {
     open().apply([change]);
     expect(statSync(join(folder, 'journal')).mode & 0o777).toBe(0o600);
+  });
+
+  it('writes nothing of a Secret that can be read or guessed, and the rest as it is', () => {
+    const store = open();
+    const plain = { ...change, plural: 'configmaps' };
+    const big = { ...secret, data: { a: 'x'.repeat(10_000) } };
+    store.apply([change, plain]);
+    const [line = '', other = ''] = journal().split('\n');
+    expect(Object.keys(JSON.parse(line))).toEqual(['plural', 'key', 'sealed']);
+    expect(line).not.toMatch(/Yg==|d1/);
+    expect(JSON.parse(other)).toEqual(plain);
+    for (let i = 0; i < 60; i++) store.apply([{ ...plain, key: 'default/big', object: big }]);
+    expect(journal()).not.toContain('Yg==","');
+    expect(journal().match(/"sealed"/g)).toHaveLength(1);
+  });
+
+  it('has no Secrets on other hardware, and asks for them again', () => {
+    open().apply([change, { ...change, plural: 'configmaps' }]);
+    const elsewhere = open('h2');
+    expect(elsewhere.have()).toEqual({ 'configmaps/default/key': 'd1' });
+    elsewhere.apply([change]);
+    expect(open('h2').secret('default', 'key')).toEqual(secret);
+  });
+
+  it('seals at once what an older agent wrote in clear', () => {
+    mkdirSync(folder, { recursive: true });
+    appendFileSync(join(folder, 'journal'), `${JSON.stringify(change)}\n`);
+    expect(open().secret('default', 'key')).toEqual(secret);
+    expect(journal()).not.toContain('Yg==');
+    expect(open().have()).toEqual({ 'secrets/default/key': 'd1' });
   });
 
   it('leaves out what a power cut tore, and goes on after it', () => {

@@ -1,6 +1,6 @@
 /**
- * What the cluster wants of this board, in memory and on its disk: one journal, a JSON line a change, readable by root only
- * (Secrets are among them). Changes that come together are one append and one sync, which a card takes well; the
+ * What the cluster wants of this board, in memory and on its disk: one journal, a JSON line a change, readable by root only, with
+ * Secrets sealed (see `seal.ts` for what that is worth). Changes that come together are one append and one sync, which a card takes well; the
  * journal is written anew when most of it is history. It is what the board runs from after a power cut with no
  * server in reach: a line that the cut tore is left out, and the server sends that object again.
  */
@@ -11,6 +11,7 @@ import type { Logger } from '#proto/meta/log.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import type { ConfigMap, Node, Pod, Secret } from '#proto/schema/generated/core-v1.ts';
 import type { DesiredState } from './cluster.ts';
+import type { Seal } from './seal.ts';
 
 interface Stored {
   readonly digest: string;
@@ -25,6 +26,8 @@ interface Line {
   readonly key?: string;
   readonly digest?: string;
   readonly object?: KubeObject | undefined;
+  /** In place of digest and object: both, as JSON, sealed. A digest alone would let guesses be checked. */
+  readonly sealed?: string;
   readonly complete?: true;
 }
 
@@ -39,12 +42,14 @@ export interface DesiredChange {
 type Listener = (plural: string, key: string) => void;
 
 const JOURNAL = 'journal';
+const SEALED_KINDS: ReadonlySet<string> = new Set(['secrets']);
 /** Below this the journal is not worth a rewrite. */
 const REWRITE_BYTES = 256 * 1024;
 
 export class DesiredStore implements DesiredState {
   readonly #path: string;
   readonly #nodeName: string;
+  readonly #seal: Seal;
   readonly #kinds = new Map<string, Map<string, Stored>>();
   readonly #listeners = new Set<Listener>();
   #complete = false;
@@ -52,29 +57,33 @@ export class DesiredStore implements DesiredState {
   #journalBytes = 0;
   #liveBytes = 0;
 
-  private constructor(folder: string, nodeName: string) {
+  private constructor(folder: string, nodeName: string, seal: Seal) {
     this.#path = join(folder, JOURNAL);
     this.#nodeName = nodeName;
+    this.#seal = seal;
   }
 
   /** Reads what the board held. What is damaged is left out with a warning. */
-  static open(options: { folder: string; nodeName: string; log: Logger }): DesiredStore {
-    const store = new DesiredStore(options.folder, options.nodeName);
+  static open(options: { folder: string; nodeName: string; seal: Seal; log: Logger }): DesiredStore {
+    const store = new DesiredStore(options.folder, options.nodeName, options.seal);
     mkdirSync(options.folder, { recursive: true, mode: 0o700 });
     if (!existsSync(store.#path)) return store;
     let damaged = 0;
+    let bare = false;
     for (const text of readFileSync(store.#path, 'utf8').split('\n')) {
       if (text === '') continue;
       try {
-        store.#take(JSON.parse(text) as Line, Buffer.byteLength(text) + 1);
+        const line = JSON.parse(text) as Line;
+        bare ||= line.object !== undefined && SEALED_KINDS.has(line.plural ?? '');
+        store.#take(store.#opened(line), Buffer.byteLength(text) + 1);
       } catch {
         damaged++;
       }
     }
     if (damaged > 0) {
       options.log.warn('damaged objects are left out, the server sends them again', { damaged });
-      store.#rewrite();
     }
+    if (damaged > 0 || bare) store.#rewrite();
     return store;
   }
 
@@ -119,7 +128,7 @@ export class DesiredStore implements DesiredState {
   apply(changes: readonly DesiredChange[]): void {
     const lines = changes.map(({ plural, key, digest, object }): [Line, string] => {
       const line: Line = object ? { plural, key, digest, object } : { plural, key };
-      return [line, `${JSON.stringify(line)}\n`];
+      return [line, this.#text(line)];
     });
     this.#append(lines.map(([, text]) => text).join(''));
     for (const [line, text] of lines) this.#take(line, Buffer.byteLength(text));
@@ -130,10 +139,23 @@ export class DesiredStore implements DesiredState {
   /** The server has sent all that it wants: from now on absence means removal, also after a restart. */
   markComplete(): void {
     if (this.#complete) return;
-    const line: Line = { complete: true };
-    this.#append(`${JSON.stringify(line)}\n`);
+    this.#append(this.#text({ complete: true }));
     this.#complete = true;
     this.#tell('', '');
+  }
+
+  /** As it stands in the journal. */
+  #text(line: Line): string {
+    const { plural = '', key = '', digest, object } = line;
+    const isSealed = object !== undefined && SEALED_KINDS.has(plural);
+    const sealed = isSealed && this.#seal.seal(JSON.stringify({ digest, object }), `${plural}/${key}`);
+    return `${JSON.stringify(sealed ? { plural, key, sealed } : line)}\n`;
+  }
+
+  #opened({ sealed, ...line }: Line): Line {
+    if (sealed === undefined) return line;
+    const opened = JSON.parse(this.#seal.open(sealed, `${line.plural}/${line.key}`)) as Line;
+    return { ...line, ...opened };
   }
 
   #tell(plural: string, key: string): void {
@@ -180,11 +202,11 @@ export class DesiredStore implements DesiredState {
   }
 
   #rewrite(): void {
-    const lines: string[] = this.#complete ? [JSON.stringify({ complete: true } satisfies Line)] : [];
+    const lines: string[] = this.#complete ? [this.#text({ complete: true })] : [];
     for (const [plural, objects] of this.#kinds)
       for (const [key, { digest, object }] of objects)
-        lines.push(JSON.stringify({ plural, key, digest, object } satisfies Line));
-    writeFileAtomic(this.#path, lines.map((line) => `${line}\n`).join(''));
+        lines.push(this.#text({ plural, key, digest, object }));
+    writeFileAtomic(this.#path, lines.join(''));
     this.#journalBytes = this.#liveBytes;
   }
 }

@@ -1,8 +1,10 @@
 /** For tests of volumes: a cluster in memory, and a pod. */
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Cluster, DesiredState } from '#agent/link/cluster.ts';
+import { Seal } from '#agent/link/seal.ts';
 import { FakeClock } from '#proto/meta/clock.ts';
 import type { ConfigMap, Pod, PodSpec, Secret, Volume } from '#proto/schema/generated/core-v1.ts';
 import type { PodFacts } from './facts.ts';
@@ -50,6 +52,7 @@ export async function aVolumeHost(api: Api = () => ({})) {
   const mounter = new FakeMounter();
   const options = {
     dataDir: join(root, 'data'),
+    seal: new Seal(join(root, 'sealing.key'), 'h1'),
     memoryDir: join(root, 'memory'),
     state,
     cluster,

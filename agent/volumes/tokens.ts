@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Cluster } from '#agent/link/cluster.ts';
+import type { Seal } from '#agent/link/seal.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { TokenRequest } from '#proto/schema/generated/authentication-v1.ts';
 import type { Pod, ServiceAccountTokenProjection } from '#proto/schema/generated/core-v1.ts';
@@ -9,25 +10,27 @@ import { needsRefresh, type Token } from './token.plan.ts';
 import { VolumeError } from './volume.ts';
 
 /**
- * Tokens of a pod's service account, bound to the pod. The last one is kept in the pod's folder, readable by root alone: after
+ * Tokens of a pod's service account, bound to the pod. The last one is kept in the pod's folder, sealed, for root alone: after
  * a power cut with no server in reach the pod starts with it, and gets a new one when the server is back.
  */
 export class TokenSource {
   readonly #cluster: Cluster;
   readonly #clock: Clock;
+  readonly #seal: Pick<Seal, 'seal' | 'open'>;
 
-  constructor(cluster: Cluster, clock: Clock) {
+  constructor(cluster: Cluster, clock: Clock, seal: Pick<Seal, 'seal' | 'open'>) {
     this.#cluster = cluster;
     this.#clock = clock;
+    this.#seal = seal;
   }
 
   async token(pod: Pod, podDir: string, projection: ServiceAccountTokenProjection): Promise<string> {
     const path = join(podDir, 'tokens', `${keyOf(projection)}.json`);
-    const known = await readToken(path);
+    const known = await readToken(path, this.#seal, pod);
     if (known && !needsRefresh(known, this.#clock.now())) return known.token;
     try {
       const fresh = await this.#request(pod, projection);
-      await writeToken(path, fresh);
+      await writeToken(path, fresh, this.#seal, pod);
       return fresh.token;
     } catch (err) {
       // A server out of reach must not keep a pod from running that ran before.
@@ -65,26 +68,28 @@ export class TokenSource {
   }
 }
 
+const labelOf = (pod: Pod): string => `tokens/${pod.metadata.uid}`;
+
 function keyOf({ audience = '', expirationSeconds = 0 }: ServiceAccountTokenProjection): string {
   return createHash('sha256').update(`${audience}\n${expirationSeconds}`).digest('hex').slice(0, 16);
 }
 
-async function readToken(path: string): Promise<Token | undefined> {
+async function readToken(path: string, seal: Pick<Seal, 'open'>, pod: Pod): Promise<Token | undefined> {
   try {
-    const read = JSON.parse(await readFile(path, 'utf8')) as Partial<Token>;
+    const read = JSON.parse(seal.open(await readFile(path, 'utf8'), labelOf(pod))) as Partial<Token>;
     const { token, issuedAtMs, expiresAtMs } = read;
     if (typeof token !== 'string' || !Number.isFinite(issuedAtMs) || !Number.isFinite(expiresAtMs))
       return undefined;
     return { token, issuedAtMs: Number(issuedAtMs), expiresAtMs: Number(expiresAtMs) };
   } catch {
-    // Absent, or cut off by a power cut: then a new one is asked for.
+    // Absent, cut off by a power cut, or of other hardware: then a new one is asked for.
     return undefined;
   }
 }
 
 /** Not synced to the card: a token that is lost is asked for again. */
-async function writeToken(path: string, token: Token): Promise<void> {
+async function writeToken(path: string, token: Token, seal: Pick<Seal, 'seal'>, pod: Pod): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await writeFile(`${path}.new`, JSON.stringify(token), { mode: 0o600 });
+  await writeFile(`${path}.new`, seal.seal(JSON.stringify(token), labelOf(pod)), { mode: 0o600 });
   await rename(`${path}.new`, path);
 }

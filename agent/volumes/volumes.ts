@@ -1,5 +1,6 @@
 import { mkdir, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Seal } from '#agent/link/seal.ts';
 import type { Pod, Volume } from '#proto/schema/generated/core-v1.ts';
 import { ConfigMapPlugin } from './config-map.ts';
 import { DownwardApiPlugin } from './downward-api.ts';
@@ -21,6 +22,13 @@ import {
   type VolumeRequest,
 } from './volume.ts';
 
+export interface VolumesOptions extends VolumeHost {
+  readonly dataDir: string;
+  readonly memoryDir: string;
+  /** For what the pods' tokens are kept in. */
+  readonly seal: Pick<Seal, 'seal' | 'open'>;
+}
+
 const TMPFS_MAGIC = 0x01021994;
 
 /**
@@ -34,8 +42,8 @@ export class Volumes {
   readonly #host: VolumeHost;
   readonly #plugins: readonly VolumePlugin[];
 
-  constructor(options: VolumeHost & { readonly dataDir: string; readonly memoryDir: string }) {
-    const { dataDir, memoryDir, ...host } = options;
+  constructor(options: VolumesOptions) {
+    const { dataDir, memoryDir, seal, ...host } = options;
     this.#dataDir = dataDir;
     this.#memoryDir = memoryDir;
     this.#host = host;
@@ -45,7 +53,7 @@ export class Volumes {
       new ConfigMapPlugin(host),
       new SecretPlugin(host),
       new DownwardApiPlugin(host),
-      new ProjectedPlugin(host, new TokenSource(host.cluster, host.clock)),
+      new ProjectedPlugin(host, new TokenSource(host.cluster, host.clock, seal)),
       new PersistentVolumeClaimPlugin(host),
       new NfsPlugin(host),
       new ImagePlugin(host),

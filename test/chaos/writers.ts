@@ -1,6 +1,6 @@
 /**
- * What must survive: Pods of StatefulSets, one on each board, that write numbered lines to a volume, sync each, and report it
- * only then to a collector on this machine.
+ * What must survive: Pods of a StatefulSet, one on each board, that write numbered lines to their volumes, sync each, and report
+ * it only then to a collector on this machine.
  */
 import { createServer, type Server } from 'node:http';
 import type { Cluster } from '../support/cluster/cluster.ts';
@@ -20,28 +20,36 @@ while :; do
   sleep 0.3
 done`;
 
-/** One replica on each board: a hostPath belongs to its board. */
+/** One replica on each board, each with a volume of its own that the cluster made there. */
 export async function createWriters(cluster: Cluster, collector: string): Promise<readonly string[]> {
-  const names = cluster.boards.map((board) => `writer-${board.name}`);
-  await apply(cluster, ...cluster.boards.map((board) => writer(board.name, collector)));
-  await cluster.readyPods(WRITERS, names.length, 120_000);
-  return names.map((name) => `${name}-0`);
+  const replicas = cluster.boards.length;
+  await apply(cluster, writer(replicas, collector));
+  await cluster.readyPods(WRITERS, replicas, 120_000);
+  return Array.from({ length: replicas }, (_, index) => `writer-${index}`);
 }
 
-const writer = (board: string, collector: string): object => ({
+const labels = { app: 'writer' };
+
+const writer = (replicas: number, collector: string): object => ({
   apiVersion: 'apps/v1',
   kind: 'StatefulSet',
-  metadata: { name: `writer-${board}` },
+  metadata: { name: 'writer' },
   spec: {
     serviceName: 'writer',
-    replicas: 1,
-    selector: { matchLabels: { app: 'writer', board } },
+    replicas,
+    podManagementPolicy: 'Parallel',
+    selector: { matchLabels: labels },
     template: {
-      metadata: { labels: { app: 'writer', board } },
+      metadata: { labels },
       spec: {
-        nodeSelector: { 'kubernetes.io/hostname': board },
         terminationGracePeriodSeconds: 2,
-        volumes: [{ name: 'data', hostPath: { path: '/var/lib/coracle/chaos', type: 'DirectoryOrCreate' } }],
+        affinity: {
+          podAntiAffinity: {
+            requiredDuringSchedulingIgnoredDuringExecution: [
+              { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: labels } },
+            ],
+          },
+        },
         containers: [
           {
             name: 'writer',
@@ -54,6 +62,12 @@ const writer = (board: string, collector: string): object => ({
         ],
       },
     },
+    volumeClaimTemplates: [
+      {
+        metadata: { name: 'data' },
+        spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '16Mi' } } },
+      },
+    ],
   },
 });
 

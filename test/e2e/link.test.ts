@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DesiredStore } from '#agent/link/desired-store.ts';
 import { type Identity, IdentityStore } from '#agent/link/identity.ts';
 import { connectLink, joinCluster, renewCertificate } from '#agent/link/join.ts';
+import { Seal } from '#agent/link/seal.ts';
 import { Link } from '#agent/link/session.ts';
 import { asBytes } from '#proto/agent/byte-stream.ts';
 import { formatJoinToken } from '#proto/agent/join-token.ts';
@@ -116,7 +117,13 @@ const setRevoked = (name: string, revokedMs: number | undefined): Promise<unknow
 
 /** A board's end, running until the test ends. */
 function board(identity: Identity, name = 'pi', onStream: (bytes: Duplex) => void = () => {}) {
-  const desired = DesiredStore.open({ folder: join(folder, name, 'desired'), nodeName: name, log: silent });
+  const seal = new Seal(join(folder, name, 'sealing.key'), '');
+  const desired = DesiredStore.open({
+    folder: join(folder, name, 'desired'),
+    nodeName: name,
+    seal,
+    log: silent,
+  });
   const session = new Link({
     connect: () => connectLink(link(), identity.ca, identity),
     nodeName: name,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Images } from '#agent/images/images.ts';
 import { createImageMounts } from '#agent/images/mount.ts';
+import { Seal } from '#agent/link/seal.ts';
 import { aContainer, aPod, FakeCluster, FakeDesired } from '#agent/pod/fixtures.ts';
 import { type Pods, startPods } from '#agent/pod/pods.ts';
 import { openCgroups } from '#agent/runtime/cgroup/open.ts';
@@ -32,6 +33,7 @@ async function start(): Promise<void> {
     clock,
     mounter: new LinuxMounter(),
     images: createImageMounts(images, socketPath),
+    seal: new Seal(join(directory, 'sealing.key'), ''),
     dataDir: directory,
     memoryDir,
   });
