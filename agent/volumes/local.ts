@@ -33,6 +33,8 @@ export async function setUpLocal(
   if (!info.isDirectory()) throw new VolumeError(`path ${JSON.stringify(path)} is not a directory`);
   if (mountOptions.length > 0)
     throw new VolumeError('spec.mountOptions is not supported by a local folder: nothing is mounted');
-  if (first && !readOnly) await applyFsGroup(path, pod);
-  return path;
+  // The path may be a link; what it leads to is what the group gets.
+  const folder = await realpath(path);
+  if (first && !readOnly) await applyFsGroup(folder, pod);
+  return folder;
 }

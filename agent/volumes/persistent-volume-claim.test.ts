@@ -1,4 +1,4 @@
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { PersistentVolume, PersistentVolumeClaim, Volume } from '#proto/schema/generated/core-v1.ts';
@@ -70,8 +70,9 @@ describe('a local volume', () => {
       (url.includes('claims') ? claim() : aVolume({ local: { path } })) as T;
     const grouped = { ...pod, spec: { ...pod.spec, securityContext: { fsGroup: 2000 } } };
     await expect(prepared(host, grouped)).rejects.toThrow(`path "${path}" does not exist`);
-    await mkdir(path, { mode: 0o755 });
-    expect(await prepared(host, grouped)).toMatchObject({ path });
+    await mkdir(join(host.root, 'real'), { mode: 0o755 });
+    await symlink('real', path);
+    expect(await prepared(host, grouped)).toMatchObject({ path: join(host.root, 'real') });
     const { gid, mode } = await stat(path);
     expect([gid, mode & 0o7777]).toEqual([2000, 0o2775]);
     const record = join(

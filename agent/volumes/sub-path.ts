@@ -4,7 +4,7 @@
  * mounted is the open file itself. Rule: upstream's `pkg/volume/util/subpath/subpath_linux.go`.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, realpath, stat, writeFile } from 'node:fs/promises';
+import { chmod, type FileHandle, mkdir, open, realpath, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import type { Mounter } from './mounter.ts';
 import { VolumeError } from './volume.ts';
@@ -63,7 +63,8 @@ async function openBelow(base: string, parts: readonly string[], mode: number): 
     for (const part of parts) {
       const below = `/proc/self/fd/${current.fd}/${part}`;
       let next = await openNoLink(below);
-      if (!next) {
+      const isNew = !next;
+      if (isNew) {
         await mkdir(below, { mode });
         next = await openNoLink(below);
       }
@@ -73,6 +74,8 @@ async function openBelow(base: string, parts: readonly string[], mode: number): 
       if ((await current.stat()).isSymbolicLink()) {
         throw new VolumeError(`unexpected symlink found in subpath: "${parts.join('/')}"`);
       }
+      // As the volume's own root, whatever our umask took of it: of what was opened, not of what is there by now.
+      if (isNew) await chmod(`/proc/self/fd/${current.fd}`, mode);
     }
     return current;
   } catch (err) {

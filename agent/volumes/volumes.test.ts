@@ -281,7 +281,9 @@ describe('subPath', () => {
     await mkdir(path);
     await writeFile(join(path, 'file'), 'x');
     const pod = aPod([]);
+    await chmod(path, 0o2777);
     const folder = await host.volumes.prepareSubPath(pod, 'main', 0, { name: 'v', path }, 'a/b');
+    expect(await modeOf(join(path, 'a/b'))).toBe('2777');
     expect(host.mounter.mounts.get(folder)).toBe(`bind ${path}/a/b`);
     const file = await host.volumes.prepareSubPath(pod, 'main', 1, { name: 'v', path }, 'file');
     expect(host.mounter.mounts.get(file)).toBe(`bind ${path}/file`);
