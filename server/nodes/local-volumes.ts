@@ -8,7 +8,7 @@ import type { Boards } from './boards.ts';
 const NO_POD = { namespace: '', pod: '', uid: '', container: '', method: '', headers: [] };
 
 /** Directories of boards, over a reverse stream each: the board does it, answers with a line of JSON, and ends. */
-export function createBoardStorage(boards: Boards): BoardStorage {
+export function createBoardStorage(boards: Pick<Boards, 'openStream' | 'onConnected'>): BoardStorage {
   const ask = async (node: string, query: Readonly<Record<string, string>>): Promise<string> => {
     const request: StreamRequest = {
       ...NO_POD,
