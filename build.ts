@@ -22,6 +22,7 @@ const PROGRAMS = [
   { name: 'agent', entry: 'agent/main.ts', native: false },
   { name: 'cel', entry: 'server/cel/cel.ts', native: false },
   { name: 'broker', entry: 'server/telemetry/embedded/main.ts', native: false },
+  { name: 'board', entry: 'firmware-images/board/main.ts', native: false },
 ] as const;
 
 /** Where LevelDB's native files lie in its package, and what they are called beside the bundle. */

@@ -22,6 +22,7 @@ import { readHardware } from './link/hardware.ts';
 import { IdentityStore, isRenewalDue } from './link/identity.ts';
 import { connectLink, renewCertificate } from './link/join.ts';
 import { joinWithPatience } from './link/join-with-patience.ts';
+import { keepLinkedFile } from './link/linked-file.ts';
 import { Seal } from './link/seal.ts';
 import { ServerFinder } from './link/server-finder.ts';
 import { Link } from './link/session.ts';
@@ -142,6 +143,7 @@ export async function main(options: AgentOptions): Promise<void> {
     random: Math.random,
     log,
   });
+  keepLinkedFile(session, join(runDirOf(dataDir), 'linked'));
   const linked = session.run(signal);
 
   const podNetwork = async (): Promise<void> => {

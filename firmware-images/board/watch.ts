@@ -1,0 +1,64 @@
+/**
+ * Whether this system is healthy: its agent has reached its server (on a server that is its own). A slot on trial that is
+ * healthy is marked good; one that is not within the time starts the board again, until the initrd gives it up.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BootPartition } from './boot-partition.ts';
+import { readImage } from './configure.ts';
+import { readBootInfo, readState, writeState } from './slots.ts';
+
+/** The agent keeps it while it is connected. */
+export const LINKED_FILE = '/run/coracle/linked';
+export const STATUS_FILE = 'CORACLE-STATUS.txt';
+
+/** A Pi 3 with a slow card needs minutes for its first Pods. */
+const TRIAL_MS = 10 * 60_000;
+const POLL_MS = 1_000;
+/** It must hold for so long. */
+const STEADY_MS = 10_000;
+
+export async function watch(boot: BootPartition, say: (line: string) => void): Promise<void> {
+  const { slot } = readBootInfo();
+  const onTrial = readState().try === slot && readState().good !== slot;
+  const began = performance.now();
+  let since: number | undefined;
+  while (since === undefined || performance.now() - since < (onTrial ? STEADY_MS : 0)) {
+    if (onTrial && performance.now() - began > TRIAL_MS) {
+      say(`slot ${slot} did not become healthy in ${TRIAL_MS / 60_000} minutes, starting again`);
+      spawnSync('systemctl', ['reboot'], { stdio: 'inherit' });
+      return;
+    }
+    await sleep(POLL_MS);
+    since = existsSync(LINKED_FILE) ? (since ?? performance.now()) : undefined;
+  }
+  if (onTrial) {
+    writeState({ good: slot, try: undefined, left: 0 });
+    say(`slot ${slot} is healthy and good from now on`);
+  }
+  boot.put(STATUS_FILE, statusText());
+}
+
+function statusText(): string {
+  const { board, role, version } = readImage();
+  const name = readFileSync('/etc/hostname', 'utf8').trim();
+  const { slot } = readBootInfo();
+  const addresses = Object.entries(networkInterfaces())
+    .filter(([device]) => !/^(lo|cni|veth|coracle|flannel|vxlan|wg)/.test(device))
+    .flatMap(([, found]) => found ?? [])
+    .filter(({ family, internal }) => family === 'IPv4' && !internal)
+    .map(({ address }) => address);
+  return [
+    `${name} is part of the cluster.`,
+    '',
+    `role:      ${role}`,
+    `addresses: ${addresses.join(', ')}`,
+    `version:   Coracle ${version} for ${board}, slot ${slot}`,
+    ...(role === 'server'
+      ? ['', 'For kubectl: ssh to this board, /etc/coracle/kubeconfig.yaml is the administrator.']
+      : []),
+    '',
+  ].join('\r\n');
+}

@@ -1,0 +1,30 @@
+import { type Board, COMMON_DROPPED_MODULES, COMMON_INITRD_MODULES } from './board.ts';
+
+export const arm64Uefi: Board = {
+  name: 'arm64-uefi',
+  description: 'a 64-bit ARM board or virtual machine with UEFI',
+  arch: 'arm64',
+  bootLoader: 'systemd-boot',
+  kernel: { package: 'linux-image-arm64' },
+  filePackages: ['systemd-boot-efi'],
+  consoles: ['tty0', 'ttyAMA0,115200'],
+  initrdModules: [
+    ...COMMON_INITRD_MODULES,
+    'drivers/ata',
+    'drivers/pci/controller',
+    'drivers/phy',
+    'drivers/regulator',
+    'drivers/gpio',
+    'drivers/reset',
+    'drivers/clk',
+    'drivers/pinctrl',
+    'drivers/usb/dwc3',
+    'drivers/usb/roles',
+    'drivers/usb/gadget/udc/udc-core',
+    'arch/arm64/crypto',
+  ],
+  droppedModules: [...COMMON_DROPPED_MODULES, 'drivers/iio'],
+  deviceTrees: [],
+  bootFiles: [{ from: 'usr/lib/systemd/boot/efi/systemd-bootaa64.efi', to: 'EFI/BOOT/BOOTAA64.EFI' }],
+  systemFiles: [],
+};
