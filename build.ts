@@ -21,6 +21,7 @@ const PROGRAMS = [
   { name: 'server', entry: 'server/main.ts', native: true },
   { name: 'agent', entry: 'agent/main.ts', native: false },
   { name: 'cel', entry: 'server/cel/cel.ts', native: false },
+  { name: 'backup', entry: 'server/backup/backup.ts', native: true },
   { name: 'broker', entry: 'server/telemetry/embedded/main.ts', native: false },
   { name: 'board', entry: 'firmware-images/board/main.ts', native: false },
 ] as const;
@@ -87,12 +88,12 @@ const ascii: Plugin = {
   },
 };
 
-/** What is loaded only when it is needed stays a file of its own: the two programs, the parser of commands, and CEL. */
+/** What is loaded only when it is needed stays a file of its own: the two programs, the parser of commands, CEL, backups. */
 const programs: Plugin = {
   name: 'programs',
   setup(build) {
     build.onResolve(
-      { filter: /^(#(server|agent)\/main|\.\/command|#server\/cel\/cel)\.ts$/ },
+      { filter: /^(#(server|agent)\/main|\.\/command|#server\/cel\/cel|#server\/backup\/backup)\.ts$/ },
       ({ path, kind }) => {
         const name = /(\w+)(\/main)?\.ts$/.exec(path)?.[1];
         return kind === 'dynamic-import'

@@ -51,6 +51,8 @@ import { createApiServer } from './apiserver/server.ts';
 import { IpRange } from './apiserver/services/ip-range.ts';
 import { Connector } from './apiserver/streams/connector.ts';
 import { WebhookClient } from './apiserver/webhooks/webhook-client.ts';
+import { backupHandler } from './backup/backup-handler.ts';
+import { keepBackups } from './backup/keep-backups.ts';
 import { ApiEventRecorder } from './client/events.ts';
 import { InformerFactory } from './client/informer-factory.ts';
 import { LeaderElector } from './client/leader-elector.ts';
@@ -94,9 +96,10 @@ export async function main(options: ServerOptions): Promise<void> {
   const own = join(options.dataDir, 'server');
   const storeDirectory = join(own, 'store');
   const store = await openStore({ directory: storeDirectory, clock, log });
+  const pkiDirectory = join(own, 'pki');
   const services = new IpRange(options.serviceCidr);
   const advertiseAddress = options.advertiseAddress || firstAddress() || '127.0.0.1';
-  const pki = openPki(join(own, 'pki'), {
+  const pki = openPki(pkiDirectory, {
     clusterDomain: options.clusterDomain,
     serviceIp: services.at(1),
     advertiseAddress,
@@ -104,6 +107,14 @@ export async function main(options: ServerOptions): Promise<void> {
     nodeName: options.nodeName,
     now: () => clock.now(),
   });
+
+  const backupSource = {
+    store,
+    pkiDirectory,
+    caHash: pki.caHash,
+    nodeName: options.nodeName,
+    now: () => clock.now(),
+  };
 
   // Who asks, and whether they may.
   const reader = createStoreReader(store);
@@ -209,6 +220,7 @@ export async function main(options: ServerOptions): Promise<void> {
         address: `https://${advertiseAddress}:${options.listen.port}`,
         keys: tokens.keySet(),
       }),
+      backupHandler(backupSource),
       metricsHandler({
         '/metrics': async () => [
           buildInfo(),
@@ -379,6 +391,21 @@ export async function main(options: ServerOptions): Promise<void> {
     lead('kube-scheduler', 'default-scheduler', (leading) => scheduler.start(leading)),
   ];
   const telling = telemetry.run(signal);
+  const saving = keepBackups(
+    {
+      source: backupSource,
+      place: options.backupTo,
+      cron: options.backupSchedule,
+      keep: options.backupKeep,
+      endpoint: options.backupS3Endpoint,
+      region: options.backupS3Region,
+      reader,
+      events: new ApiEventRecorder({ client, clock, log, component: 'backup' }),
+      clock,
+      log,
+    },
+    signal,
+  );
   // A board that connects finds the caches filled: what it is fed is whole.
   const linkPort = await link.listen();
   log.info('boards are served', { address: `${advertiseAddress}:${linkPort}` });
@@ -392,7 +419,7 @@ export async function main(options: ServerOptions): Promise<void> {
   log.info('stopping', { reason: (signal.reason as Error).message });
   link.close();
   webhooks.close();
-  await Promise.all([agent, telling, onLan, ...leaders, api.close()]);
+  await Promise.all([agent, telling, onLan, saving, ...leaders, api.close()]);
   audit?.close();
   await store.close();
 }

@@ -224,6 +224,38 @@ export const SERVER_OPTIONS = {
     defaultValue: 15,
     parse: seconds,
   },
+  'backup-to': {
+    description:
+      'where a backup is made by a schedule; a bucket asks for the Secret kube-system/coracle-backup',
+    placeholder: 'DIR|s3://BUCKET/PREFIX',
+    defaultValue: '',
+    defaultText: 'nowhere',
+    parse: (text: string) => (text.startsWith('s3://') ? text : path(text)),
+  },
+  'backup-schedule': {
+    description: 'when, as cron writes it',
+    placeholder: 'CRON',
+    defaultValue: '0 3 * * *',
+    parse: cronSchedule,
+  },
+  'backup-keep': {
+    description: 'how many backups are kept there',
+    placeholder: 'N',
+    defaultValue: 14,
+    parse: count,
+  },
+  'backup-s3-endpoint': {
+    description: 'the store of that bucket',
+    placeholder: 'URL',
+    defaultValue: 'https://s3.amazonaws.com',
+    parse: str,
+  },
+  'backup-s3-region': {
+    description: 'its region',
+    placeholder: 'REGION',
+    defaultValue: 'us-east-1',
+    parse: str,
+  },
   'no-agent': {
     description: 'only the control plane: run no Pods on this board',
     defaultValue: false,
@@ -273,6 +305,12 @@ function mqttBroker(text: string): string {
       `"${text.replace(/\/\/.*@/, '//')}" is none of off, managed, embedded and mqtt[s]://USER:PASSWORD@HOST:PORT`,
     );
   return text;
+}
+
+function cronSchedule(text: string): string {
+  if (!/^(\S+\s+){4}\S+$/.test(text.trim()))
+    throw new Error(`"${text}" is no schedule of five fields such as "0 3 * * *"`);
+  return text.trim();
 }
 
 function count(text: string): number {

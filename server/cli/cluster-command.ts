@@ -13,7 +13,13 @@ export interface CliWorld {
   readonly hint: ((text: string) => void) | undefined;
   readonly now: () => number;
   readonly read: (kubeconfig: string) => HttpClientOptions;
-  readonly connect: (options: HttpClientOptions) => ApiClient & { close?(): void };
+  readonly connect: (options: HttpClientOptions) => ClusterClient;
+}
+
+export interface ClusterClient extends ApiClient {
+  close?(): void;
+  /** The body of a path that is no resource, as it comes. */
+  stream?(path: string): Promise<AsyncIterable<Uint8Array>>;
 }
 
 export const realWorld = (): CliWorld => ({
@@ -41,7 +47,7 @@ export const withKubeconfig = (command: Command): Command =>
 export async function connected(
   world: CliWorld,
   { kubeconfig }: KubeconfigFlags,
-  run: (client: ApiClient, options: HttpClientOptions) => Promise<void>,
+  run: (client: ClusterClient, options: HttpClientOptions) => Promise<void>,
 ): Promise<void> {
   const options = world.read(kubeconfig || DEFAULT_KUBECONFIG);
   const client = world.connect(options);

@@ -12,6 +12,7 @@ import {
 } from '#proto/config/options.ts';
 import { VERSION } from '#proto/version.ts';
 import { SERVER_OPTIONS } from '#server/options.ts';
+import { addBackupCommands } from './backup.ts';
 import { addMqttCommands } from './mqtt.ts';
 import { addNodeCommands } from './node.ts';
 import { runProgram } from './programs.ts';
@@ -64,6 +65,7 @@ const agent = declare(
 addTokenCommands(program);
 addMqttCommands(program);
 addNodeCommands(program);
+addBackupCommands(program);
 await program.parseAsync();
 
 function declare(command: Command, table: OptionTable): Command {

@@ -129,6 +129,13 @@ export class HttpClient implements ApiClient {
     return this.#json('POST', pathOf(resource, key, subresource), {}, body);
   }
 
+  /** The body of a path that is no resource, as it comes. */
+  async stream(path: string): Promise<AsyncIterable<Uint8Array>> {
+    const response = await this.#send('GET', path, {}, undefined);
+    if ((response.statusCode ?? 500) >= 400) throw await failure(response);
+    return response;
+  }
+
   /** Closes idle connections; a command would else linger. */
   close(): void {
     this.#agent.destroy();
