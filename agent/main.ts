@@ -31,7 +31,6 @@ import { openPodLog } from './logs/open-pod-log.ts';
 import { LogRotator } from './logs/rotate-logs.ts';
 import { runningLogs } from './logs/running-logs.ts';
 import { MetricPages } from './metrics/pages.ts';
-import { writeCniConfig } from './net/cni-config.ts';
 import { keepAddresses } from './net/keep-addresses.ts';
 import { startNetwork } from './net/network.ts';
 import { isolated } from './net/policies/policies.ts';
@@ -146,28 +145,19 @@ export async function main(options: AgentOptions): Promise<void> {
   keepLinkedFile(session, join(runDirOf(dataDir), 'linked'));
   const linked = session.run(signal);
 
-  const podNetwork = async (): Promise<void> => {
-    if (options.network === 'none') return;
-    const { podCIDR, podCIDRs } = desired.node()?.spec ?? {};
-    const ranges = podCIDRs ?? (podCIDR ? [podCIDR] : []);
-    if (ranges.length > 0 && (await writeCniConfig(cniConfDir, { podCidrs: ranges, ipamDir })))
-      log.info('pod network configured', { podCIDR: ranges.join(',') });
-  };
-  desired.onChange((plural) => {
-    if (plural === 'nodes')
-      podNetwork().catch((err: unknown) => log.error('pod network not configured', { err }));
-  });
-  await podNetwork();
   const hostDns = async () => parseResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => ''));
   const network = await startNetwork(
     {
-      mode: options.network,
       nodeName,
       desired,
       runtime,
+      cluster: session,
       clusterInfo: () => clusterInfo.current,
       hostIps,
       upstreamServers: async () => (await hostDns()).servers,
+      cniConfDir,
+      ipamDir,
+      wireguardKeyFile: join(own, 'wireguard.key'),
       clock,
       log,
     },

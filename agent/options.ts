@@ -72,12 +72,6 @@ export const AGENT_OPTIONS = {
     defaultText: 'those that came with Coracle',
     parse: path,
   },
-  network: {
-    description: 'the way to Pods of other boards: host-gw, or none where another CNI plug-in sees to it',
-    placeholder: 'MODE',
-    defaultValue: 'host-gw' as const,
-    parse: oneOf('host-gw', 'none'),
-  },
   ...BOARD_OPTIONS,
   'ingress-http-port': {
     description: "where this board serves Ingresses' HTTP",

@@ -270,10 +270,18 @@ export const SERVER_OPTIONS = {
     parse: oneOf('local-storage', 'ingress', 'servicelb', 'mdns') as (text: string) => never,
   },
   network: {
-    description: "this board's way to Pods of others: host-gw, or none where another CNI plug-in sees to it",
+    description:
+      'how Pods of different boards reach each other: host-gw within one segment, vxlan, auto (each where it fits), wireguard, or none where another CNI plug-in sees to it',
     placeholder: 'MODE',
-    defaultValue: 'host-gw' as const,
-    parse: oneOf('host-gw', 'none'),
+    defaultValue: 'auto' as const,
+    parse: oneOf('auto', 'host-gw', 'vxlan', 'wireguard', 'none'),
+  },
+  'tunnel-port': {
+    description: 'UDP port of VXLAN or WireGuard on each board',
+    placeholder: 'PORT',
+    defaultValue: 0,
+    defaultText: '8472, of WireGuard 51820',
+    parse: port,
   },
   'ingress-http-port': {
     description: "where this board serves Ingresses' HTTP",

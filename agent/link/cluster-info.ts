@@ -9,6 +9,10 @@ export interface ClusterInfo {
   readonly clusterDomain: string;
   readonly serviceCidr: string;
   readonly clusterCidr: string;
+  /** How Pods of different boards reach each other; absent in what an older server told. */
+  readonly network?: string;
+  /** UDP; 0 or absent: the usual one. */
+  readonly tunnelPort?: number;
   /** Where the board publishes its health; absent or empty: nowhere. */
   readonly mqttUrl?: string;
   /** The broker is the cluster's own and knows boards by their certificates. */
@@ -58,10 +62,10 @@ export class ClusterInfoFile {
 
   /** Written only when it differs; the broker's address is sealed, because it may hold a password. */
   set(welcome: Welcome): void {
-    const { clusterDns, clusterDomain, serviceCidr, clusterCidr } = welcome;
+    const { clusterDns, clusterDomain, serviceCidr, clusterCidr, network, tunnelPort } = welcome;
     const { mqttUrl, mqttBoardCertificate, mqttIntervalMs } = welcome;
     const mqtt = mqttUrl ? { mqttUrl, mqttBoardCertificate, mqttIntervalMs } : {};
-    const info = { clusterDns, clusterDomain, serviceCidr, clusterCidr, ...mqtt };
+    const info = { clusterDns, clusterDomain, serviceCidr, clusterCidr, network, tunnelPort, ...mqtt };
     if (JSON.stringify(info) === JSON.stringify(this.#info)) return;
     const sealed = mqttUrl ? { mqttUrl: undefined, sealedMqttUrl: this.#seal.seal(mqttUrl, LABEL) } : {};
     writeFileAtomic(this.#path, JSON.stringify({ ...info, ...sealed }));

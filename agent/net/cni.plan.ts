@@ -4,8 +4,8 @@ export interface CniInput {
   readonly podCidrs: readonly string[];
   /** Where host-local remembers which address is whose. */
   readonly ipamDir: string;
-  /** Below the link's where the way to other boards is a tunnel; undefined is the link's own. */
-  readonly mtu?: number | undefined;
+  /** Below Ethernet's where the way to other boards is a tunnel. */
+  readonly mtu: number;
 }
 
 export const CNI_CONFIG_NAME = '10-coracle.conflist';
@@ -25,7 +25,7 @@ export function planCniConfig(input: CniInput): string {
     forceAddress: true,
     hairpinMode: true,
     ipMasq: false,
-    ...(input.mtu === undefined ? {} : { mtu: input.mtu }),
+    mtu: input.mtu,
     ipam: {
       type: 'host-local',
       dataDir: input.ipamDir,
@@ -34,4 +34,10 @@ export function planCniConfig(input: CniInput): string {
   };
   const portmap = { type: 'portmap', capabilities: { portMappings: true } };
   return `${JSON.stringify({ cniVersion: '0.4.0', name: CNI_NETWORK, plugins: [bridge, portmap] }, null, 2)}\n`;
+}
+
+/** Of a text of {@link planCniConfig}; undefined where it is damaged. */
+export function mtuOf(text: string): number | undefined {
+  const found = /"mtu": (\d+)/.exec(text)?.[1];
+  return found === undefined ? undefined : Number(found);
 }

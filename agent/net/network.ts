@@ -5,29 +5,34 @@ import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import type { Node, Service } from '#proto/schema/generated/core-v1.ts';
 import type { EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
-import type { DesiredState } from '../link/cluster.ts';
+import type { Cluster, DesiredState } from '../link/cluster.ts';
 import type { ClusterInfo } from '../link/cluster-info.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { removeCniConfig, writeCniConfig } from './cni-config.ts';
 import { ClusterDns } from './dns/cluster-dns.ts';
+import { Overlay } from './overlay/overlay.ts';
+import { asNetworkMode, type NetworkMode, rangesOf } from './overlay/paths.plan.ts';
+import { resizePods } from './pod-mtu.ts';
 import { Policies } from './policies/policies.ts';
-import { Routes } from './routes/routes.ts';
 import { type Run, runProgram } from './run.ts';
 import { HealthChecks } from './services/health-checks.ts';
 import { ServiceProxy } from './services/service-proxy.ts';
 import { isIpv4, type ServicesInput } from './services/services.plan.ts';
 
-/** How Pods of different boards reach each other; `none`: another plug-in sees to it. */
-export type NetworkMode = 'host-gw' | 'none';
-
 export interface NetworkOptions {
-  readonly mode: NetworkMode;
   readonly nodeName: string;
   readonly desired: DesiredState;
   readonly runtime: Pick<Runtime, 'list' | 'sandboxStatus'>;
+  readonly cluster: Cluster;
   readonly clusterInfo: () => ClusterInfo | undefined;
   readonly hostIps: () => readonly string[];
   /** Of the board's resolv.conf. */
   readonly upstreamServers: () => Promise<readonly string[]>;
+  /** Where the runtime looks for its network, and where that remembers which address is whose. */
+  readonly cniConfDir: string;
+  readonly ipamDir: string;
+  /** Of the board, made when it is needed. */
+  readonly wireguardKeyFile: string;
   readonly clock: Clock;
   readonly log: Logger;
   readonly run?: Run;
@@ -41,9 +46,13 @@ export async function startNetwork(
   options: NetworkOptions,
   signal: AbortSignal,
 ): Promise<{ readonly done: Promise<void>; readonly admit: (podUid: string) => Promise<void> }> {
-  const { mode, nodeName, desired, clusterInfo, hostIps, clock, log } = options;
+  const { nodeName, desired, clusterInfo, hostIps, clock, log } = options;
   const run = options.run ?? runProgram;
-  const bridgeFiltered = mode === 'none' || (await prepareKernel(run, log));
+  const bridgeFiltered = await prepareKernel(run, log);
+  const mode = (): NetworkMode | undefined => {
+    const info = clusterInfo();
+    return info && asNetworkMode(info.network);
+  };
   const services = (): readonly Service[] => desired.list<Service>('services');
   const slices = (): readonly EndpointSlice[] => desired.list<EndpointSlice>('endpointslices');
 
@@ -58,19 +67,27 @@ export async function startNetwork(
       zone: node.metadata.labels?.[ZONE_LABEL],
       clusterCidr: info.clusterCidr,
       serviceCidr: info.serviceCidr,
-      podCidrs: rangesOf(node),
+      podCidrs: ownRanges(node),
       bridgeFiltered,
-      masqueradePods: mode !== 'none',
+      masqueradePods: mode() !== 'none',
     };
   };
   const health = new HealthChecks(log);
   const proxy = new ServiceProxy({ observe, health, run, clock, log });
-  const routes = new Routes({
+  const overlay = new Overlay({
+    mode,
+    tunnelPort: () => clusterInfo()?.tunnelPort ?? 0,
     nodes: () => (desired.complete ? desired.list<Node>('nodes') : undefined),
     nodeName,
     serviceCidr: () => clusterInfo()?.serviceCidr,
     hostIps,
-    segments: ownSegments,
+    interfaces,
+    linkMtu,
+    onPodMtu: (mtu) => configurePods(options, run, mtu),
+    wireguard: once(async () => {
+      const { Wireguard } = await import('./overlay/wireguard.ts');
+      return new Wireguard({ keyFile: options.wireguardKeyFile, cluster: options.cluster, run });
+    }),
     run,
     clock,
     log,
@@ -97,42 +114,68 @@ export async function startNetwork(
   });
 
   // Another plug-in has a say of its own, or none.
-  const policies =
-    mode === 'none'
-      ? undefined
-      : new Policies({ desired, runtime: options.runtime, run, clock, log }, signal);
-  if (policies && !bridgeFiltered)
+  const policies = new Policies(
+    { desired, enabled: () => mode() !== 'none', runtime: options.runtime, run, clock, log },
+    signal,
+  );
+  if (!bridgeFiltered)
     log.warn('the kernel has no br_netfilter: network policies do not hold between pods of this board');
 
   const off = desired.onChange((plural, key) => {
-    if (['networkpolicies', 'addressgroups', 'pods', ''].includes(plural)) policies?.changed();
+    if (['networkpolicies', 'addressgroups', 'pods', ''].includes(plural)) policies.changed();
     if (plural === 'configmaps' && key === 'kube-system/kube-dns') dns.forwardingChanged();
     if (plural === 'services' || plural === 'endpointslices' || plural === '') dns.changed();
     if (plural === 'services' || plural === 'endpointslices' || plural === 'nodes' || plural === '')
       proxy.changed();
-    if (plural === 'nodes' || plural === '') routes.changed();
+    if (plural === 'nodes' || plural === '') overlay.changed();
   });
-  const done = Promise.all([
-    proxy.run(signal),
-    dns.run(signal),
-    policies?.run(),
-    ...(mode === 'host-gw' ? [routes.run(signal)] : []),
-  ]).then(() => {
-    off();
-    health.set(new Map());
-  });
-  return { done, admit: async (podUid) => policies?.admit(podUid) };
+  const done = Promise.all([proxy.run(signal), dns.run(signal), policies.run(), overlay.run(signal)]).then(
+    () => {
+      off();
+      health.set(new Map());
+    },
+  );
+  return { done, admit: async (podUid) => policies.admit(podUid) };
 }
 
-const rangesOf = ({ spec }: Node): string[] =>
-  (spec.podCIDRs ?? (spec.podCIDR ? [spec.podCIDR] : [])).filter((range) => isIpv4(range.split('/')[0]));
+const ownRanges = (node: Node): string[] => rangesOf(node).filter((range) => isIpv4(range.split('/')[0]));
 
-/** The Pods' own bridge leads to no other board. */
-function ownSegments(): string[] {
-  return Object.entries(networkInterfaces())
-    .filter(([name]) => name !== 'cni0' && name !== 'lo')
-    .flatMap(([, addresses]) => addresses ?? [])
-    .flatMap(({ family, cidr }) => (family === 'IPv4' && cidr ? [cidr] : []));
+/** Addresses with their segments, by interface. */
+const interfaces = (): Record<string, string[]> =>
+  Object.fromEntries(
+    Object.entries(networkInterfaces()).map(([name, addresses]) => [
+      name,
+      (addresses ?? []).flatMap(({ cidr }) => cidr ?? []),
+    ]),
+  );
+
+/** Of the interface that has this address. */
+async function linkMtu(address: string): Promise<number> {
+  const found = Object.entries(interfaces()).find(([, cidrs]) =>
+    cidrs.some((cidr) => cidr.startsWith(`${address}/`)),
+  );
+  const text = found ? await readFile(`/sys/class/net/${found[0]}/mtu`, 'utf8').catch(() => '') : '';
+  return Number(text) || Number.POSITIVE_INFINITY;
+}
+
+/** The runtime's configuration, and the Pods that run already, as the ways to other boards want it. */
+async function configurePods(
+  { desired, cniConfDir, ipamDir, clusterInfo, log }: NetworkOptions,
+  run: Run,
+  mtu: number,
+): Promise<void> {
+  if (asNetworkMode(clusterInfo()?.network) === 'none') return removeCniConfig(cniConfDir);
+  const node = desired.node();
+  const podCidrs = node ? rangesOf(node) : [];
+  if (podCidrs.length === 0) return;
+  const { written, mtuBefore } = await writeCniConfig(cniConfDir, { podCidrs, ipamDir, mtu });
+  if (written) log.info('pod network configured', { podCIDR: podCidrs.join(','), mtu });
+  if (mtuBefore !== undefined && mtuBefore !== mtu) await resizePods(mtu, run);
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
 }
 
 /** Forwarding on; true when packets between Pods of one bridge pass netfilter. */

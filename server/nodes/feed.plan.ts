@@ -55,11 +55,17 @@ export function keyPairOf(secret: Secret): Secret | undefined {
   } as Secret;
 }
 
+const NETWORK_ANNOTATIONS = 'network.coracle.dev/';
+
 /** Heartbeats, capacity, images and conditions of others stay behind: they change all the time. */
 function peerOf({ metadata, spec, status }: Node): Node {
   const labels = Object.entries(metadata.labels ?? {}).filter(([name]) => TOPOLOGY_LABELS.includes(name));
+  const told = Object.entries(metadata.annotations ?? {}).filter(([name]) =>
+    name.startsWith(NETWORK_ANNOTATIONS),
+  );
+  const annotations = told.length > 0 ? { annotations: Object.fromEntries(told) } : {};
   return {
-    metadata: { name: metadata.name, uid: metadata.uid, labels: Object.fromEntries(labels) },
+    metadata: { name: metadata.name, uid: metadata.uid, labels: Object.fromEntries(labels), ...annotations },
     spec: { podCIDR: spec.podCIDR, podCIDRs: spec.podCIDRs },
     status: { addresses: (status?.addresses ?? []).filter(({ type }) => type === 'InternalIP') },
   } as Node;

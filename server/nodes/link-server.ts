@@ -23,6 +23,7 @@ import {
   type ProveRequest,
   type ProveResponse,
   type Usage,
+  type Welcome,
 } from '#proto/agent/generated/link.ts';
 import type { HostPort } from '#proto/config/options.ts';
 import type { Logger } from '#proto/meta/log.ts';
@@ -71,7 +72,10 @@ export interface LinkServerOptions {
   readonly certificates: BoardCertificates;
   /** Which certificates still hold. */
   readonly gate: NodeGate & { onChange(listener: (nodeName: string) => void): () => void };
-  readonly network: { clusterDns: string; clusterDomain: string; serviceCidr: string; clusterCidr: string };
+  readonly network: Pick<
+    Welcome,
+    'clusterDns' | 'clusterDomain' | 'serviceCidr' | 'clusterCidr' | 'network' | 'tunnelPort'
+  >;
   /** Where boards publish their health; undefined: nowhere. */
   readonly mqtt?: { readonly url: string; readonly boardCertificate: boolean; readonly intervalMs: number };
   /** Who hears what boards use, and how often. */

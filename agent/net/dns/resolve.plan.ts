@@ -1,5 +1,5 @@
 import { type Answer, type Data, RCODE, type ResourceRecord, TYPE } from '#proto/dns/message.plan.ts';
-import { contains } from '../routes/routes.plan.ts';
+import { contains } from '#proto/net/cidr.ts';
 import type { Zone } from './zone.plan.ts';
 
 /** What the cluster itself knows about a name; `forward`: nothing, others are to be asked. */

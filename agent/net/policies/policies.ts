@@ -2,14 +2,19 @@ import type { Runtime } from '../../runtime/runtime.ts';
 import { withOwn } from '../../runtime/with-own.ts';
 import type { PolicyEnforcer, PolicyOptions } from './policy-enforcer.ts';
 
+export interface PoliciesOptions extends PolicyOptions {
+  /** False where another plug-in has a say of its own, or none. */
+  readonly enabled: () => boolean;
+}
+
 /** NetworkPolicies of a board: nothing is loaded, and nothing asked of the runtime, before the first one selects a Pod here. */
 export class Policies {
-  readonly #options: PolicyOptions;
+  readonly #options: PoliciesOptions;
   readonly #signal: AbortSignal;
   #enforcer: Promise<PolicyEnforcer> | undefined;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(options: PolicyOptions, signal: AbortSignal) {
+  constructor(options: PoliciesOptions, signal: AbortSignal) {
     this.#options = options;
     this.#signal = signal;
   }
@@ -44,7 +49,8 @@ export class Policies {
   }
 
   #load(): Promise<PolicyEnforcer> | undefined {
-    if (this.#enforcer || this.#options.desired.list('networkpolicies').length === 0) return this.#enforcer;
+    const { desired, enabled } = this.#options;
+    if (this.#enforcer || !enabled() || desired.list('networkpolicies').length === 0) return this.#enforcer;
     this.#enforcer = import('./policy-enforcer.ts').then(({ PolicyEnforcer }) => {
       const enforcer = new PolicyEnforcer(this.#options);
       this.#running = enforcer.run(this.#signal);

@@ -47,6 +47,7 @@ function aBoard() {
       sandboxStatus: async (id: string) => ({ id, ip: state.ips[0], ips: state.ips }) as never,
     },
     run,
+    enabled: () => true,
     clock: new FakeClock(),
     log: silent,
   };

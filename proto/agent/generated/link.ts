@@ -110,6 +110,10 @@ export interface Welcome {
   mqttIntervalMs: number;
   /** how often a board that runs Pods sends its Usage; 0: never */
   usageIntervalMs: number;
+  /** how Pods of different boards reach each other: auto, host-gw, vxlan, wireguard, none */
+  network: string;
+  /** UDP, of VXLAN or WireGuard; 0: the usual one */
+  tunnelPort: number;
 }
 
 /** One full object, never a patch. Removed: object is empty. */
@@ -795,6 +799,8 @@ function createBaseWelcome(): Welcome {
     mqttBoardCertificate: false,
     mqttIntervalMs: 0,
     usageIntervalMs: 0,
+    network: "",
+    tunnelPort: 0,
   };
 }
 
@@ -832,6 +838,12 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.usageIntervalMs !== 0) {
       writer.uint32(88).uint32(message.usageIntervalMs);
+    }
+    if (message.network !== "") {
+      writer.uint32(98).string(message.network);
+    }
+    if (message.tunnelPort !== 0) {
+      writer.uint32(104).uint32(message.tunnelPort);
     }
     return writer;
   },
@@ -935,6 +947,22 @@ export const Welcome: MessageFns<Welcome> = {
             }
 
             message.usageIntervalMs = reader.uint32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.network = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.tunnelPort = reader.uint32();
             continue;
           }
         }

@@ -46,7 +46,11 @@ export async function startPrivateContainerd(): Promise<PrivateContainerd> {
       log: silent,
       wrapper: ['unshare', '--net'],
     });
-  await writeCniConfig(cniConfDir, { podCidrs: ['10.42.200.0/24'], ipamDir: join(directory, 'ipam') });
+  await writeCniConfig(cniConfDir, {
+    podCidrs: ['10.42.200.0/24'],
+    ipamDir: join(directory, 'ipam'),
+    mtu: 1500,
+  });
   const supervisor = another();
   const abort = new AbortController();
   await supervisor.start(abort.signal);

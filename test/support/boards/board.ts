@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { cgroupVersion, createCgroup, setFrozen } from './cgroups.ts';
 import { bridgeNetwork, containerdConfig } from './containerd-config.ts';
 import { eventually } from './eventually.ts';
-import { killCgroup, type Lan, PREFIX } from './lan.ts';
+import { killCgroup, type Lan, PREFIX, type Segment } from './lan.ts';
 import { type CommandOptions, type CommandResult, command, must } from './shell.ts';
 
 /** Kept running by the board's init: it comes back half a second after it dies, and at every boot. */
@@ -23,6 +23,8 @@ export interface BoardOptions {
   readonly name: string;
   /** Host part of the address, 10…250, unique on the LAN. */
   readonly host: number;
+  /** Of the LAN's two. */
+  readonly segment?: 1 | 2;
   /** What the whole board may use; no limit when absent. */
   readonly memoryMiB?: number;
   /** False when something else starts containerd (or nothing). */
@@ -47,6 +49,7 @@ export class Board {
   /** Disk, logs and services; `disk/` holds what survives. */
   readonly directory: string;
   readonly #lan: Lan;
+  readonly #segment: Segment;
   readonly #cable: string;
   readonly #netns: string;
   readonly #containerd: boolean;
@@ -55,7 +58,8 @@ export class Board {
 
   constructor(lan: Lan, options: BoardOptions) {
     this.name = options.name;
-    this.ip = lan.ip(options.host);
+    this.#segment = lan.segment(options.segment ?? 1);
+    this.ip = this.#segment.ip(options.host);
     this.directory = join(lan.directory, options.name);
     this.#lan = lan;
     this.#cable = `b${options.host}`;
@@ -300,11 +304,11 @@ export class Board {
       'netns',
       this.#netns,
     ]);
-    await must(['ip', '-n', lan, 'link', 'set', this.#cable, 'master', 'lan0', 'up']);
+    await must(['ip', '-n', lan, 'link', 'set', this.#cable, 'master', this.#segment.bridge, 'up']);
     await inBoard('link', 'set', 'lo', 'up');
     await inBoard('addr', 'add', `${this.ip}/24`, 'dev', 'eth0');
     await inBoard('link', 'set', 'eth0', 'up');
-    await inBoard('route', 'add', 'default', 'via', this.#lan.gatewayIp);
+    await inBoard('route', 'add', 'default', 'via', this.#segment.gatewayIp);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * A home network for virtual boards: a bridge in a network namespace of its own, 10.77.<n>.0/24, with this machine
- * plugged in as 10.77.<n>.254 and a router at .1 that leads nowhere. Several test runs may have theirs at once: each takes
+ * plugged in as 10.77.<n>.254 and a router at .1 that leads nowhere, or to a second segment, 10.78.<n>.0/24. Several test runs may have theirs at once: each takes
  * the first free number and leaves a file that says whose it is, so that what a dead run left is swept.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,6 +13,13 @@ import { command, must } from './shell.ts';
 export const PREFIX = 'coracle-t';
 const STATE = '/var/tmp/coracle-test';
 
+export interface Segment {
+  /** In the LAN's namespace. */
+  readonly bridge: string;
+  readonly gatewayIp: string;
+  ip(host: number): string;
+}
+
 export interface Lan {
   readonly number: number;
   /** Network namespace with the bridge. */
@@ -23,6 +30,9 @@ export interface Lan {
   /** Holds the boards' disks; gone with the LAN. */
   readonly directory: string;
   ip(host: number): string;
+  segment(number: 1 | 2): Segment;
+  /** Plugs a second segment into the router, which knows nothing of Pods. */
+  addSegment(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -49,9 +59,21 @@ export async function startLan(): Promise<Lan> {
   await must(['ip', 'link', 'set', cable, 'up']);
   const directory = join(STATE, `disks-${number}`);
   mkdirSync(directory, { recursive: true });
+  const segment = (which: 1 | 2): Segment => {
+    const base = `10.${76 + which}.${number}`;
+    return { bridge: `lan${which - 1}`, gatewayIp: `${base}.1`, ip: (host) => `${base}.${host}` };
+  };
   return {
     number,
     netns,
+    segment,
+    async addSegment() {
+      const { bridge, gatewayIp } = segment(2);
+      await ipIn('link', 'add', bridge, 'type', 'bridge');
+      await ipIn('addr', 'add', `${gatewayIp}/24`, 'dev', bridge);
+      await ipIn('link', 'set', bridge, 'up');
+      await must(['ip', 'route', 'replace', `10.78.${number}.0/24`, 'via', ip(1), 'dev', cable]);
+    },
     hostIp: ip(254),
     gatewayIp: ip(1),
     directory,

@@ -1,9 +1,7 @@
 /** A board with two Pods on its bridge and a client on its LAN, each a network namespace: no containers, only packets. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { Routes } from '#agent/net/routes/routes.ts';
+import { planRoutes } from '#agent/net/overlay/routes.plan.ts';
 import type { Run } from '#agent/net/run.ts';
-import { systemClock } from '#proto/meta/clock.ts';
-import { silent } from '#proto/meta/log.ts';
 import { eventually } from './eventually.ts';
 import { command, must } from './shell.ts';
 
@@ -71,16 +69,14 @@ export class ServiceLab {
     await this.#ip('client', 'route add default via 192.168.1.5');
     await must(this.inside('board', ['sysctl', '-qw', 'net.ipv4.ip_forward=1']));
     // No default route on this board: an isolated LAN is a network too.
-    await new Routes({
-      nodes: () => [],
-      nodeName: 'pi',
-      serviceCidr: () => '10.43.0.0/16',
-      hostIps: () => ['192.168.1.5'],
-      segments: () => [],
-      run: this.run,
-      clock: systemClock,
-      log: silent,
-    }).apply();
+    const [route = ''] = planRoutes({
+      paths: [],
+      serviceCidr: '10.43.0.0/16',
+      hostIp: '192.168.1.5',
+      hasDefault: false,
+      present: [],
+    });
+    await this.#ip('board', route);
     const filter = await command(
       this.inside('board', ['sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=1']),
     );

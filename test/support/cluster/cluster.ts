@@ -22,6 +22,8 @@ export const TOKEN = 'c0rac1.e0123456789abcde';
 export interface ClusterOptions {
   /** Agents, named `board-1`, `board-2`, …; 2 when absent. */
   readonly boards?: number;
+  /** Boards, by number, that are on the LAN's second segment. */
+  readonly secondSegment?: readonly number[];
   /** Each board's memory; unlimited when absent. */
   readonly memoryMiB?: number;
   /** Where the server runs: on this machine (default) or on a board of its own named `server`. */
@@ -75,6 +77,7 @@ export interface Cluster {
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   await buildIfStale(() => {});
   const lan = await startLan();
+  if (options.secondSegment) await lan.addSegment();
   const cluster = assemble(lan, options);
   try {
     const mirrors = (await options.mirrors?.(lan)) ?? {};
@@ -138,6 +141,7 @@ function assemble(lan: Lan, options: ClusterOptions): Cluster {
     return new Board(lan, {
       name,
       host: 11 + index,
+      segment: options.secondSegment?.includes(index + 1) ? 2 : 1,
       ...runtime,
       ...(options.memoryMiB === undefined ? {} : { memoryMiB: options.memoryMiB }),
       services: [
