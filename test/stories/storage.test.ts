@@ -154,6 +154,58 @@ it('removes the directory of a board that was away, once it is back', async () =
   expect(existsSync(directoryOf(volume))).toBe(false);
 });
 
+it('mounts what was there before, what lives as long as the Pod, and what lies in memory', async () => {
+  const board = cluster().board('board-2');
+  await board.exec('mkdir -p /srv/films && echo one >/srv/films/a');
+  const matchExpressions = [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['board-2'] }];
+  const modes = { accessModes: ['ReadOnlyMany'], storageClassName: '' };
+  await apply(
+    cluster(),
+    {
+      apiVersion: 'v1',
+      kind: 'PersistentVolume',
+      metadata: { name: 'films' },
+      spec: {
+        ...modes,
+        capacity: { storage: '1Gi' },
+        local: { path: '/srv/films' },
+        nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions }] } },
+      },
+    },
+    claim('films', { ...modes, volumeName: 'films' }),
+    shellPod(
+      'many',
+      'touch /films/b; echo $? >/scratch/touched; sleep 3600',
+      {
+        env: [{ name: 'NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
+        volumeMounts: [
+          { name: 'films', mountPath: '/films' },
+          { name: 'scratch', mountPath: '/scratch', subPathExpr: 'of-$(NAME)' },
+          { name: 'memory', mountPath: '/memory' },
+          { name: 'host', mountPath: '/host' },
+        ],
+      },
+      {
+        volumes: [
+          { name: 'films', persistentVolumeClaim: { claimName: 'films' } },
+          { name: 'scratch', ephemeral: { volumeClaimTemplate: { spec: claim('').spec } } },
+          { name: 'memory', emptyDir: { medium: 'Memory', sizeLimit: '8Mi' } },
+          { name: 'host', hostPath: { path: '/srv/made', type: 'DirectoryOrCreate' } },
+        ],
+      },
+    ),
+  );
+  await kubectl('wait pod/many --for=condition=Ready --timeout=60s');
+  expect((await kubectl('exec many -- cat /films/a /scratch/touched')).trim()).toBe('one\n1');
+  expect(await kubectl('exec many -- df -k /memory')).toMatch(/\s8192\s/);
+  const scratch = await volumeOf('many-scratch');
+  expect(existsSync(join(directoryOf(scratch), 'of-many/touched'))).toBe(true);
+  await kubectl('delete pod many');
+  await eventually(async () => expect(await kubectl('get pvc -o name')).not.toContain('many-scratch'));
+  await eventually(() => expect(existsSync(directoryOf(scratch))).toBe(false));
+  expect((await board.exec('ls /srv/films')).stdout.trim()).toBe('a');
+});
+
 it('says by name what it can not do', async () => {
   await apply(
     cluster(),
