@@ -40,6 +40,7 @@ import { NodeMetrics } from './node/metrics.ts';
 import { startNode } from './node/node.ts';
 import { NodeHttp, type NodeHttpDeps } from './node/node-http.ts';
 import { PartVerdicts } from './node/part-verdicts.ts';
+import { machineOf, obeyReboots } from './node/reboot.ts';
 import { boardSampler, memoryCapacity } from './node/sampler.ts';
 import { reportUsage } from './node/usage.ts';
 import type { AgentOptions } from './options.ts';
@@ -288,6 +289,8 @@ export async function main(options: AgentOptions): Promise<void> {
   );
   const rotating = new LogRotator({ runtime, clock, log }).run(() => runningLogs(runtime, LOGS_DIR), signal);
 
+  const machine = machineOf(options.rebootCommand);
+  obeyReboots({ desired, machine, stateFile: join(own, 'reboot'), clock, log }, signal);
   const metering = reportUsage({ runtime, cgroups, desired, server: session, clock, log }, signal);
 
   const certified = identity;
@@ -297,6 +300,8 @@ export async function main(options: AgentOptions): Promise<void> {
       identity: () => identity ?? certified,
       clusterInfo,
       metrics,
+      node: () => desired.node(),
+      onNodeChange: (changed) => desired.onChange((plural) => plural === 'nodes' && changed()),
       pods: () => desired.pods().length,
       clock,
       random: Math.random,

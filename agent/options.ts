@@ -85,6 +85,12 @@ export const AGENT_OPTIONS = {
     defaultValue: 443,
     parse: port,
   },
+  'reboot-command': {
+    description: 'a line of shell that starts this machine anew, when the cluster asks for it',
+    placeholder: 'COMMAND',
+    defaultValue: 'systemctl reboot || reboot -f',
+    parse: str,
+  },
   'log-level': {
     description: 'debug, info, warn or error',
     placeholder: 'LEVEL',

@@ -283,6 +283,8 @@ export async function main(options: ServerOptions): Promise<void> {
     dataDir: options.dataDir,
     searchPath: process.env['PATH'] ?? '',
     pki,
+    client,
+    dispatch: api.dispatch,
     informers,
     clock,
     random: Math.random,

@@ -22,6 +22,10 @@ export interface NodeSample {
   readonly temperatureCelsius: number | undefined;
   /** The firmware's bits: 0 under-voltage, 1 capped, 2 throttled, 16–18 the same since boot; undefined elsewhere. */
   readonly throttled: number | undefined;
+  /** As a monitor of the supply tells it; undefined where there is none. */
+  readonly underVoltage?: boolean | undefined;
+  /** Of what feeds the board; undefined where nothing measures it. */
+  readonly volts?: number | undefined;
   /** Where Pods write. */
   readonly disk: DiskSample;
   /** Where images lie, if that is another file system. */

@@ -6,11 +6,11 @@ import { mem as readMemory } from 'systeminformation/lib/memory.js';
 import type { Cgroups } from '#agent/runtime/cgroup/cgroups.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { DiskSample, NodeSample } from './metrics.ts';
-import { parseLoadAvg, parseMillidegrees, parseNetDev, parseThrottled } from './proc.plan.ts';
+import { parseLoadAvg, parseNetDev, parseThrottled } from './proc.plan.ts';
 import { readIfThere } from './read-file.ts';
+import { Sensors } from './sensors.ts';
 
 const THROTTLED = '/sys/devices/platform/soc/soc:firmware/get_throttled';
-const TEMPERATURE = '/sys/class/thermal/thermal_zone0/temp';
 
 export interface Sampler {
   sample(): Promise<NodeSample>;
@@ -29,15 +29,16 @@ export interface SampledBoard {
 export const PODS_CGROUP = '/kubepods';
 
 export function boardSampler({ clock, disk, imageDisk, cgroups }: SampledBoard): Sampler {
+  const sensors = new Sensors();
   return {
     async sample() {
       const [load, mem] = await Promise.all([currentLoad(), readMemory()]);
-      const [nodeFs, imageFs, net, loadavg, temperature, throttled, pidMax, whole, pods] = await Promise.all([
+      const [nodeFs, imageFs, net, loadavg, readings, throttled, pidMax, whole, pods] = await Promise.all([
         readDisk(disk),
         sameDevice(disk, imageDisk).then((same) => (same ? undefined : readDisk(imageDisk))),
         readIfThere('/proc/net/dev'),
         readIfThere('/proc/loadavg'),
-        readIfThere(TEMPERATURE),
+        sensors.read(),
         readIfThere(THROTTLED),
         readIfThere('/proc/sys/kernel/pid_max'),
         cgroups.memory('/'),
@@ -56,7 +57,7 @@ export function boardSampler({ clock, disk, imageDisk, cgroups }: SampledBoard):
         swapUsedBytes: mem.swapused,
         load1,
         uptimeSeconds: os.uptime(),
-        temperatureCelsius: parseMillidegrees(temperature),
+        ...readings,
         throttled: parseThrottled(throttled),
         disk: nodeFs ?? { totalBytes: 0, availableBytes: 0, inodes: 0, freeInodes: 0 },
         imageDisk: imageFs,

@@ -14,6 +14,8 @@ const aSample = (change: Partial<NodeSample> = {}): NodeSample => ({
   uptimeSeconds: 3600,
   temperatureCelsius: 48.72,
   throttled: 0x50005,
+  underVoltage: undefined,
+  volts: undefined,
   disk: { totalBytes: 32_000_000_000, availableBytes: 20_000_000_000, inodes: 100, freeInodes: 90 },
   network: { receivedBytes: 5_000, sentBytes: 1_000 },
   processes: 100,
@@ -42,6 +44,7 @@ it('is one flat object', () => {
     temp_c: 48.7,
     throttled: '0x50005',
     under_voltage: true,
+    volts: null,
     rx_bytes_s: null,
     tx_bytes_s: null,
     boot: '2026-11-20T11:00:00Z',
@@ -73,11 +76,28 @@ it('knows no boot time before the clock is set, and keeps the first it knew', ()
   expect(planState(facts({ boot: '2026-11-20T10:59:59Z' })).boot).toBe('2026-11-20T10:59:59Z');
 });
 
+it('takes the monitor of the supply at its word, where there is one', () => {
+  const sample = aSample({ throttled: undefined, underVoltage: false, volts: 5.1234 });
+  expect(planState(facts({ sample }))).toMatchObject({ throttled: null, under_voltage: false, volts: 5.12 });
+});
+
+it('says little on a link that is paid for by the byte', () => {
+  const state = planState(facts());
+  const payload = encodeState(state, true);
+  expect(JSON.parse(payload)).toEqual({
+    ...{ v: 1, ts: state.ts, seq: 1, cpu_pct: 12.3, mem_pct: 51.2, disk_pct: 37.5, temp_c: 48.7 },
+    ...{ under_voltage: true, boot: state.boot },
+  });
+  expect(payload.length).toBeLessThan(180);
+});
+
 describe('the payload', () => {
   const huge = aSample({
     cpuPercent: 100,
     network: { receivedBytes: Number.MAX_SAFE_INTEGER, sentBytes: Number.MAX_SAFE_INTEGER },
     throttled: 0xffffffff,
+    temperatureCelsius: -123.456,
+    volts: 12.345,
   });
   const previous = aSample({ atMs: NOW - 1_000, network: { receivedBytes: 0, sentBytes: 0 } });
   it.each([1, 20, 63, 253])('fits with a name of %i characters', (length) => {

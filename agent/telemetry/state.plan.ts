@@ -1,5 +1,5 @@
 /** What a board says of itself on MQTT, from its last samples. Pure. */
-import { MAX_STATE_BYTES, type NodeState } from '#proto/agent/mqtt-topics.ts';
+import { LOW_DATA_OMITS, MAX_STATE_BYTES, type NodeState } from '#proto/agent/mqtt-topics.ts';
 import { timestamp } from '#proto/meta/timestamp.ts';
 import type { NodeSample } from '../node/metrics.ts';
 
@@ -32,7 +32,9 @@ export function planState(facts: StateFacts): NodeState {
     disk_pct: percentUsed(disk.totalBytes, disk.availableBytes),
     temp_c: sample.temperatureCelsius === undefined ? null : tenth(sample.temperatureCelsius),
     throttled: throttled === undefined ? null : `0x${throttled.toString(16)}`,
-    under_voltage: throttled === undefined ? null : (throttled & UNDER_VOLTAGE) !== 0,
+    under_voltage:
+      sample.underVoltage ?? (throttled === undefined ? null : (throttled & UNDER_VOLTAGE) !== 0),
+    volts: sample.volts === undefined ? null : Math.round(sample.volts * 100) / 100,
     rx_bytes_s: rate(sample, previous, 'receivedBytes'),
     tx_bytes_s: rate(sample, previous, 'sentBytes'),
     boot: facts.boot ?? planBoot(sample) ?? null,
@@ -46,7 +48,11 @@ export function planBoot(sample: NodeSample): string | undefined {
 }
 
 /** The payload, never longer than {@link MAX_STATE_BYTES}: a board with a very long name leaves that to the topic. */
-export function encodeState(state: NodeState): string {
+export function encodeState(state: NodeState, lowData = false): string {
+  if (lowData) {
+    const said = Object.entries(state).filter(([key]) => !LOW_DATA_OMITS.some((omitted) => omitted === key));
+    return JSON.stringify(Object.fromEntries(said));
+  }
   const whole = JSON.stringify(state);
   return whole.length <= MAX_STATE_BYTES ? whole : JSON.stringify({ ...state, node: undefined });
 }

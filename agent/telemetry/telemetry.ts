@@ -5,8 +5,10 @@
 import { clientIdOf } from '#proto/agent/mqtt-client-id.ts';
 import { MqttConnection } from '#proto/agent/mqtt-connection.ts';
 import { nodeAvailability, nodeState } from '#proto/agent/mqtt-topics.ts';
+import { type TelemetrySettings, telemetrySettings } from '#proto/agent/telemetry-settings.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
+import type { Node } from '#proto/schema/generated/core-v1.ts';
 import { reconnectDelayMs } from '../link/backoff.plan.ts';
 import type { ClusterInfoFile } from '../link/cluster-info.ts';
 import type { Identity } from '../link/identity.ts';
@@ -20,6 +22,9 @@ export interface TelemetryOptions {
   readonly identity: () => Identity;
   readonly clusterInfo: ClusterInfoFile;
   readonly metrics: NodeMetrics;
+  /** Its own Node, as the cluster has it. */
+  readonly node: () => Node | undefined;
+  readonly onNodeChange: (listener: () => void) => () => void;
   readonly pods: () => number;
   readonly clock: Clock;
   readonly random: () => number;
@@ -28,19 +33,29 @@ export interface TelemetryOptions {
 
 const DEFAULT_INTERVAL_MS = 30_000;
 
+/** On a link that is paid for by the byte. */
+const LOW_DATA_KEEPALIVE_S = 300;
+const KEEPALIVE_S = 20;
+
 /** Runs until the signal, then says `offline`. */
 export async function runTelemetry(options: TelemetryOptions, signal: AbortSignal): Promise<void> {
-  const { nodeName, identity, clusterInfo, metrics, pods, clock, random, log } = options;
+  const { nodeName, identity, clusterInfo, metrics, pods, node, onNodeChange, clock, random, log } = options;
+  const settings = (): TelemetrySettings =>
+    telemetrySettings(
+      node()?.metadata.annotations,
+      clusterInfo.current?.mqttIntervalMs || DEFAULT_INTERVAL_MS,
+    );
   const connection = new MqttConnection({
     endpoint: () => {
       const { mqttUrl, mqttBoardCertificate } = clusterInfo.current ?? {};
-      if (!mqttUrl) return undefined;
+      if (!mqttUrl || settings().mode === 'off') return undefined;
       if (!mqttBoardCertificate) return { url: mqttUrl };
       const { ca, certificate, key } = identity();
       return { url: mqttUrl, tls: { ca, cert: certificate, key, servername: SERVER_NAME } };
     },
     clientId: clientIdOf(`coracle-${nodeName}`, identity().key),
     availabilityTopic: nodeAvailability(nodeName),
+    keepaliveSeconds: () => (settings().mode === 'low-data' ? LOW_DATA_KEEPALIVE_S : KEEPALIVE_S),
     reconnectDelayMs: (attempt) => reconnectDelayMs(attempt, random()),
     clock,
     log,
@@ -50,7 +65,8 @@ export async function runTelemetry(options: TelemetryOptions, signal: AbortSigna
   let boot: string | undefined;
   let previous: NodeSample | undefined;
   const publish = (sample: NodeSample): void => {
-    const intervalMs = clusterInfo.current?.mqttIntervalMs || DEFAULT_INTERVAL_MS;
+    const { mode, intervalMs } = settings();
+    if (!clusterInfo.current?.mqttUrl || mode === 'off') return;
     // Samples come at their own pace; half of it early is on time.
     if (previous && sample.atMs - previous.atMs < intervalMs - 500 && sample.atMs >= previous.atMs) return;
     boot ??= planBoot(sample);
@@ -59,23 +75,24 @@ export async function runTelemetry(options: TelemetryOptions, signal: AbortSigna
     const expirySeconds = Math.ceil((3 * intervalMs) / 1_000);
     connection.publish({
       topic: nodeState(nodeName),
-      payload: encodeState(state),
+      payload: encodeState(state, mode === 'low-data'),
       qos: 0,
       retain: true,
       expirySeconds,
     });
   };
-  const listen = (): (() => void) => {
-    if (metrics.last) publish(metrics.last);
-    return metrics.onSample(publish);
-  };
-  let unlisten = clusterInfo.current?.mqttUrl ? listen() : undefined;
-  const ignore = clusterInfo.onChange(({ mqttUrl }) => {
-    if (mqttUrl) unlisten ??= listen();
-    else unlisten = unlisten?.() as undefined;
-    connection.endpointChanged();
-  });
+  let mode = settings().mode;
+  const ends = [
+    metrics.onSample(publish),
+    clusterInfo.onChange(() => connection.endpointChanged()),
+    onNodeChange(() => {
+      const now = settings().mode;
+      if (now === mode) return;
+      mode = now;
+      connection.endpointChanged();
+    }),
+  ];
+  if (metrics.last) publish(metrics.last);
   await connection.run(signal);
-  ignore();
-  unlisten?.();
+  for (const end of ends) end();
 }

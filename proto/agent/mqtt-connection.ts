@@ -31,6 +31,16 @@ export interface MqttMessage {
   readonly expirySeconds?: number;
 }
 
+export interface ReceivedMessage {
+  readonly topic: string;
+  readonly payload: string;
+  /** It was published to be kept, now or long ago. */
+  readonly retained: boolean;
+  /** What is left of its time; undefined: it has no end. */
+  readonly expirySeconds: number | undefined;
+  readonly correlationData: string | undefined;
+}
+
 export interface MqttOptions {
   /** Undefined: there is no broker (any more); {@link MqttConnection.endpointChanged} tells when to ask again. */
   readonly endpoint: () => MqttEndpoint | undefined;
@@ -38,7 +48,11 @@ export interface MqttOptions {
   /** `online` while connected, `offline` on a clean end and as last will. */
   readonly availabilityTopic: string;
   readonly subscribe?: readonly string[];
-  readonly onMessage?: (topic: string, payload: string, retained: boolean) => void;
+  /** As {@link subscribe}, told as it was published: what was meant to be kept is `retained`, and not what we say ourselves. */
+  readonly subscribeAsPublished?: readonly string[];
+  /** Asked at every attempt; 20 where it is absent. */
+  readonly keepaliveSeconds?: () => number;
+  readonly onMessage?: (message: ReceivedMessage) => void;
   /** After `online`, before the last values. */
   readonly onConnect?: () => void;
   readonly reconnectDelayMs: (attempt: number) => number;
@@ -85,6 +99,11 @@ export class MqttConnection {
   /** Sent now, or as soon as the broker is there unless a newer one for the same topic comes first. */
   publish(message: MqttMessage): void {
     this.#last.set(message.topic, message);
+    this.#send(message);
+  }
+
+  /** Sent now or never: what is of no use to who comes later. */
+  tell(message: MqttMessage): void {
     this.#send(message);
   }
 
@@ -138,7 +157,14 @@ export class MqttConnection {
 
   /** One connection, from connect to end; gives the reason of its end. */
   async #session(target: MqttEndpoint, signal: AbortSignal): Promise<string> {
-    const { availabilityTopic, subscribe = [], onMessage, onConnect, log } = this.#options;
+    const {
+      availabilityTopic,
+      subscribe = [],
+      subscribeAsPublished = [],
+      onMessage,
+      onConnect,
+      log,
+    } = this.#options;
     const client = (await loadMqtt()).connect(this.#clientOptions(target));
     return new Promise((resolve) => {
       let ended = false;
@@ -171,7 +197,15 @@ export class MqttConnection {
       client.on('error', (err) => end(err.message || String((err as NodeJS.ErrnoException).code)));
       client.on('close', () => end('the connection broke'));
       client.on('disconnect', (packet) => end(`the broker closed the connection: ${packet.reasonCode ?? 0}`));
-      client.on('message', (topic, payload, packet) => onMessage?.(topic, payload.toString(), packet.retain));
+      client.on('message', (topic, payload, { retain, properties }) =>
+        onMessage?.({
+          topic,
+          payload: payload.toString(),
+          retained: retain,
+          expirySeconds: properties?.messageExpiryInterval,
+          correlationData: properties?.correlationData?.toString(),
+        }),
+      );
       client.on('connect', () => {
         this.#inFlight = 0;
         // A broker that does not let us write our own topic lets us write nothing: perhaps it knows us later.
@@ -181,7 +215,11 @@ export class MqttConnection {
           this.#client = client;
           this.#established = true;
           log.info('connected to the MQTT broker', { broker: new URL(target.url).host });
-          if (subscribe.length > 0) client.subscribe([...subscribe], { qos: 1 }, () => {});
+          const wanted = [
+            ...subscribe.map((topic) => [topic, { qos: 1 }] as const),
+            ...subscribeAsPublished.map((topic) => [topic, { qos: 1, rap: true, nl: true }] as const),
+          ];
+          if (wanted.length > 0) client.subscribe(Object.fromEntries(wanted), () => {});
           onConnect?.();
           this.republish();
         });
@@ -208,7 +246,7 @@ export class MqttConnection {
   }
 
   #clientOptions({ url, tls }: MqttEndpoint): IClientOptions {
-    const { clientId, availabilityTopic } = this.#options;
+    const { clientId, availabilityTopic, keepaliveSeconds } = this.#options;
     const { protocol, hostname, port, username, password } = new URL(url);
     const secure = protocol === 'mqtts:';
     return {
@@ -222,7 +260,7 @@ export class MqttConnection {
       // The session goes on, so that a short break takes the delayed will back instead of letting it out.
       clean: false,
       properties: { sessionExpiryInterval: SESSION_EXPIRY_S },
-      keepalive: KEEPALIVE_S,
+      keepalive: keepaliveSeconds?.() ?? KEEPALIVE_S,
       connectTimeout: CONNECT_MS,
       // Ours to time, with jitter; and nothing is queued: last values are said again.
       reconnectPeriod: 0,

@@ -23,15 +23,29 @@ export const nodeConditions = (nodeName: string): string => `${ROOT}/cluster/nod
 /** Retained {@link ClusterState}. */
 export const CLUSTER_STATE = `${ROOT}/cluster/state`;
 
-/** Commands, by who gives them: `nodes/<name>/cordon`, … below it. Never retained. */
+/**
+ * Commands, by who gives them, because a broker does not say who published: `nodes/<name>/cordon`, … below it. Never
+ * retained, and with an expiry.
+ */
 export const commandTopics = (user: string): string => `${ROOT}/cmd/${user}/#`;
+export const ALL_COMMANDS = `${ROOT}/cmd/#`;
+export const nodeCommand = (user: string, nodeName: string, action: NodeAction): string =>
+  `${ROOT}/cmd/${user}/nodes/${nodeName}/${action}`;
+export const deploymentRestart = (user: string, namespace: string, name: string): string =>
+  `${ROOT}/cmd/${user}/namespaces/${namespace}/deployments/${name}/restart`;
+
+/** Not retained {@link CommandResult}: what became of a user's commands. */
+export const commandResults = (user: string): string => `${ROOT}/cluster/results/${user}`;
+
+/** Not retained {@link WarningEvent}. */
+export const WARNINGS = `${ROOT}/cluster/events/warning`;
 
 /** Everything of Coracle, for a reader's access list. */
 export const ALL_TOPICS = `${ROOT}/#`;
 /** What the server may write of its own. */
 export const CLUSTER_TOPICS = `${ROOT}/cluster/#`;
-/** The nodes' retained availability, which the server removes with the node. */
-export const ALL_AVAILABILITIES = `${ROOT}/nodes/+/availability`;
+/** What of the nodes is retained, which the server removes with the node. */
+export const ALL_RETAINED_OF_NODES = [`${ROOT}/nodes/+/availability`, `${ROOT}/nodes/+/state`] as const;
 
 /** Home Assistant's birth message. */
 export const HOME_ASSISTANT_STATUS = 'homeassistant/status';
@@ -46,7 +60,10 @@ export type Availability = 'online' | 'offline';
  */
 export const slug = (nodeName: string): string => nodeName.replaceAll('.', '_');
 
-/** One flat object a board, at most {@link MAX_STATE_BYTES}. What a board can't tell is null, not false or zero. */
+/**
+ * One flat object a board, at most {@link MAX_STATE_BYTES}. What a board can't tell is null, not false or zero. A board that saves
+ * data leaves out what {@link LOW_DATA_OMITS}.
+ */
 export interface NodeState {
   /** Of this shape. */
   readonly v: 1;
@@ -62,6 +79,8 @@ export interface NodeState {
   /** The firmware's bits, as `vcgencmd get_throttled` prints them. */
   readonly throttled: string | null;
   readonly under_voltage: boolean | null;
+  /** Of what feeds the board. */
+  readonly volts: number | null;
   /** Bytes a second, since the message before; null in the first. */
   readonly rx_bytes_s: number | null;
   readonly tx_bytes_s: number | null;
@@ -72,6 +91,8 @@ export interface NodeState {
 }
 
 export const MAX_STATE_BYTES = 400;
+/** What the topic or the cluster tells too, or what only matters where it is measured often. */
+export const LOW_DATA_OMITS = ['node', 'throttled', 'volts', 'rx_bytes_s', 'tx_bytes_s', 'pods'] as const;
 
 export interface NodeConditions {
   readonly ready: boolean;
@@ -82,10 +103,52 @@ export interface NodeConditions {
   readonly pods: number;
 }
 
-export interface ClusterState {
+export interface ClusterState extends WorkloadCounts {
   readonly nodes: number;
   readonly ready: number;
   readonly pods: number;
-  /** Pods that run, as their phase says. */
+  /** Pods by their phase. */
+  readonly pending: number;
   readonly running: number;
+  readonly failed: number;
+  /** What is not as it should be, in words; a handful at most. */
+  readonly problems: readonly string[];
+}
+
+/** `_ready`: those that have all the Pods they want. */
+export interface WorkloadCounts {
+  readonly deployments: number;
+  readonly deployments_ready: number;
+  readonly statefulsets: number;
+  readonly statefulsets_ready: number;
+  readonly daemonsets: number;
+  readonly daemonsets_ready: number;
+  readonly jobs_active: number;
+  readonly jobs_failed: number;
+}
+
+export type NodeAction = 'cordon' | 'uncordon' | 'drain' | 'reboot';
+
+export interface CommandResult {
+  /** As in the command's topic, below the user. */
+  readonly command: string;
+  readonly ok: boolean;
+  /** HTTP's, as the API answered. */
+  readonly code: number;
+  readonly message: string;
+  readonly ts: string;
+  /** The command's correlation data, where that is text; null without. */
+  readonly id: string | null;
+}
+
+/** An Event of type Warning. */
+export interface WarningEvent {
+  readonly ts: string;
+  readonly kind: string;
+  readonly namespace: string | null;
+  readonly name: string;
+  readonly reason: string;
+  readonly message: string;
+  /** How often it happened. */
+  readonly count: number;
 }

@@ -31,7 +31,8 @@ it.each([
   ['telegraf', 'coracle/v1/cmd/telegraf/nodes/pi-1/cordon', false],
   ['telegraf', 'homeassistant/status', true],
   ['system:coracle:telemetry', 'coracle/v1/nodes/pi-1/availability', true],
-  ['system:coracle:telemetry', 'coracle/v1/nodes/pi-1/state', false],
+  ['system:coracle:telemetry', 'coracle/v1/nodes/pi-1/state', true],
+  ['system:coracle:telemetry', 'coracle/v1/nodes/pi-1/note', false],
 ])('%s writes %s: %s', (user, topic, allowed) => {
   expect(mayWrite(user, topic)).toBe(allowed);
 });

@@ -3,7 +3,8 @@
  * embedded broker asks it. Pure.
  */
 import {
-  ALL_AVAILABILITIES,
+  ALL_COMMANDS,
+  ALL_RETAINED_OF_NODES,
   ALL_TOPICS,
   CLUSTER_TOPICS,
   commandTopics,
@@ -49,8 +50,8 @@ export function planGrants({ nodeNames, users }: BrokerAccess): readonly Grant[]
   const server: Grant = {
     user: SERVER_USER,
     read: [ALL_TOPICS, HOME_ASSISTANT],
-    // The boards' availabilities: to remove what a deleted board left behind.
-    write: [CLUSTER_TOPICS, ALL_AVAILABILITIES, HOME_ASSISTANT],
+    // To remove what a deleted board left behind, and commands that somebody wanted kept.
+    write: [CLUSTER_TOPICS, ...ALL_RETAINED_OF_NODES, ALL_COMMANDS, HOME_ASSISTANT],
   };
   const people = [...users].sort(byName).map(({ name, access }): Grant => {
     // Home Assistant says that it has started, whatever else it may.

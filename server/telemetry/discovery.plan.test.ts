@@ -11,7 +11,7 @@ import {
 } from './discovery.plan.ts';
 import { validateDiscovery } from './testing/discovery-validator.ts';
 
-const facts = { clusterId: '0a1b2c3d', version: '0.1.0', intervalMs: 30_000 };
+const facts = { clusterId: '0a1b2c3d', version: '0.1.0', intervalMs: 30_000, commandUser: undefined };
 const node = {
   metadata: { name: 'pi-1.kitchen' },
   spec: {},
@@ -26,7 +26,7 @@ it('is what Home Assistant accepts', () => {
   expect(check(device)).toEqual([]);
   expect(device.dev).toMatchObject({ sw: 'Coracle 0.1.0 / Debian GNU/Linux 12 (bookworm)', hw: 'arm64' });
   expect(device.cmps['cpu']).toMatchObject({ exp_aft: 90, unit_of_meas: '%' });
-  const cluster = planClusterDiscovery(facts);
+  const cluster = planClusterDiscovery(facts, []);
   expect(
     validateDiscovery(discoveryTopic(clusterDeviceId(facts.clusterId)), JSON.stringify(cluster)),
   ).toEqual([]);
@@ -35,6 +35,44 @@ it('is what Home Assistant accepts', () => {
 
 it('is valid for a board that has said nothing of itself yet', () => {
   expect(check(planNodeDiscovery({ metadata: { name: 'pi' }, spec: {} } as Node, facts))).toEqual([]);
+});
+
+describe('with commands', () => {
+  const commanding = { ...facts, commandUser: 'home-assistant' };
+  it('is what Home Assistant accepts', () => {
+    const device = planNodeDiscovery(node, commanding);
+    expect(check(device)).toEqual([]);
+    expect(device.cmps['cordon']).toMatchObject({
+      ...{ p: 'switch', ent_cat: 'config', message_expiry_interval: 30 },
+      cmd_t: 'coracle/v1/cmd/home-assistant/nodes/pi-1.kitchen/cordon',
+    });
+    const cluster = planClusterDiscovery(commanding, [{ namespace: 'home', name: 'web.api' }]);
+    expect(check(cluster)).toEqual([]);
+    expect(cluster.cmps['restart_home_web_api']).toMatchObject({ p: 'button', dev_cla: 'restart' });
+  });
+
+  it('is discarded with a command that is kept, or goes nowhere', () => {
+    const good = planNodeDiscovery(node, commanding);
+    const withCordon = (change: object) =>
+      check({ ...good, cmps: { ...good.cmps, cordon: { ...good.cmps['cordon'], ...change } } });
+    expect(withCordon({ ret: true })).toContain('cordon: a command is retained');
+    expect(withCordon({ cmd_t: undefined })).toContain('cordon: no command topic');
+    expect(withCordon({ cmd_t: 'coracle/+/x' })).toContain('cordon: cmd_t is no topic');
+    expect(withCordon({ exp_aft: 10 })).toContain('cordon: exp_aft');
+  });
+});
+
+it.each([
+  ['low-data', { 'coracle.dev/telemetry': 'low-data' }, 900, true, false],
+  ['off', { 'coracle.dev/telemetry': 'off' }, undefined, false, false],
+  ['an interval of its own', { 'coracle.dev/telemetry-interval': '60' }, 180, true, true],
+])('follows a board with %s', (_, annotations, expires, measures, rates) => {
+  const device = planNodeDiscovery({ ...node, metadata: { ...node.metadata, annotations } } as Node, facts);
+  expect(check(device)).toEqual([]);
+  expect(device.cmps['cpu']?.['exp_aft']).toBe(expires);
+  expect(device.cmps['cpu'] !== undefined).toBe(measures);
+  expect(device.cmps['rx'] !== undefined).toBe(rates);
+  expect(device.cmps['ready']).toBeDefined();
 });
 
 it('finds the node of a device again', () => {

@@ -81,6 +81,8 @@ it('lets each board write below its own name, and people read, and command in th
     topic read homeassistant/#
     topic write coracle/v1/cluster/#
     topic write coracle/v1/nodes/+/availability
+    topic write coracle/v1/nodes/+/state
+    topic write coracle/v1/cmd/#
     topic write homeassistant/#
 
     user home-assistant

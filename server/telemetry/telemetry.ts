@@ -4,11 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { clientIdOf } from '#proto/agent/mqtt-client-id.ts';
-import { MqttConnection, type MqttEndpoint } from '#proto/agent/mqtt-connection.ts';
-import { CLUSTER_AVAILABILITY } from '#proto/agent/mqtt-topics.ts';
+import type { MqttConnection, MqttEndpoint } from '#proto/agent/mqtt-connection.ts';
 import { nodes } from '#proto/api/core/nodes.ts';
-import { pods } from '#proto/api/core/pods.ts';
 import { secrets } from '#proto/api/core/secrets.ts';
 import type { HostPort } from '#proto/config/options.ts';
 import type { Clock } from '#proto/meta/clock.ts';
@@ -16,13 +13,13 @@ import type { Logger } from '#proto/meta/log.ts';
 import { issueCertificate } from '#proto/pki/certificate.ts';
 import { generateKey, keyToPem, spkiOf } from '#proto/pki/key.ts';
 import { toPem } from '#proto/pki/pem.ts';
-import { VERSION } from '#proto/version.ts';
-import { backoffMs } from '#server/client/backoff.ts';
+import type { Dispatch } from '#server/apiserver/http/dispatch.ts';
+import type { ApiClient } from '#server/client/client.ts';
 import type { InformerFactory } from '#server/client/informer-factory.ts';
 import { NOT_BEFORE_MS, type Pki } from '#server/pki/pki.ts';
 import { SERVER_USER } from './access.plan.ts';
 import type { Broker } from './broker.ts';
-import { ClusterPublisher, SUBSCRIPTIONS } from './cluster-publisher.ts';
+import { runClusterSession } from './cluster-session.ts';
 import { EmbeddedBroker } from './embedded/embedded-broker.ts';
 import { findMosquitto, ManagedBroker } from './managed-broker.ts';
 import { isMqttUser, mqttUsersOf } from './mqtt-users.ts';
@@ -37,6 +34,8 @@ export interface TelemetryOptions {
   readonly dataDir: string;
   readonly searchPath: string;
   readonly pki: Pki;
+  readonly client: ApiClient;
+  readonly dispatch: Dispatch;
   readonly informers: InformerFactory;
   readonly clock: Clock;
   readonly random: () => number;
@@ -53,7 +52,6 @@ export interface Telemetry {
 }
 
 const LOCAL_PORT = 1883;
-const BACKOFF = { baseMs: 1_000, maxMs: 30_000 };
 const CERTIFICATE_MS = 365 * 86_400_000;
 /** Every certificate of the server is for this name too. */
 const SERVER_NAME = 'kubernetes';
@@ -67,7 +65,7 @@ export function openTelemetry(options: TelemetryOptions): Telemetry {
   if (mqtt !== '' && mqtt !== 'managed' && mqtt !== 'embedded') {
     return {
       boards: { url: mqtt, boardCertificate: false, intervalMs },
-      run: (signal) => publish(options, { url: mqtt }, signal),
+      run: (signal) => runClusterSession(options, { url: mqtt }, signal),
     };
   }
   const program = mqtt === 'embedded' ? undefined : findMosquitto(searchPath);
@@ -118,46 +116,16 @@ async function runOwn(
   try {
     admit();
     const endpoint = serverEndpoint(pki, listen, clock.now());
-    await Promise.all([broker.run(signal), publish(options, endpoint, signal, broker)]);
+    await Promise.all([
+      broker.run(signal),
+      runClusterSession(options, endpoint, signal, (connection) =>
+        watchOver(broker, connection, clock, signal),
+      ),
+    ]);
   } catch (err) {
     log.error('MQTT ended', { err });
   } finally {
     for (const end of ends) end();
-  }
-}
-
-async function publish(
-  options: TelemetryOptions,
-  endpoint: MqttEndpoint,
-  signal: AbortSignal,
-  broker?: Broker,
-): Promise<void> {
-  const { pki, intervalMs, informers, clock, random, log } = options;
-  const clusterId = createHash('sha256').update(pki.ca.der).digest('hex').slice(0, 8);
-  const connection = new MqttConnection({
-    endpoint: () => endpoint,
-    clientId: clientIdOf(`coracle-server-${clusterId}`, keyToPem(pki.ca.issuer.key)),
-    availabilityTopic: CLUSTER_AVAILABILITY,
-    subscribe: SUBSCRIPTIONS,
-    onMessage: (topic, payload, retained) => publisher.receive(topic, payload, retained),
-    reconnectDelayMs: (attempt) => Math.round(backoffMs(attempt, BACKOFF, random)),
-    clock,
-    log,
-  });
-  const publisher = new ClusterPublisher({
-    connection,
-    nodes: informers.for(nodes),
-    pods: informers.for(pods),
-    facts: { clusterId, version: VERSION, intervalMs },
-    clock,
-    random,
-  });
-  try {
-    const parts = [connection.run(signal), publisher.run(signal)];
-    if (broker) parts.push(watchOver(broker, connection, clock, signal));
-    await Promise.all(parts);
-  } catch (err) {
-    log.error('MQTT ended', { err });
   }
 }
 

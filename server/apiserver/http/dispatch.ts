@@ -13,12 +13,15 @@ export type Dispatch = (request: {
   readonly contentType: string;
   readonly body: Uint8Array;
   readonly user: UserInfo;
+  /** As the audit log calls the client's program; a board's agent where it is absent. */
+  readonly userAgent?: string;
 }) => Promise<{ readonly code: number; readonly contentType: string; readonly body: Uint8Array }>;
 
 /** For calls that come on another way than HTTPS and whose caller is known: a board's session. */
 export function createDispatch(app: ApiApp): Dispatch {
-  return async ({ method, path: url, contentType, body, user }) => {
-    const answer = await call(app, method, url, contentType, body, user);
+  return async ({ method, path: url, contentType, body, user, userAgent = 'coracle-agent' }) => {
+    const headers = { 'content-type': contentType, 'user-agent': userAgent };
+    const answer = await call(app, method, url, headers, body, user);
     return {
       code: answer.code,
       contentType: answer.contentType,
@@ -31,11 +34,10 @@ async function call(
   app: ApiApp,
   method: string,
   url: string,
-  contentType: string,
+  headers: Readonly<Record<string, string>>,
   body: Uint8Array,
   user: UserInfo,
 ): Promise<BytesAnswer> {
-  const headers: Record<string, string> = { 'content-type': contentType, 'user-agent': 'coracle-agent' };
   const header = (name: string): string | undefined => headers[name];
   const visit = app.visit({ method, url, header, remoteAddress: '' });
   visit.begin(user);

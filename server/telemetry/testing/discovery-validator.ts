@@ -12,9 +12,12 @@ const COMMON_KEYS = [
   ...['p', 'uniq_id', 'name', 'stat_t', 'val_tpl', 'avty', 'avty_mode', 'avty_t', 'avty_tpl', 'ic', 'en'],
   ...['ent_cat', 'dev_cla', 'json_attr_t', 'json_attr_tpl', 'exp_aft', 'qos', 'def_ent_id', '~'],
 ];
+const COMMAND_KEYS = ['cmd_t', 'cmd_tpl', 'ret', 'message_expiry_interval'];
 const PLATFORM_KEYS: Readonly<Record<string, ReadonlySet<string>>> = {
   sensor: new Set([...COMMON_KEYS, 'unit_of_meas', 'stat_cla', 'sug_dsp_prc', 'ops']),
   binary_sensor: new Set([...COMMON_KEYS, 'pl_on', 'pl_off', 'off_dly']),
+  switch: new Set([...COMMON_KEYS, ...COMMAND_KEYS, 'pl_on', 'pl_off', 'stat_on', 'stat_off', 'opt']),
+  button: new Set([...COMMON_KEYS, ...COMMAND_KEYS, 'pl_prs']),
 };
 /** Units by device class of a sensor; a class that wants none is empty. */
 const UNITS: Readonly<Record<string, readonly string[]>> = {
@@ -27,6 +30,11 @@ const UNITS: Readonly<Record<string, readonly string[]>> = {
   enum: [],
 };
 const BINARY_CLASSES = new Set(['connectivity', 'problem', 'running', 'power', 'heat', 'update']);
+const CLASSES: Readonly<Record<string, ReadonlySet<string>>> = {
+  binary_sensor: BINARY_CLASSES,
+  switch: new Set(['outlet', 'switch']),
+  button: new Set(['identify', 'restart', 'update']),
+};
 const STATE_CLASSES = new Set(['measurement', 'total', 'total_increasing']);
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -65,14 +73,40 @@ function validateComponent(component: Fields, root: Fields): string[] {
     .filter((key) => !keys.has(key))
     .map((key) => `key ${key}`);
   if (typeof component['uniq_id'] !== 'string') problems.push('no uniq_id');
-  if (!component['stat_t'] && !root['stat_t']) problems.push('no state topic');
+  const commands = platform === 'switch' || platform === 'button';
+  if (platform !== 'button' && !component['stat_t'] && !root['stat_t']) problems.push('no state topic');
+  if (commands) problems.push(...commandProblems(component, root));
+  for (const key of ['stat_t', 'cmd_t', 'json_attr_t'])
+    if (component[key] !== undefined && !isTopic(component[key])) problems.push(`${key} is no topic`);
   if ((root['avty'] && component['avty_t']) || (root['avty_t'] && component['avty']))
     problems.push('availability in another form than the root');
-  const { ent_cat: category, exp_aft: expires } = component;
-  if (category !== undefined && category !== 'diagnostic') problems.push(`ent_cat ${String(category)}`);
-  if (expires !== undefined && !(Number.isInteger(expires) && Number(expires) > 0)) problems.push('exp_aft');
-  return [...problems, ...(platform === 'sensor' ? sensorProblems(component) : binaryProblems(component))];
+  const { ent_cat: category, exp_aft: expires, en } = component;
+  // A sensor configures nothing; what commands shows nothing but what it does.
+  const categories = commands ? ['config', 'diagnostic'] : ['diagnostic'];
+  if (category !== undefined && !categories.includes(String(category)))
+    problems.push(`ent_cat ${String(category)}`);
+  if (expires !== undefined && (commands || !(Number.isInteger(expires) && Number(expires) > 0)))
+    problems.push('exp_aft');
+  if (en !== undefined && typeof en !== 'boolean') problems.push('en');
+  return [
+    ...problems,
+    ...(platform === 'sensor' ? sensorProblems(component) : classProblems(platform, component)),
+  ];
 }
+
+/** Publishes where nobody may subscribe with a wildcard, and says nothing that is kept. */
+function commandProblems(component: Fields, root: Fields): string[] {
+  const problems: string[] = [];
+  if (!component['cmd_t'] && !root['cmd_t']) problems.push('no command topic');
+  if (component['ret'] === true) problems.push('a command is retained');
+  const expiry = component['message_expiry_interval'];
+  if (expiry !== undefined && !(Number.isInteger(expiry) && Number(expiry) > 0))
+    problems.push('message_expiry_interval');
+  return problems;
+}
+
+const isTopic = (value: unknown): boolean =>
+  typeof value === 'string' && value !== '' && value.length <= 65_535 && !/[+#\0]/.test(value);
 
 function sensorProblems(component: Fields): string[] {
   const { dev_cla: kind, unit_of_meas: unit, stat_cla: state } = component;
@@ -87,7 +121,7 @@ function sensorProblems(component: Fields): string[] {
   return problems;
 }
 
-const binaryProblems = ({ dev_cla: kind }: Fields): string[] =>
-  kind === undefined || BINARY_CLASSES.has(String(kind)) ? [] : [`dev_cla ${String(kind)}`];
+const classProblems = (platform: string, { dev_cla: kind }: Fields): string[] =>
+  kind === undefined || CLASSES[platform]?.has(String(kind)) ? [] : [`dev_cla ${String(kind)}`];
 
 const nonEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length > 0;
