@@ -26,7 +26,10 @@ const MAX_SUBSCRIPTIONS = 1_000;
 const NOT_AUTHORIZED = 5;
 
 export class Gate {
-  readonly #guests = new Map<Client, Guest>();
+  /** Who is in now. */
+  readonly #present = new Set<Client>();
+  /** And who was: a last will comes after its client has left. */
+  readonly #guests = new WeakMap<Client, Guest>();
   readonly #filters = new WeakMap<Client, Set<string>>();
   #grants: ReadonlyMap<string, Grant> = new Map();
   #users: ReadonlyMap<string, MqttUser> = new Map();
@@ -35,11 +38,14 @@ export class Gate {
   admit(access: BrokerAccess): void {
     this.#grants = new Map(planGrants(access).map((grant) => [grant.user, grant]));
     this.#users = new Map(access.users.map((user) => [user.name, user]));
-    for (const [client, guest] of this.#guests) if (!this.#isWelcome(guest)) client.close();
+    for (const client of this.#present) {
+      const guest = this.#guests.get(client);
+      if (!guest || !this.#isWelcome(guest)) client.close();
+    }
   }
 
   leave(client: Client): void {
-    this.#guests.delete(client);
+    this.#present.delete(client);
   }
 
   /** `certificateName`: the common name that a client's certificate proved; undefined on the way in for passwords. */
@@ -50,13 +56,17 @@ export class Gate {
           (guest) => {
             if (!guest || client.closed) return done(refusal(), false);
             this.#guests.set(client, guest);
+            this.#present.add(client);
             done(null, true);
           },
           () => done(refusal(), false),
         );
       },
-      authorizePublish: (client, packet, done) =>
-        done(client && this.#may(client, 'write', packet.topic) ? null : new Error('not authorized')),
+      authorizePublish: (client, packet, done) => {
+        // Of a last will, which comes here when its time has come: in a publication it has no place, and clients break off.
+        if (packet.properties) Reflect.deleteProperty(packet.properties, 'willDelayInterval');
+        done(client && this.#may(client, 'write', packet.topic) ? null : new Error('not authorized'));
+      },
       authorizeSubscribe: (client, subscription, done) => {
         const filters = this.#filters.get(client) ?? new Set();
         this.#filters.set(client, filters.add(subscription.topic));

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
 import mqttPacket from 'mqtt-packet';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '#proto/meta/clock.ts';
@@ -167,16 +167,24 @@ export function brokerCase(create: (options: BrokerOptions, directory: string) =
     expect(heard).toEqual([`${topic} kept`]);
   });
 
-  it('says the last will of a board that breaks off', async () => {
-    const heard = await listen('reader', 'coracle/v1/nodes/pi-2/availability');
-    const will = {
-      topic: 'coracle/v1/nodes/pi-2/availability',
-      payload: Buffer.from('offline'),
-      qos: 1,
-    } as const;
-    const board = await asBoard('pi-2', { will: { ...will, retain: true } });
+  it.each([
+    ['at once', {}, {}],
+    ['after a while', { willDelayInterval: 1 }, { sessionExpiryInterval: 5 }],
+  ])('says the last will of a board that breaks off, %s', async (_, ofWill, ofSession) => {
+    const topic = 'coracle/v1/nodes/pi-2/availability';
+    const reader = await asUser('reader');
+    const heard: IPublishPacket[] = [];
+    reader.on('message', (_topic, _payload, packet) => heard.push(packet));
+    await reader.subscribeAsync(topic, { qos: 1 });
+    const board = await asBoard('pi-2', {
+      ...{ clientId: 'the board', clean: true, properties: ofSession },
+      will: { topic, payload: Buffer.from('offline'), qos: 1, properties: ofWill },
+    });
     board.stream.destroy();
-    await until(() => heard.includes(`${will.topic} offline`));
+    await until(() => heard.length > 0);
+    expect(heard[0]?.payload.toString()).toBe('offline');
+    // In a publication it is a protocol error.
+    expect(heard[0]?.properties ?? {}).not.toHaveProperty('willDelayInterval');
   });
 
   it(
