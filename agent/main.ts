@@ -154,6 +154,7 @@ export async function main(options: AgentOptions): Promise<void> {
       runtime,
       cluster: session,
       clusterInfo: () => clusterInfo.current,
+      onClusterInfo: (listener) => clusterInfo.onChange(listener),
       hostIps,
       upstreamServers: async () => (await hostDns()).servers,
       cniConfDir,

@@ -40,7 +40,7 @@ import {
 } from './apiserver/bootstrap/extension-authentication.ts';
 import { ensureIngressClass } from './apiserver/bootstrap/ingress-class.ts';
 import { keepSystemObjects } from './apiserver/bootstrap/keep-system-objects.ts';
-import { ensureSystemObjects } from './apiserver/bootstrap/system-objects.ts';
+import { ensureDnsService, ensureSystemObjects } from './apiserver/bootstrap/system-objects.ts';
 import { FlowControl } from './apiserver/flowcontrol/flow-control.ts';
 import { flowFamilies } from './apiserver/flowcontrol/flow-metrics.ts';
 import { keepFlowObjects } from './apiserver/flowcontrol/keep-flow-objects.ts';
@@ -251,6 +251,10 @@ export async function main(options: ServerOptions): Promise<void> {
     port: options.listen.port,
   };
   await ensureSystemObjects(client, systemObjects);
+  if (!options.disable.includes('dns'))
+    await ensureDnsService(client, services.at(10)).catch((err: unknown) =>
+      log.warn('no Service leads to cluster DNS, which answers all the same', { err }),
+    );
   await ensureIngressClass(client, ingress);
   await ensureDefaultRoles(client);
   const trust = {
@@ -314,6 +318,7 @@ export async function main(options: ServerOptions): Promise<void> {
     gate: identities,
     network: {
       clusterDns: services.at(10),
+      dnsElsewhere: options.disable.includes('dns'),
       clusterDomain: options.clusterDomain,
       serviceCidr: options.serviceCidr,
       clusterCidr: options.clusterCidr,

@@ -263,11 +263,11 @@ export const SERVER_OPTIONS = {
   },
   disable: {
     description:
-      'a part to do without: local-storage (the class local-path), ingress, servicelb (load balancers at the boards’ addresses), mdns (coracle.local on the LAN); may be repeated',
+      'a part to do without: local-storage (the class local-path), ingress, servicelb (load balancers at the boards’ addresses), dns (a CoreDNS of yours answers instead), mdns (coracle.local on the LAN); may be repeated',
     placeholder: 'PART',
     list: true,
     defaultValue: [] as readonly string[],
-    parse: oneOf('local-storage', 'ingress', 'servicelb', 'mdns') as (text: string) => never,
+    parse: oneOf('local-storage', 'ingress', 'servicelb', 'dns', 'mdns') as (text: string) => never,
   },
   network: {
     description:

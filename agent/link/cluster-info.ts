@@ -13,6 +13,8 @@ export interface ClusterInfo {
   readonly network?: string;
   /** UDP; 0 or absent: the usual one. */
   readonly tunnelPort?: number;
+  /** Somebody else answers at the DNS address. */
+  readonly dnsElsewhere?: boolean;
   /** Where the board publishes its health; absent or empty: nowhere. */
   readonly mqttUrl?: string;
   /** The broker is the cluster's own and knows boards by their certificates. */
@@ -65,7 +67,9 @@ export class ClusterInfoFile {
     const { clusterDns, clusterDomain, serviceCidr, clusterCidr, network, tunnelPort } = welcome;
     const { mqttUrl, mqttBoardCertificate, mqttIntervalMs } = welcome;
     const mqtt = mqttUrl ? { mqttUrl, mqttBoardCertificate, mqttIntervalMs } : {};
-    const info = { clusterDns, clusterDomain, serviceCidr, clusterCidr, network, tunnelPort, ...mqtt };
+    const elsewhere = welcome.dnsElsewhere ? { dnsElsewhere: true } : {};
+    const where = { clusterDns, clusterDomain, serviceCidr, clusterCidr, network, tunnelPort };
+    const info = { ...where, ...elsewhere, ...mqtt };
     if (JSON.stringify(info) === JSON.stringify(this.#info)) return;
     const sealed = mqttUrl ? { mqttUrl: undefined, sealedMqttUrl: this.#seal.seal(mqttUrl, LABEL) } : {};
     writeFileAtomic(this.#path, JSON.stringify({ ...info, ...sealed }));

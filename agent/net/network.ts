@@ -25,6 +25,8 @@ export interface NetworkOptions {
   readonly runtime: Pick<Runtime, 'list' | 'sandboxStatus'>;
   readonly cluster: Cluster;
   readonly clusterInfo: () => ClusterInfo | undefined;
+  /** Called after each change of it. */
+  readonly onClusterInfo: (listener: () => void) => () => void;
   readonly hostIps: () => readonly string[];
   /** Of the board's resolv.conf. */
   readonly upstreamServers: () => Promise<readonly string[]>;
@@ -70,6 +72,7 @@ export async function startNetwork(
       podCidrs: ownRanges(node),
       bridgeFiltered,
       masqueradePods: mode() !== 'none',
+      dnsAddress: info.dnsElsewhere ? undefined : info.clusterDns,
     };
   };
   const health = new HealthChecks(log);
@@ -106,6 +109,7 @@ export async function startNetwork(
       );
     },
     address: () => clusterInfo()?.clusterDns || undefined,
+    elsewhere: () => clusterInfo()?.dnsElsewhere ?? false,
     upstreamServers: options.upstreamServers,
     forwarding: () => desired.configMap('kube-system', 'kube-dns')?.data,
     run,
@@ -121,6 +125,10 @@ export async function startNetwork(
   if (!bridgeFiltered)
     log.warn('the kernel has no br_netfilter: network policies do not hold between pods of this board');
 
+  const offInfo = options.onClusterInfo(() => {
+    dns.addressChanged();
+    proxy.changed();
+  });
   const off = desired.onChange((plural, key) => {
     if (['networkpolicies', 'addressgroups', 'pods', ''].includes(plural)) policies.changed();
     if (plural === 'configmaps' && key === 'kube-system/kube-dns') dns.forwardingChanged();
@@ -132,6 +140,7 @@ export async function startNetwork(
   const done = Promise.all([proxy.run(signal), dns.run(signal), policies.run(), overlay.run(signal)]).then(
     () => {
       off();
+      offInfo();
       health.set(new Map());
     },
   );

@@ -74,7 +74,7 @@ export interface LinkServerOptions {
   readonly gate: NodeGate & { onChange(listener: (nodeName: string) => void): () => void };
   readonly network: Pick<
     Welcome,
-    'clusterDns' | 'clusterDomain' | 'serviceCidr' | 'clusterCidr' | 'network' | 'tunnelPort'
+    'clusterDns' | 'dnsElsewhere' | 'clusterDomain' | 'serviceCidr' | 'clusterCidr' | 'network' | 'tunnelPort'
   >;
   /** Where boards publish their health; undefined: nowhere. */
   readonly mqtt?: { readonly url: string; readonly boardCertificate: boolean; readonly intervalMs: number };

@@ -93,6 +93,7 @@ async function startServer(onPort = 0): Promise<void> {
     gate: identities,
     network: {
       clusterDns: '10.43.0.10',
+      dnsElsewhere: false,
       clusterDomain: 'cluster.local',
       serviceCidr: '',
       clusterCidr: '',

@@ -1,4 +1,5 @@
 /** Services, names and ways between boards, as a Pod, a board and somebody on the LAN see them. */
+import { createSocket } from 'node:dgram';
 import { expect, it } from 'vitest';
 import type { Service } from '#proto/schema/generated/core-v1.ts';
 import type { Board } from '../support/boards/board.ts';
@@ -77,6 +78,84 @@ it('is reached from the LAN at the node port of each board', async () => {
     for (let i = 0; i < 16; i++)
       answers.add(await must(['curl', '-sS', '-m', '5', `http://${board.ip}:30080/`]));
     expect(answers.size).toBe(2);
+  }
+});
+
+it('gives a load balancer the addresses of the boards, at each of which it answers', async () => {
+  await apply(
+    cluster(),
+    aService('balanced', {
+      type: 'LoadBalancer',
+      allocateLoadBalancerNodePorts: false,
+      ports: [{ name: 'http', port: 8090, targetPort: 8080 }],
+    }),
+  );
+  const addresses = await eventually(async () => {
+    const { status } = await service('balanced');
+    const found = status?.loadBalancer?.ingress?.map(({ ip }) => ip).sort();
+    return found?.length === 2 ? found : false;
+  });
+  expect(addresses).toEqual(
+    cluster()
+      .boards.map((board) => board.ip)
+      .sort(),
+  );
+  for (const ip of addresses || [])
+    await eventually(async () => /web-/.test(await must(['curl', '-sS', '-m', '5', `http://${ip}:8090/`])));
+  await apply(
+    cluster(),
+    aService('late', { type: 'LoadBalancer', ports: [{ name: 'http', port: 8090, targetPort: 8080 }] }),
+  );
+  await eventually(async () => {
+    const events = await cluster().kubectl.ok('get events --field-selector involvedObject.name=late');
+    return events.includes('port TCP/8090 of the boards is taken by Service default/balanced');
+  });
+});
+
+it('asks a stub domain’s server, and lets Pods of the user answer for all names', async () => {
+  const { hostIp } = cluster().lan;
+  const other = createSocket('udp4');
+  // To whatever it is asked it says 192.0.2.7.
+  other.on('message', (query, from) => {
+    const name = query.subarray(12, query.indexOf(0, 12) + 5);
+    const header = Buffer.from([query[0] ?? 0, query[1] ?? 0, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
+    const answer = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 5, 0, 4, 192, 0, 2, 7]);
+    other.send(Buffer.concat([header, name, answer]), from.port, from.address);
+  });
+  await new Promise<void>((resolve) => other.bind(0, hostIp, resolve));
+  const { port } = other.address();
+  const resolves = (name: string, wanted: string) =>
+    eventually(async () => (await inPod(`nslookup -type=a ${name} | tail -n +3`)).stdout.includes(wanted));
+  try {
+    expect(await okInPod('nslookup kube-dns.kube-system.svc.cluster.local | tail -n +3')).toContain(
+      '10.43.0.10',
+    );
+    const stubDomains = JSON.stringify({ 'acme.test': [`${hostIp}:${port}`] });
+    await apply(cluster(), {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'kube-dns', namespace: 'kube-system' },
+      data: { stubDomains },
+    });
+    await resolves('www.acme.test', '192.0.2.7');
+    expect((await inPod('nslookup -type=a www.else.test')).stdout).not.toContain('192.0.2.7');
+    await apply(cluster(), {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: {
+        name: 'theirs',
+        namespace: 'kube-system',
+        labels: { 'kubernetes.io/service-name': 'kube-dns' },
+      },
+      addressType: 'IPv4',
+      endpoints: [{ addresses: [hostIp], conditions: { ready: true } }],
+      ports: [{ name: 'dns', protocol: 'UDP', port }],
+    });
+    await resolves('www.else.test', '192.0.2.7');
+    await cluster().kubectl.ok('delete endpointslice theirs -n kube-system');
+    await resolves('web.default.svc.cluster.local', '10.43.');
+  } finally {
+    other.close();
   }
 });
 

@@ -1,6 +1,7 @@
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import type { Run } from '../run.ts';
+import { Trigger } from '../trigger.ts';
 import { DnsServer } from './dns-server.ts';
 import { type Forwarding, parseForwarding, serversFor } from './forwarding.plan.ts';
 import { Responder } from './responder.ts';
@@ -12,6 +13,8 @@ export interface ClusterDnsOptions {
   readonly observe: () => ZoneInput | undefined;
   /** Where Pods ask: `10.43.0.10`. */
   readonly address: () => string | undefined;
+  /** Somebody else answers there. */
+  readonly elsewhere: () => boolean;
   /** The board's own servers, for names of the world. */
   readonly upstreamServers: () => Promise<readonly string[]>;
   /** Data of the ConfigMap that says otherwise, where there is one. */
@@ -22,17 +25,20 @@ export interface ClusterDnsOptions {
 }
 
 const RETRY_MS = 5_000;
+const FOR_EVER_MS = 24 * 60 * 60_000;
 const DNS_PORT = 53;
 
 /** Cluster DNS of this board, from what the board itself holds: names resolve while the server is away. */
 export class ClusterDns {
   readonly #options: ClusterDnsOptions;
   readonly #upstream: Upstream;
+  readonly #moved: Trigger;
   #zone: Zone | undefined;
   #forwarding: Forwarding | undefined;
 
   constructor(options: ClusterDnsOptions) {
     this.#options = options;
+    this.#moved = new Trigger(options.clock);
     this.#upstream = new Upstream({
       servers: (name) => this.#serversFor(name),
       now: () => performance.now(),
@@ -51,28 +57,44 @@ export class ClusterDns {
     this.#upstream.forget();
   }
 
+  /** What {@link ClusterDnsOptions.address} or {@link ClusterDnsOptions.elsewhere} sees has changed. */
+  addressChanged(): void {
+    this.#moved.fire();
+  }
+
   /** Until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, log, address, run } = this.#options;
+    const { log, address, elsewhere, run } = this.#options;
     let told = false;
+    let server: DnsServer | undefined;
+    let served = '';
     while (!signal.aborted) {
-      const ip = address();
-      if (ip) {
+      const ip = address() ?? '';
+      const wanted = elsewhere() ? '' : ip;
+      let waitMs = FOR_EVER_MS;
+      if (served !== wanted || (wanted === '' && ip !== '')) {
+        server?.close();
+        server = undefined;
+        // An address that was ours would keep Pods from whoever answers there now.
+        for (const old of new Set([served, ip]))
+          if (old !== '' && old !== wanted)
+            await run('ip', ['address', 'del', `${old}/32`, 'dev', 'lo']).catch(() => {});
+        served = '';
         try {
-          const server = await this.#listen(ip, run);
-          log.info('cluster DNS is served', { address: ip });
-          await new Promise<void>((resolve) =>
-            signal.addEventListener('abort', () => resolve(), { once: true }),
-          );
-          server.close();
-          return;
+          if (wanted !== '') {
+            server = await this.#listen(wanted, run);
+            log.info('cluster DNS is served', { address: wanted });
+            served = wanted;
+          }
         } catch (err) {
-          if (!told) log.warn('cluster DNS can not be served yet', { address: ip, err });
+          if (!told) log.warn('cluster DNS can not be served yet', { address: wanted, err });
           told = true;
+          waitMs = RETRY_MS;
         }
       }
-      await clock.sleep(ip ? RETRY_MS : 500, signal).catch(() => {});
+      await this.#moved.wait(waitMs, signal);
     }
+    server?.close();
   }
 
   async #listen(ip: string, run: Run): Promise<DnsServer> {

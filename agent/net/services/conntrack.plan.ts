@@ -12,7 +12,9 @@ export function planConntrack(applied: Ruleset | undefined, wanted: Ruleset): st
     ['services', 'refused'],
     ['nodeports', 'refused-nodeports'],
   ] as const) {
-    const keys = new Set([...applied.elements[map].keys(), ...applied.elements[refused].keys()]);
+    const keys = new Set(
+      [applied, wanted].flatMap(({ elements }) => [...elements[map].keys(), ...elements[refused].keys()]),
+    );
     for (const key of keys) {
       const parts = key.split(' . ');
       const port = parts.pop() ?? '';

@@ -52,6 +52,7 @@ export const anInput = (
   slices,
   nodeName: 'pi',
   zone: undefined,
+  dnsAddress: '10.43.0.10',
   clusterCidr: '10.42.0.0/16',
   serviceCidr: '10.43.0.0/16',
   podCidrs: ['10.42.1.0/24'],

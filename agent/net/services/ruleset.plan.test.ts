@@ -91,6 +91,7 @@ describe('planConntrack', () => {
       [[...flow, '--dst-nat', '10.42.1.2']],
     ],
     ['the first came', at(), at('10.42.1.2@pi'), [flow]],
+    ['the Service came', planned([], []), at('10.42.1.2@pi'), [flow]],
     ['another came', at('10.42.1.2@pi'), at('10.42.1.2@pi', '10.42.1.3@pi'), []],
     ['the Service went', at('10.42.1.2@pi'), planned([], []), [[...flow, '--dst-nat', '10.42.1.2']]],
   ])('when %s', (_, before, after, calls) => {

@@ -57,6 +57,14 @@ describe('a ClusterIP', () => {
     expect(planned.elements.services.size + planned.elements.refused.size).toBe(0);
   });
 
+  it('is the board’s own business at the address of DNS, until Pods answer there', () => {
+    const dns = { clusterIP: '10.43.0.10' };
+    const none = plan(dns, []);
+    expect(none.elements.services.size + none.elements.refused.size).toBe(0);
+    expect(plan(dns, both).elements.services.has('10.43.0.10 . tcp . 80')).toBe(true);
+    expect(plan(dns, [], { dnsAddress: undefined }).elements.refused.size).toBe(1);
+  });
+
   it('takes the port of the slice that has its name and protocol', () => {
     const dns = aService('web', { ports: [{ name: 'dns', protocol: 'UDP', port: 53 }] });
     const slice = aSlice('web', ['10.42.1.2@pi'], {

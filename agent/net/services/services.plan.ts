@@ -8,6 +8,8 @@ import { type Place, slicesByService, type Target, targetsOf } from './targets.p
 export interface ServicesInput extends TableFacts, Place {
   readonly services: readonly Service[];
   readonly slices: readonly EndpointSlice[];
+  /** Where this board itself answers for names, as long as no Pods behind a Service do. */
+  readonly dnsAddress: string | undefined;
 }
 
 /** Another program looks after Services with this label. */
@@ -82,7 +84,8 @@ function planPort(
     outside = { map: true, to: `goto outside/${id}` };
   }
 
-  point(draft, 'services', 'refused', `${spec.clusterIP} . ${protocol} . ${port.port}`, inside);
+  if (inside !== REFUSED || spec.clusterIP !== input.dnsAddress)
+    point(draft, 'services', 'refused', `${spec.clusterIP} . ${protocol} . ${port.port}`, inside);
   const balancer = (spec.loadBalancerSourceRanges ?? [])
     .map((range) => range.trim())
     .filter((range) => isIpv4(range.split('/')[0]));

@@ -114,6 +114,8 @@ export interface Welcome {
   network: string;
   /** UDP, of VXLAN or WireGuard; 0: the usual one */
   tunnelPort: number;
+  /** somebody else, a CoreDNS in Pods, answers at cluster_dns */
+  dnsElsewhere: boolean;
 }
 
 /** One full object, never a patch. Removed: object is empty. */
@@ -801,6 +803,7 @@ function createBaseWelcome(): Welcome {
     usageIntervalMs: 0,
     network: "",
     tunnelPort: 0,
+    dnsElsewhere: false,
   };
 }
 
@@ -844,6 +847,9 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.tunnelPort !== 0) {
       writer.uint32(104).uint32(message.tunnelPort);
+    }
+    if (message.dnsElsewhere !== false) {
+      writer.uint32(112).bool(message.dnsElsewhere);
     }
     return writer;
   },
@@ -963,6 +969,14 @@ export const Welcome: MessageFns<Welcome> = {
             }
 
             message.tunnelPort = reader.uint32();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.dnsElsewhere = reader.bool();
             continue;
           }
         }

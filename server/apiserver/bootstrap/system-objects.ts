@@ -54,6 +54,34 @@ export async function ensureSystemObjects(client: ApiClient, options: SystemObje
   });
 }
 
+/**
+ * The Service by which programs find cluster DNS, as in every cluster. Boards answer at its address themselves; Pods with its
+ * label, a CoreDNS of the user, take over once they are ready.
+ */
+export async function ensureDnsService(client: ApiClient, clusterDns: string): Promise<void> {
+  await ensure<Service>(client, services, {
+    metadata: {
+      name: 'kube-dns',
+      namespace: 'kube-system',
+      labels: {
+        'k8s-app': 'kube-dns',
+        'kubernetes.io/cluster-service': 'true',
+        'kubernetes.io/name': 'CoreDNS',
+      },
+    },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: clusterDns,
+      clusterIPs: [clusterDns],
+      selector: { 'k8s-app': 'kube-dns' },
+      ports: [
+        { name: 'dns', protocol: 'UDP', port: 53, targetPort: 53 },
+        { name: 'dns-tcp', protocol: 'TCP', port: 53, targetPort: 53 },
+      ],
+    } as Service['spec'],
+  });
+}
+
 /** Tells the range that the server was started with. Rule: upstream's `defaultservicecidr` controller. */
 async function ensureServiceCidr(client: ApiClient, cidr: string): Promise<void> {
   const key = { name: 'kubernetes' };
