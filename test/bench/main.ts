@@ -10,6 +10,7 @@ const PARTS: Readonly<Record<string, (progress: Progress) => Promise<unknown>>> 
   cluster: async (progress) => (await import('./cluster.ts')).benchCluster(progress),
   deployments: async (progress) => (await import('./deployments.ts')).benchDeployments(progress),
   dns: async (progress) => (await import('./dns.ts')).benchDns(progress),
+  ingress: async (progress) => (await import('./ingress.ts')).benchIngress(progress),
   services: async (progress) => (await import('./services.ts')).benchServices(progress),
   scheduler: async (progress) => (await import('./scheduler.ts')).benchScheduler(progress),
   storm: async (progress) => (await import('./storm.ts')).benchStorm(progress),
