@@ -30,9 +30,10 @@ cd "$1"
 # The image's folder stands last.
 find . -mindepth 1 -maxdepth 1 | LC_ALL=C sort | xargs -d '\\n' sh -c 'mcopy -i "$0" -s -Q -m "$@" ::/' "$2"
 `;
+/** Blocks of 4 KiB, whatever the size now: it grows to that of a card. */
 const EXT4_SCRIPT = `
 truncate -s "$2M" "$1"
-mke2fs -q -t ext4 -L CORACLEDATA -m 1 -U "$3" -E lazy_itable_init=1,lazy_journal_init=1,nodiscard,hash_seed="$3" "$1"
+mke2fs -q -t ext4 -T default -b 4096 -L CORACLEDATA -m 1 -U "$3" -E lazy_itable_init=1,lazy_journal_init=1,nodiscard,hash_seed="$3" "$1"
 `;
 
 export async function assembleDisk(options: DiskOptions): Promise<void> {

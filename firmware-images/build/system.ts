@@ -36,6 +36,8 @@ rm -rf var/lib/dpkg usr/share/perl5 usr/share/info usr/share/common-licenses/*.g
 rm -rf etc/systemd/system/*.wants etc/systemd/system/*.service etc/systemd/system/*.target etc/rc*.d etc/init.d
 rm -rf etc/nftables.conf etc/mosquitto/conf.d/* etc/network usr/lib/valgrind
 find . -xdev \\( -name '*.dpkg-old' -o -name '*.dpkg-dist' -o -name __pycache__ \\) -exec rm -rf {} +
+mkdir -p etc/systemd/system-generators
+ln -sfn /dev/null etc/systemd/system-generators/systemd-ssh-generator
 mkdir -p data boot/firmware lower mnt etc/coracle var/log var/cache
 : > etc/fstab
 : > etc/machine-id

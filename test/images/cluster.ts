@@ -1,0 +1,127 @@
+/** A server and agents that are flashed boards, and kubectl on this machine for them. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Board } from '#firmware/boards/board.ts';
+import { HOST_ARCH } from '#firmware/build/host.ts';
+import { run } from '#firmware/build/run.ts';
+import { freePort, Machine } from './machine.ts';
+import { makeSshKey, Shell, type SshKey } from './ssh.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+export const TOKEN = 'abcdef.0123456789abcdef';
+
+export class ImageCluster {
+  readonly server: Machine;
+  readonly agent: Machine;
+  readonly shell: Shell;
+  readonly agentShell: Shell;
+  readonly #folder: string;
+  readonly #apiPort: number;
+  readonly #key: SshKey;
+
+  private constructor(
+    folder: string,
+    key: SshKey,
+    ports: {
+      readonly api: number;
+      readonly ssh: number;
+      readonly agentSsh: number;
+      readonly segment: number;
+    },
+    arch: Board['arch'],
+    memoryMiB: number,
+  ) {
+    this.#folder = folder;
+    this.#key = key;
+    this.#apiPort = ports.api;
+    const common = { arch, folder, memoryMiB };
+    this.server = new Machine({
+      ...common,
+      name: 'server',
+      segment: { port: ports.segment, first: true, number: 1 },
+      forward: { 6443: ports.api, 22: ports.ssh },
+      forwardTo: [{ guest: '10.0.2.16', port: 22, host: ports.agentSsh }],
+    });
+    this.agent = new Machine({
+      ...common,
+      name: 'agent',
+      segment: { port: ports.segment, first: false, number: 2 },
+    });
+    this.shell = new Shell(key, ports.ssh);
+    this.agentShell = new Shell(key, ports.agentSsh);
+  }
+
+  static async create(folder: string, arch: Board['arch'], memoryMiB = 1024): Promise<ImageCluster> {
+    const [api = 0, ssh = 0, agentSsh = 0, segment = 0] = await Promise.all([1, 2, 3, 4].map(freePort));
+    return new ImageCluster(
+      folder,
+      await makeSshKey(folder),
+      { api, ssh, agentSsh, segment },
+      arch,
+      memoryMiB,
+    );
+  }
+
+  /** `coracle.yaml` of a board; addresses are fixed so that this host's forwarded ports lead somewhere. */
+  config(role: 'server' | 'agent', more: readonly string[] = []): string {
+    const address = role === 'server' ? '10.0.2.15' : '10.0.2.16';
+    return [
+      `name: ${role}`,
+      `role: ${role}`,
+      `token: ${TOKEN}`,
+      `ssh-keys: [${JSON.stringify(this.#key.publicKey)}]`,
+      `network: { address: ${address}/24, gateway: 10.0.2.2, dns: [10.0.2.3] }`,
+      ...more,
+      '',
+    ].join('\n');
+  }
+
+  /** With what the server's kubeconfig says, over the forwarded port. */
+  async fetchKubeconfig(): Promise<void> {
+    const text = await this.shell.run('cat /etc/coracle/kubeconfig.yaml');
+    await writeFile(this.kubeconfig, text.replace(/127\.0\.0\.1:6443/, `127.0.0.1:${this.#apiPort}`), {
+      mode: 0o600,
+    });
+  }
+
+  get kubeconfig(): string {
+    return join(this.#folder, 'kubeconfig.yaml');
+  }
+
+  kubectl(...args: readonly string[]): Promise<string> {
+    return this.kubectlWith(args);
+  }
+
+  kubectlWith(args: readonly string[], input?: string): Promise<string> {
+    const program = join(ROOT, '.cache/kubectl', HOST_ARCH, 'kubectl');
+    const options = { env: { KUBECONFIG: this.kubeconfig }, ...(input === undefined ? {} : { input }) };
+    return run(program, ['--request-timeout=60s', ...args], options);
+  }
+
+  /** Resolves once kubectl says that the node is Ready. */
+  async nodeReady(name: string, timeoutMs: number): Promise<void> {
+    const path = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}';
+    await patiently(timeoutMs, async () => {
+      const status = await this.kubectl('get', 'node', name, '-o', path);
+      if (status !== 'True') throw new Error(`node ${name} is Ready: ${status || 'not known'}`);
+    });
+  }
+
+  async powerOff(): Promise<void> {
+    await Promise.all([this.agent.cutPower(), this.server.cutPower()]);
+  }
+}
+
+/** Tries until it works; at the end of the time, rejects with the last reason. */
+export async function patiently<T>(timeoutMs: number, work: () => Promise<T>, pauseMs = 300): Promise<T> {
+  const until = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await work();
+    } catch (err) {
+      if (performance.now() > until) throw err;
+      await sleep(pauseMs);
+    }
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * A board that QEMU plays: an image on a disk of its own, UEFI, one network segment that several of them may share. Nothing
+ * leaves this machine: the segment is QEMU's own, and its ports are on loopback.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream, existsSync } from 'node:fs';
+import { copyFile, truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Board } from '#firmware/boards/board.ts';
+import { HOST_ARCH, installTools } from '#firmware/build/host.ts';
+import { run } from '#firmware/build/run.ts';
+
+export interface MachineOptions {
+  readonly name: string;
+  readonly arch: Board['arch'];
+  /** Where disk, firmware variables and the console's log lie. */
+  readonly folder: string;
+  readonly memoryMiB?: number;
+  /** The first machine of a segment has its gateway, others connect to it. */
+  readonly segment: Segment;
+  /** Guest's port to a port of this host's loopback; only on the segment's first machine. */
+  readonly forward?: Readonly<Record<number, number>>;
+  /** The same, to another guest of the segment. */
+  readonly forwardTo?: readonly { readonly guest: string; readonly port: number; readonly host: number }[];
+}
+
+export interface Segment {
+  readonly port: number;
+  readonly first: boolean;
+  /** The last byte of the MAC. */
+  readonly number: number;
+}
+
+const FIRMWARE = {
+  amd64: { code: '/usr/share/OVMF/OVMF_CODE_4M.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.fd' },
+  arm64: { code: '/usr/share/AAVMF/AAVMF_CODE.fd', variables: '/usr/share/AAVMF/AAVMF_VARS.fd' },
+} as const;
+
+const TOOLS = {
+  amd64: { 'qemu-system-x86_64': 'qemu-system-x86', '/usr/share/OVMF/OVMF_CODE_4M.fd': 'ovmf' },
+  arm64: {
+    'qemu-system-aarch64': 'qemu-system-arm',
+    '/usr/share/AAVMF/AAVMF_CODE.fd': 'qemu-efi-aarch64',
+  },
+} as const;
+
+export const prepareMachines = (arch: Board['arch'], log: (line: string) => void): Promise<void> =>
+  installTools({ ...TOOLS[arch], ssh: 'openssh-client' }, log);
+
+/**
+ * Whether the guest runs on the processor itself. A machine that is virtual may have a /dev/kvm that only runs kernels made for
+ * it (`kvm_pvm`): a real one comes with the processor's own module.
+ */
+export function accelerated(arch: Board['arch']): boolean {
+  if (arch !== HOST_ARCH || !existsSync('/dev/kvm')) return false;
+  return arch === 'arm64' || ['kvm_intel', 'kvm_amd'].some((name) => existsSync(`/sys/module/${name}`));
+}
+
+export class Machine {
+  readonly #options: MachineOptions;
+  readonly disk: string;
+  #child: ChildProcess | undefined;
+  #console = '';
+  #ended: Promise<void> = Promise.resolve();
+
+  constructor(options: MachineOptions) {
+    this.#options = options;
+    this.disk = join(options.folder, `${options.name}.img`);
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /** Everything that the console has shown since the first start. */
+  get console(): string {
+    return this.#console;
+  }
+
+  /** Flashes: a copy of the image on a card of this size, and what the owner puts onto its boot partition. */
+  async flash(image: string, cardGiB: number, config: string): Promise<void> {
+    const { folder, name, arch } = this.#options;
+    await run('cp', ['--sparse=always', image, this.disk]);
+    await truncate(this.disk, cardGiB * 1024 ** 3);
+    const file = join(folder, `${name}.yaml`);
+    await writeFile(file, config);
+    await run('mcopy', ['-o', '-i', `${this.disk}@@4M`, file, '::/coracle.yaml']);
+    await copyFile(FIRMWARE[arch].variables, join(folder, `${name}.vars`));
+  }
+
+  /** A file of the boot partition; undefined where there is none. The machine must be off. */
+  readBootFile(path: string): Promise<string | undefined> {
+    return run('mtype', ['-i', `${this.disk}@@4M`, `::/${path}`]).catch(() => undefined);
+  }
+
+  powerOn(): void {
+    const { arch } = this.#options;
+    const program = arch === 'amd64' ? 'qemu-system-x86_64' : 'qemu-system-aarch64';
+    const child = spawn(program, this.#arguments(), { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = child;
+    const file = createWriteStream(join(this.#options.folder, `${this.name}.console.log`), { flags: 'a' });
+    const hear = (chunk: Buffer): void => {
+      file.write(chunk);
+      this.#console += chunk.toString('latin1');
+    };
+    child.stdout.on('data', hear);
+    child.stderr.on('data', hear);
+    this.#ended = new Promise((resolve) => {
+      child.once('close', () => {
+        file.end();
+        resolve();
+      });
+      child.once('error', () => resolve());
+    });
+  }
+
+  /** The plug is pulled. */
+  async cutPower(): Promise<void> {
+    this.#child?.kill('SIGKILL');
+    await this.#ended;
+    this.#child = undefined;
+  }
+
+  get on(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Resolves when the console has shown this since `from`; gives the text up to there. */
+  async shows(pattern: RegExp, timeoutMs: number, from = 0): Promise<void> {
+    const until = performance.now() + timeoutMs;
+    while (!pattern.test(this.#console.slice(from))) {
+      if (performance.now() > until)
+        throw new Error(`${this.name} did not show ${pattern}; its last words:\n${this.lastWords()}`);
+      if (!this.on) throw new Error(`${this.name} is off; its last words:\n${this.lastWords()}`);
+      await sleep(100);
+    }
+  }
+
+  lastWords(): string {
+    return this.#console.slice(-3000);
+  }
+
+  #arguments(): readonly string[] {
+    const { name, arch, folder, memoryMiB = 1024, segment, forward = {}, forwardTo = [] } = this.#options;
+    const kvm = accelerated(arch);
+    const machine = arch === 'amd64' ? 'q35' : 'virt';
+    // Emulated, a modest processor is the faster one.
+    const cpu = kvm ? 'host' : arch === 'amd64' ? 'Nehalem' : 'cortex-a72';
+    const own = Object.entries(forward).map(([port, host]) => ({ guest: '10.0.2.15', port, host }));
+    const forwards = [...own, ...forwardTo]
+      .map(({ guest, port, host }) => `,hostfwd=tcp:127.0.0.1:${host}-${guest}:${port}`)
+      .join('');
+    // `restrict`: the guests reach each other and the gateway, and nothing beyond.
+    const network = segment.first
+      ? [
+          ...['-netdev', `user,id=gateway,restrict=on${forwards}`],
+          ...['-netdev', `socket,id=others,listen=127.0.0.1:${segment.port}`],
+          ...[
+            '-netdev',
+            'hubport,id=h0,hubid=0,netdev=gateway',
+            '-netdev',
+            'hubport,id=h1,hubid=0,netdev=others',
+          ],
+          ...['-netdev', 'hubport,id=net,hubid=0'],
+        ]
+      : ['-netdev', `socket,id=net,connect=127.0.0.1:${segment.port}`];
+    return [
+      ...['-name', name, '-machine', machine, '-cpu', cpu, '-smp', '2', '-m', String(memoryMiB)],
+      ...['-accel', kvm ? 'kvm' : 'tcg,thread=multi', '-nodefaults', '-display', 'none'],
+      ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
+      ...['-drive', `if=pflash,format=raw,readonly=on,file=${FIRMWARE[arch].code}`],
+      ...['-drive', `if=pflash,format=raw,file=${join(folder, `${name}.vars`)}`],
+      // The host keeps what the guest has flushed even when QEMU is killed: its page cache survives that.
+      ...['-drive', `if=none,id=disk,format=raw,file=${this.disk},cache=writeback,discard=unmap`],
+      ...['-device', 'virtio-blk-pci,drive=disk', '-device', 'virtio-rng-pci', '-device', 'i6300esb'],
+      ...network,
+      ...['-device', `virtio-net-pci,netdev=net,romfile=,mac=52:54:00:c0:2a:${hex(segment.number)}`],
+    ];
+  }
+}
+
+const hex = (number: number): string => number.toString(16).padStart(2, '0');
+
+/** A port of loopback that nobody has right now. */
+export function freePort(): Promise<number> {
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
