@@ -210,7 +210,7 @@ export function configTxt(kernel: 'a' | 'b'): string {
 }
 
 function planBootFiles({ board, role, diskId, config }: ImageSpec): readonly BootFile[] {
-  const args = kernelArguments(board, diskId);
+  const args = `${kernelArguments(board, diskId)} coracle.kernel=a`;
   const kernel: BootFile[] = [
     { to: 'a/vmlinuz', built: 'kernel' },
     { to: 'a/initrd.img', built: 'initrd' },

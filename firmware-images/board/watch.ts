@@ -5,9 +5,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BootPartition } from './boot-partition.ts';
 import { readImage } from './configure.ts';
+import { followKernel, type KernelDeps } from './kernel-switch.ts';
 import { readBootInfo, readState, writeState } from './slots.ts';
 
 /** The agent keeps it while it is connected. */
@@ -38,8 +40,16 @@ export async function watch(boot: BootPartition, say: (line: string) => void): P
     writeState({ good: slot, try: undefined, left: 0 });
     say(`slot ${slot} is healthy and good from now on`);
   }
+  if (followKernel(kernelDeps(boot))) say('the kernel of this system starts with the next boot');
   boot.put(STATUS_FILE, statusText());
 }
+
+export const kernelDeps = (boot: BootPartition): KernelDeps => ({
+  boot,
+  bootLoader: readImage().bootLoader,
+  commandLine: readFileSync('/proc/cmdline', 'utf8'),
+  kernel: join(import.meta.dirname, 'boot'),
+});
 
 function statusText(): string {
   const { board, role, version } = readImage();
