@@ -34,6 +34,7 @@ import { MetricPages } from './metrics/pages.ts';
 import { keepAddresses } from './net/keep-addresses.ts';
 import { startNetwork } from './net/network.ts';
 import { isolated } from './net/policies/policies.ts';
+import { openBoardProgram } from './node/board-program.ts';
 import { HostAddress } from './node/host-address.ts';
 import { readInventory } from './node/inventory.ts';
 import { NodeMetrics } from './node/metrics.ts';
@@ -113,6 +114,7 @@ export async function main(options: AgentOptions): Promise<void> {
     openLog,
     metrics: (path) => pages.page(path),
     logsDir: '/var/log',
+    board: openBoardProgram(import.meta.dirname),
     log,
   });
   const session = new Link({

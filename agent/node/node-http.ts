@@ -1,6 +1,7 @@
 /**
  * What a kubelet serves on its port, of which an agent has none: requests come over the link, from the server, which has
- * asked who may. `/healthz`, `/pods`, `/logs/`, `/containerLogs/` and `/metrics` with its siblings.
+ * asked who may. `/healthz`, `/pods`, `/logs/`, `/containerLogs/` and `/metrics` with its siblings; a flashed board's system
+ * at `/coracle/system`.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -10,6 +11,7 @@ import type { Logger } from '#proto/meta/log.ts';
 import { isNotFound, notFound, StatusError } from '#proto/meta/status-error.ts';
 import { EXPOSITION_TYPE } from '#proto/metrics/exposition.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import type { BoardProgram } from './board-program.ts';
 import { sendLogFile } from './log-files.ts';
 
 export interface NodeHttpDeps {
@@ -20,6 +22,8 @@ export interface NodeHttpDeps {
   readonly metrics: (path: string) => Promise<string | undefined>;
   /** `/var/log` */
   readonly logsDir: string;
+  /** Where the board was flashed. */
+  readonly board?: BoardProgram | undefined;
   readonly log: Logger;
 }
 
@@ -29,7 +33,8 @@ export class NodeHttp {
 
   constructor(deps: NodeHttpDeps) {
     this.#deps = deps;
-    this.#server = createServer((request, response) => {
+    // An upgrade takes as long as it takes.
+    this.#server = createServer({ requestTimeout: 0 }, (request, response) => {
       request.on('error', () => {});
       response.on('error', () => {});
       this.#answer(request, response).catch((err: unknown) => fail(response, err));
@@ -45,6 +50,11 @@ export class NodeHttp {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://node');
     const path = decodeURIComponent(pathname);
+    const { board } = this.#deps;
+    if (board && path === '/coracle/system') {
+      const answer = await answerOfBoard(board, request);
+      if (answer !== undefined) return send(response, 200, 'application/json', answer);
+    }
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return send(response, 405, 'text/plain; charset=utf-8', 'Method Not Allowed\n');
     if (path === '/healthz' || path.startsWith('/healthz/'))
@@ -81,6 +91,20 @@ export class NodeHttp {
     await pipeline(lines, response).catch((err: unknown) =>
       this.#deps.log.debug('a log ended early', { pod: name, err }),
     );
+  }
+}
+
+/** GET: what runs. PUT: an upgrade. POST: the board starts again. Undefined for other methods. */
+function answerOfBoard(board: BoardProgram, request: IncomingMessage): Promise<string> | undefined {
+  switch (request.method) {
+    case 'GET':
+      return board.state();
+    case 'PUT':
+      return board.receive(request);
+    case 'POST':
+      return board.reboot();
+    default:
+      return undefined;
   }
 }
 

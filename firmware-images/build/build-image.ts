@@ -1,11 +1,20 @@
 /** All stages in order, from the name of a board to the files that are handed out. */
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import type { Board } from '#firmware/boards/board.ts';
 import { planBom } from '#firmware/bom.plan.ts';
 import { type ImagePlan, planImage, type Role } from '#firmware/image.plan.ts';
+import { formatHead } from '#proto/upgrade/bundle.ts';
 import { VERSION } from '#proto/version.ts';
 import { Apt } from './apt.ts';
 import { buildBase } from './base.ts';
@@ -38,6 +47,8 @@ export interface BuildOptions {
 
 export interface BuiltImage {
   readonly plan: ImagePlan;
+  readonly board: Board;
+  readonly role: Role;
   /** Not compressed, for a virtual machine. */
   readonly disk: string;
   readonly system: string;
@@ -94,7 +105,7 @@ export async function buildDisk(options: BuildOptions): Promise<BuiltImage> {
     { plan, system, initrd, kernel, files, epoch },
     (output) => assembleDisk({ plan, diskId, system, kernel, initrd, files, epoch, cache, output }),
   );
-  return { plan, disk, system, signKey, bom, version };
+  return { plan, board, role, disk, system, signKey, bom, version };
 }
 
 /** `NAME.img.xz`, its checksum and its bill of materials. */
@@ -161,6 +172,28 @@ function bundledPackages(root: string) {
       version,
       license,
     }));
+}
+
+/** What brings a board of the same kind to this version: `NAME.upgrade`. */
+export async function packUpgrade(
+  { plan, board, role, version, system, signKey }: BuiltImage,
+  outputFolder: string,
+): Promise<string> {
+  await mkdir(outputFolder, { recursive: true });
+  const path = join(outputFolder, `${plan.name}.upgrade`);
+  const { size } = await stat(system);
+  const manifest = {
+    name: plan.name,
+    version,
+    board: board.name,
+    role,
+    sizeBytes: size,
+    sha256: await sha256(system),
+  };
+  await writeFile(`${path}.new`, formatHead(manifest, createPrivateKey(signKey)));
+  await pipeline(createReadStream(system), createWriteStream(`${path}.new`, { flags: 'a' }));
+  await rename(`${path}.new`, path);
+  return path;
 }
 
 export async function sha256(path: string): Promise<string> {

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { boards } from '#firmware/boards/index.ts';
 import type { Role } from '#firmware/image.plan.ts';
 import { buildIfStale } from '../../build.ts';
-import { buildDisk, packImage } from './build-image.ts';
+import { buildDisk, packImage, packUpgrade } from './build-image.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const USAGE = `usage: npm run image -- --board ${boards.map(({ name }) => name).join('|')} --role server|agent
@@ -40,7 +40,9 @@ try {
     signKey: values['sign-key'] === undefined ? undefined : await readFile(values['sign-key'], 'utf8'),
     log,
   };
-  for (const path of await packImage(await buildDisk(options), options)) process.stdout.write(`${path}\n`);
+  const built = await buildDisk(options);
+  const files = [...(await packImage(built, options)), await packUpgrade(built, options.outputFolder)];
+  for (const path of files) process.stdout.write(`${path}\n`);
 } catch (err) {
   process.stderr.write(`image: ${(err as Error).message}\n`);
   process.exitCode = 1;

@@ -18,6 +18,7 @@ import { addNodeCommands } from './node.ts';
 import { runProgram } from './programs.ts';
 import { addTokenCommands } from './token.ts';
 import { retune } from './tune.ts';
+import { addUpgradeCommand } from './upgrade.ts';
 
 const DEFAULT_CONFIG = '/etc/coracle/config.yaml';
 
@@ -63,6 +64,7 @@ const agent = declare(
   );
 
 addTokenCommands(program);
+addUpgradeCommand(program);
 addMqttCommands(program);
 addNodeCommands(program);
 addBackupCommands(program);
