@@ -72,6 +72,17 @@ it('reaches everything from everywhere', async () => {
   await allReached();
 });
 
+it('reaches Pods from the boards themselves, by address and by the node port of any board', async () => {
+  const ports = { spec: { type: 'NodePort', ports: [{ port: 80, targetPort: 8080, nodePort: 30083 }] } };
+  await cluster().kubectl.ok(['patch', 'service', 'web-board-3', '-p', JSON.stringify(ports)]);
+  const [first] = cluster().boards;
+  const ways = [...addresses.map((ip) => `${ip}:8080`), ...cluster().boards.map(({ ip }) => `${ip}:30083`)];
+  const script = ways
+    .map((way) => `curl -sS -m 3 -o /dev/null http://${way}/healthz || echo ${way}`)
+    .join('; ');
+  await eventually(async () => expect((await first?.exec(script))?.stdout).toBe(''));
+});
+
 it('goes straight within a segment and through a tunnel across, with an MTU that fits', async () => {
   const [first, , third] = cluster().boards;
   const routes = (await first?.exec('ip route'))?.stdout ?? '';
