@@ -31,6 +31,7 @@ import { openPodLog } from './logs/open-pod-log.ts';
 import { LogRotator } from './logs/rotate-logs.ts';
 import { runningLogs } from './logs/running-logs.ts';
 import { MetricPages } from './metrics/pages.ts';
+import { ForeignNetwork } from './net/foreign-network.ts';
 import { keepAddresses } from './net/keep-addresses.ts';
 import { startNetwork } from './net/network.ts';
 import { isolated } from './net/policies/policies.ts';
@@ -49,7 +50,7 @@ import { parseResolvConf } from './pod/dns.plan.ts';
 import { startPods } from './pod/pods.ts';
 import { openCgroups } from './runtime/cgroup/open.ts';
 import { PodCgroupTree } from './runtime/cgroup/pod-cgroups.ts';
-import { openContainerd, runDirOf } from './runtime/containerd/open.ts';
+import { CNI_PROGRAMS, openContainerd, runDirOf } from './runtime/containerd/open.ts';
 import { runTelemetry } from './telemetry/telemetry.ts';
 import { LinuxMounter } from './volumes/mounter.ts';
 import { Volumes } from './volumes/volumes.ts';
@@ -98,7 +99,7 @@ export async function main(options: AgentOptions): Promise<void> {
     signal,
   );
 
-  const { socketPath, cniConfDir, ipamDir } = containerd;
+  const { socketPath, cniConfDir, ipamDir, cniBinDir } = containerd;
   const runtime = keepAddresses(containerd.runtime, ipamDir);
 
   // Until Pods are taken up again, what is known of them is what is wanted.
@@ -161,6 +162,18 @@ export async function main(options: AgentOptions): Promise<void> {
       upstreamServers: async () => (await hostDns()).servers,
       cniConfDir,
       ipamDir,
+      foreign:
+        cniBinDir === undefined
+          ? undefined
+          : new ForeignNetwork(
+              {
+                configurations: '/etc/cni/net.d',
+                programs: CNI_PROGRAMS,
+                confDir: cniConfDir,
+                binDir: cniBinDir,
+              },
+              log,
+            ),
       wireguardKeyFile: join(own, 'wireguard.key'),
       clock,
       log,

@@ -10,6 +10,7 @@ import type { ClusterInfo } from '../link/cluster-info.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { removeCniConfig, writeCniConfig } from './cni-config.ts';
 import { ClusterDns } from './dns/cluster-dns.ts';
+import type { ForeignNetwork } from './foreign-network.ts';
 import { Overlay } from './overlay/overlay.ts';
 import { asNetworkMode, type NetworkMode, rangesOf } from './overlay/paths.plan.ts';
 import { resizePods } from './pod-mtu.ts';
@@ -33,6 +34,8 @@ export interface NetworkOptions {
   /** Where the runtime looks for its network, and where that remembers which address is whose. */
   readonly cniConfDir: string;
   readonly ipamDir: string;
+  /** Another's network, for a runtime that does not look where such are installed. */
+  readonly foreign: ForeignNetwork | undefined;
   /** Of the board, made when it is needed. */
   readonly wireguardKeyFile: string;
   readonly clock: Clock;
@@ -128,6 +131,7 @@ export async function startNetwork(
   const offInfo = options.onClusterInfo(() => {
     dns.addressChanged();
     proxy.changed();
+    overlay.changed();
   });
   const off = desired.onChange((plural, key) => {
     if (['networkpolicies', 'addressgroups', 'pods', ''].includes(plural)) policies.changed();
@@ -141,6 +145,7 @@ export async function startNetwork(
     () => {
       off();
       offInfo();
+      options.foreign?.stop();
       health.set(new Map());
     },
   );
@@ -169,11 +174,16 @@ async function linkMtu(address: string): Promise<number> {
 
 /** The runtime's configuration, and the Pods that run already, as the ways to other boards want it. */
 async function configurePods(
-  { desired, cniConfDir, ipamDir, clusterInfo, log }: NetworkOptions,
+  { desired, cniConfDir, ipamDir, foreign, clusterInfo, log }: NetworkOptions,
   run: Run,
   mtu: number,
 ): Promise<void> {
-  if (asNetworkMode(clusterInfo()?.network) === 'none') return removeCniConfig(cniConfDir);
+  if (asNetworkMode(clusterInfo()?.network) === 'none') {
+    await removeCniConfig(cniConfDir);
+    await foreign?.follow();
+    return;
+  }
+  await foreign?.leave();
   const node = desired.node();
   const podCidrs = node ? rangesOf(node) : [];
   if (podCidrs.length === 0) return;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
+import { gatherPrograms } from '../../net/foreign-network.ts';
 import { ContainerdRuntime } from './driver.ts';
 import { findContainerd } from './find.ts';
 import { ContainerdSupervisor } from './supervise.ts';
@@ -23,9 +24,14 @@ export interface OpenContainerd {
   /** For `writeCniConfig`. */
   readonly cniConfDir: string;
   readonly ipamDir: string;
+  /** Where it finds the network's programs; undefined for a containerd that somebody else runs. */
+  readonly cniBinDir: string | undefined;
   /** Undefined for a containerd that somebody else runs. */
   readonly supervisor: ContainerdSupervisor | undefined;
 }
+
+/** Of plug-ins that somebody installs, then of distributions. */
+export const CNI_PROGRAMS = ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'];
 
 /** The board's containerd: the one that is named, or one of our own, which then runs on until the signal and beyond. */
 export async function openContainerd(options: OpenOptions, signal: AbortSignal): Promise<OpenContainerd> {
@@ -35,13 +41,16 @@ export async function openContainerd(options: OpenOptions, signal: AbortSignal):
       socketPath: options.socketPath,
       cniConfDir: '/etc/cni/net.d',
       ipamDir: '/var/lib/cni/networks',
+      cniBinDir: undefined,
       supervisor: undefined,
     };
   }
   const rootDir = join(options.dataDir, 'containerd');
   const cniConfDir = join(rootDir, 'cni/net.d');
+  const cniBinDir = join(rootDir, 'cni/bin');
+  await gatherPrograms(CNI_PROGRAMS, cniBinDir);
   const supervisor = new ContainerdSupervisor({
-    tools: await findContainerd(options.path),
+    tools: { ...(await findContainerd(options.path)), cniBinDir },
     rootDir,
     stateDir: join(runDirOf(options.dataDir), 'containerd'),
     sandboxImage: options.sandboxImage,
@@ -56,6 +65,7 @@ export async function openContainerd(options: OpenOptions, signal: AbortSignal):
     socketPath: supervisor.socketPath,
     cniConfDir,
     ipamDir: join(rootDir, 'cni/networks'),
+    cniBinDir,
     supervisor,
   };
 }

@@ -3,7 +3,7 @@
  * boards, and real kubectl.
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { formatJoinToken } from '#proto/agent/join-token.ts';
 import type { Node, Pod } from '#proto/schema/generated/core-v1.ts';
 import { openPki } from '#server/pki/pki.ts';
@@ -37,6 +37,8 @@ export interface ClusterOptions {
   readonly agentsFindServer?: boolean;
   /** Registries that boards reach under another address: `registry.k8s.io` at `http://10.77.0.254:5000`. */
   readonly mirrors?: (lan: Lan) => Promise<Readonly<Record<string, string>>>;
+  /** On each board's disk from the start: text by path, of what survives a power cut. */
+  readonly files?: Readonly<Record<string, string>>;
   /** The agent runs a containerd of its own, as it does by default, instead of using the board's. */
   readonly ownContainerd?: boolean;
 }
@@ -81,7 +83,14 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const cluster = assemble(lan, options);
   try {
     const mirrors = (await options.mirrors?.(lan)) ?? {};
-    for (const board of cluster.boards) board.mirror(mirrors);
+    for (const board of cluster.boards) {
+      board.mirror(mirrors);
+      for (const [path, text] of Object.entries(options.files ?? {})) {
+        const file = join(board.directory, 'disk', path);
+        mkdirSync(dirname(file), { recursive: true });
+        writeFileSync(file, text);
+      }
+    }
     const up = [...cluster.boards, ...(cluster.serverBoard ? [cluster.serverBoard] : [])];
     await Promise.all(up.map((board) => board.boot()));
     await cluster.server.start();
