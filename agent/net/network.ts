@@ -104,6 +104,7 @@ export async function startNetwork(
       return (
         info && {
           domain: info.clusterDomain,
+          address: info.clusterDns,
           services: services(),
           slices: slices(),
           ranges: [info.clusterCidr, info.serviceCidr],

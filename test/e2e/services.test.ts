@@ -128,6 +128,15 @@ describe('a load balancer', () => {
   });
 });
 
+it('takes rules for SCTP, whether or not this kernel speaks it', async () => {
+  const ports = [{ name: 'http', protocol: 'SCTP', port: 80 }];
+  await apply([aService('web', { ...nodePort, ports })], [aSlice('web', [A], { ports })]);
+  expect(await must(inside('board', ['nft', 'list', 'map', 'ip', 'coracle', 'services']))).toContain(
+    '. sctp .',
+  );
+  await apply([aService('web', { ports })], []);
+});
+
 it('leads to an address outside that a Service claims', async () => {
   await apply([aService('web', { externalIPs: ['203.0.113.7'] })], [aSlice('web', [B])]);
   for (const from of ['client', 'a'] as const) expect(await tcp(from, '203.0.113.7/80')).toMatch(/^b /);

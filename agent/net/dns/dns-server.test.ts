@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { parseQuery, TYPE } from '#proto/dns/message.plan.ts';
 import { createLogger, silent } from '#proto/meta/log.ts';
@@ -68,6 +69,24 @@ it('answers over TCP, however the bytes are cut, several in a row', async () => 
   const all = Buffer.concat(heard);
   expect(told(all.subarray(2, 2 + all.readUInt16BE(0))).answers).toEqual(['A 10.43.0.20']);
   socket.destroy();
+});
+
+it('goes on after whatever comes over TCP, in whichever pieces', async () => {
+  const framed = Buffer.concat([Buffer.from([0, web.length]), web]);
+  const piece = fc.oneof(
+    fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
+    fc.nat(framed.length).map((length) => framed.subarray(0, length)),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(piece, { maxLength: 6 }), async (pieces) => {
+      const socket = connect(server.port, '127.0.0.1');
+      socket.on('error', () => {});
+      for (const bytes of pieces) await new Promise((resolve) => socket.write(bytes, resolve));
+      socket.destroy();
+    }),
+    { seed: 20_261_129, numRuns: 60 },
+  );
+  expect(told(await overUdp(web)).answers).toHaveLength(1);
 });
 
 it('hangs up on who announces too much', async () => {

@@ -6,6 +6,7 @@ import { buildZone } from './zone.plan.ts';
 
 const zone = buildZone({
   domain: 'cluster.local',
+  address: '10.43.0.10',
   services: [
     aService('web'),
     aService('dual', { clusterIP: '10.43.0.21', clusterIPs: ['10.43.0.21', 'fd00::21'] }),
@@ -61,6 +62,8 @@ describe('resolve', () => {
     ['x.default.pod.cluster.local', 'A', 'NXDOMAIN'],
     ['dns-version.cluster.local', 'TXT', [TYPE.TXT]],
     ['cluster.local', 'SOA', [TYPE.SOA]],
+    ['cluster.local', 'NS', ['ns.dns.cluster.local']],
+    ['ns.dns.cluster.local', 'A', ['10.43.0.10']],
     ['cluster.local', 'A', 'NODATA'],
     ['default.svc.cluster.local', 'A', 'NODATA'],
     ['_tcp.web.default.svc.cluster.local', 'A', 'NODATA'],

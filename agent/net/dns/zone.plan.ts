@@ -8,6 +8,8 @@ import { slicesByService } from '../services/targets.plan.ts';
 export interface ZoneInput {
   /** `cluster.local` */
   readonly domain: string;
+  /** Where DNS itself answers. */
+  readonly address?: string | undefined;
   readonly services: readonly Service[];
   readonly slices: readonly EndpointSlice[];
   /** Addresses whose reverse names are ours alone. */
@@ -34,6 +36,7 @@ export function buildZone(input: ZoneInput): Zone {
   };
   put(domain, { type: TYPE.SOA, domain });
   put(domain, { type: TYPE.NS, target: `ns.dns.${domain}` });
+  if (input.address) put(`ns.dns.${domain}`, addressOf(input.address));
   put(`dns-version.${domain}`, { type: TYPE.TXT, text: '1.1.0' });
   names.set(`pod.${domain}`, []);
   const slices = slicesByService(input.slices);

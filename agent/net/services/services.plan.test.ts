@@ -57,6 +57,17 @@ describe('a ClusterIP', () => {
     expect(planned.elements.services.size + planned.elements.refused.size).toBe(0);
   });
 
+  it('leads SCTP as it leads TCP, for kernels that have it', () => {
+    const sctp = [{ name: 'http', protocol: 'SCTP', port: 80 }];
+    const input = anInput(
+      [aService('web', { ports: sctp })],
+      [aSlice('web', both.slice(0, 1), { ports: sctp })],
+    );
+    const planned = planServices(input);
+    expect(planned.elements.services.get('10.43.0.20 . sctp . 80')).toBe('goto all/default/web/sctp-80');
+    expect(planned.chains.get('all/default/web/sctp-80')).toEqual(['meta l4proto sctp dnat to 10.42.1.2:80']);
+  });
+
   it('is the board’s own business at the address of DNS, until Pods answer there', () => {
     const dns = { clusterIP: '10.43.0.10' };
     const none = plan(dns, []);

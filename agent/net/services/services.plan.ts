@@ -1,4 +1,4 @@
-/** Services as maps and chains of nftables. Rule: upstream's `pkg/proxy`. IPv4; TCP and UDP. */
+/** Services as maps and chains of nftables. Rule: upstream's `pkg/proxy`. IPv4. */
 import type { Service, ServicePort } from '#proto/schema/generated/core-v1.ts';
 import type { EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
 import { planBase, type TableFacts } from './base.plan.ts';
@@ -64,7 +64,6 @@ function planPort(
   slices: readonly EndpointSlice[],
 ): void {
   const protocol = (port.protocol ?? 'TCP').toLowerCase();
-  if (protocol !== 'tcp' && protocol !== 'udp') return;
   const { spec } = service;
   const id = `${nameOf(service)}/${protocol}-${port.port}`;
   const { all, local } = targetsOf(port, slices, input);
