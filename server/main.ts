@@ -48,7 +48,7 @@ import { openDescriptions } from './apiserver/openapi/descriptions.ts';
 import { createOpenApi } from './apiserver/openapi/openapi.ts';
 import { openApiHandler } from './apiserver/openapi/openapi-handler.ts';
 import { createApiServer } from './apiserver/server.ts';
-import { IpRange } from './apiserver/services/ip-range.ts';
+import { parseRanges } from './apiserver/services/ip-range.ts';
 import { Connector } from './apiserver/streams/connector.ts';
 import { WebhookClient } from './apiserver/webhooks/webhook-client.ts';
 import { backupHandler } from './backup/backup-handler.ts';
@@ -97,7 +97,7 @@ export async function main(options: ServerOptions): Promise<void> {
   const storeDirectory = join(own, 'store');
   const store = await openStore({ directory: storeDirectory, clock, log });
   const pkiDirectory = join(own, 'pki');
-  const services = new IpRange(options.serviceCidr);
+  const [services] = parseRanges(options.serviceCidr);
   const advertiseAddress = options.advertiseAddress || firstAddress() || '127.0.0.1';
   const pki = openPki(pkiDirectory, {
     clusterDomain: options.clusterDomain,

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import {
   address,
-  cidr,
+  cidrs,
   hostPort,
   nodeName,
   type OptionValues,
@@ -74,16 +74,16 @@ export const SERVER_OPTIONS = {
     parse: path,
   },
   'cluster-cidr': {
-    description: 'addresses of Pods; each board takes a /24 of it',
-    placeholder: 'CIDR',
+    description: 'addresses of Pods; each board takes a /24 of it, and a /64 of an IPv6 range behind a comma',
+    placeholder: 'CIDR[,CIDR]',
     defaultValue: '10.42.0.0/16',
-    parse: cidr,
+    parse: cidrs,
   },
   'service-cidr': {
-    description: 'addresses of Services',
-    placeholder: 'CIDR',
+    description: 'addresses of Services; with an IPv6 range of /108 or less behind a comma, of both families',
+    placeholder: 'CIDR[,CIDR]',
     defaultValue: '10.43.0.0/16',
-    parse: cidr,
+    parse: cidrs,
   },
   'max-requests-inflight': {
     description: 'requests that run at a time, with those below; the rest waits its turn',

@@ -1,3 +1,5 @@
+import { numberOf } from '#proto/net/cidr.ts';
+
 /**
  * Flags, environment and file go through one validator into one frozen, typed object. An option is declared
  * once; its flag `--data-dir`, its variable `CORACLE_DATA_DIR` and its key `data-dir` in the configuration file follow
@@ -138,6 +140,20 @@ export const cidr = (text: string): string => {
   const [base = '', bits = ''] = text.split('/');
   if (!IPV4.test(base) || !/^\d{1,2}$/.test(bits) || Number(bits) > 30)
     throw new Error(`"${text}" is not an IPv4 range such as 10.42.0.0/16`);
+  return text;
+};
+
+/** A range, or one of each family with a comma between: the first is the one that is used by default. */
+export const cidrs = (text: string): string => {
+  const families = text.split(',').map((part) => {
+    const [base = '', bits = ''] = part.split('/');
+    const isV6 = numberOf(base)?.width === 128;
+    if (isV6 && /^\d{1,3}$/.test(bits) && Number(bits) <= 126) return 'IPv6';
+    cidr(part);
+    return 'IPv4';
+  });
+  if (families.length > 2 || families[0] === families[1])
+    throw new Error(`"${text}" is not one range of each family, such as 10.42.0.0/16,fd00:42::/56`);
   return text;
 };
 

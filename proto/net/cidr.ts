@@ -40,3 +40,28 @@ function bitsOfV6(ip: string): bigint | undefined {
   if (!all.every((group) => /^[0-9a-f]{1,4}$/i.test(group))) return undefined;
   return all.reduce((sum, group) => (sum << 16n) | BigInt(`0x${group}`), 0n);
 }
+
+/** An address as a number, with the width of its family; undefined where it is malformed. */
+export function numberOf(ip: string): { readonly value: bigint; readonly width: 32 | 128 } | undefined {
+  const value = bitsOf(ip);
+  return value === undefined ? undefined : { value, width: isIpv6(ip) ? 128 : 32 };
+}
+
+/** The canonical text of an address: RFC 5952 for IPv6. */
+export function addressOf(value: bigint, width: 32 | 128): string {
+  if (width === 32) return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 255n).join('.');
+  const groups = Array.from({ length: 8 }, (_, i) =>
+    ((value >> BigInt(112 - 16 * i)) & 0xffffn).toString(16),
+  );
+  const runs = [...groups.join(' ').matchAll(/(?<![\da-f])0(?: 0(?![\da-f]))+/g)].map(([run]) => run);
+  const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), '');
+  if (longest === '') return groups.join(':');
+  const text = groups.join(' ');
+  const at = text.search(new RegExp(`(?<![\\da-f])${longest}(?![\\da-f])`));
+  const head = text.slice(0, at).trim().replaceAll(' ', ':');
+  const tail = text
+    .slice(at + longest.length)
+    .trim()
+    .replaceAll(' ', ':');
+  return `${head}::${tail}`;
+}

@@ -23,7 +23,7 @@ import { type Api, ResourceIndex, randomSources } from '#server/apiserver/rest/a
 import { objectOf } from '#server/apiserver/rest/entries.ts';
 import { prefixOf } from '#server/apiserver/rest/keys.ts';
 import { createSchemaCodec } from '#server/apiserver/rest/schema-codec.ts';
-import { IpRange } from '#server/apiserver/services/ip-range.ts';
+import { parseRanges } from '#server/apiserver/services/ip-range.ts';
 import { ServiceAllocator } from '#server/apiserver/services/service-allocator.ts';
 import type { NodeStreams } from '#server/apiserver/streams/node-streams.ts';
 import {
@@ -92,8 +92,8 @@ const NO_WEBHOOKS: WebhookCaller = { call: () => Promise.reject(new Error('no we
 /** The API server, put together. It reads from top to bottom: what a request passes on its way. */
 export function createApiServer(deps: ApiServerDeps): ApiServer {
   const { store, authorizer, log, streams } = deps;
-  const range = new IpRange(deps.serviceCidr);
-  const allocator = new ServiceAllocator(range, randomSources.random);
+  const ranges = parseRanges(deps.serviceCidr);
+  const allocator = new ServiceAllocator(ranges, randomSources.random);
   const stored = store.range({ prefix: prefixOf(services) }).entries;
   allocator.repair(
     stored.map((entry) => objectOf(entry) as Service),
@@ -149,7 +149,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
   const https = new HttpsServer(app, upgrades, log);
   return {
     api,
-    serviceIp: range.at(1),
+    serviceIp: ranges[0].at(1),
     client: (user) => createLocalClient(api, subresources, user),
     dispatch: createDispatch(app),
     listen: (options) => https.listen(options),

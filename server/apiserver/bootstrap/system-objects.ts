@@ -19,7 +19,7 @@ const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
 export interface SystemObjects {
   /** The address of the `kubernetes` Service: the first of the service range. */
   readonly serviceIp: string;
-  /** The range that Services get their addresses from: `10.43.0.0/16`. */
+  /** Where Services get their addresses from: `10.43.0.0/16`, or one range of each family with a comma between. */
   readonly serviceCidr: string;
   /** Where Pods reach this server. */
   readonly advertiseAddress: string;
@@ -83,12 +83,12 @@ export async function ensureDnsService(client: ApiClient, clusterDns: string): P
 }
 
 /** Tells the range that the server was started with. Rule: upstream's `defaultservicecidr` controller. */
-async function ensureServiceCidr(client: ApiClient, cidr: string): Promise<void> {
+async function ensureServiceCidr(client: ApiClient, text: string): Promise<void> {
   const key = { name: 'kubernetes' };
-  await ensure<ServiceCIDR>(client, servicecidrs, { metadata: key, spec: { cidrs: [cidr] } });
+  await ensure<ServiceCIDR>(client, servicecidrs, { metadata: key, spec: { cidrs: text.split(',') } });
   const { metadata, spec, status } = await client.get(servicecidrs, key);
   const told = status?.conditions?.some(({ type }) => type === 'Ready');
-  if (told || metadata.deletionTimestamp || spec.cidrs?.[0] !== cidr) return;
+  if (told || metadata.deletionTimestamp || spec.cidrs?.join() !== text) return;
   const ready = {
     type: 'Ready',
     status: 'True',

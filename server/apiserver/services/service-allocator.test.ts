@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { services } from '#proto/api/core/services.ts';
 import { silent } from '#proto/meta/log.ts';
 import type { Service } from '#proto/schema/generated/core-v1.ts';
-import { IpRange } from '#server/apiserver/services/ip-range.ts';
+import { parseRanges } from '#server/apiserver/services/ip-range.ts';
 import { ServiceAllocator } from '#server/apiserver/services/service-allocator.ts';
 
 const aService = (spec: object = {}): Service =>
@@ -11,7 +11,7 @@ const aService = (spec: object = {}): Service =>
     spec: { type: 'ClusterIP', ports: [{ port: 80 }], ...spec },
   }) as Service;
 
-const allocator = (cidr = '10.43.0.0/16') => new ServiceAllocator(new IpRange(cidr), () => 0);
+const allocator = (cidr = '10.43.0.0/16') => new ServiceAllocator(parseRanges(cidr), () => 0);
 
 describe('cluster IPs', () => {
   test('come from the upper part of the range, each once', () => {
@@ -61,6 +61,67 @@ describe('cluster IPs', () => {
     expect(() => all.reserve(services, aService(), undefined)).toThrowError('range is full');
     all.release(services, first);
     expect(() => all.reserve(services, aService(), undefined)).not.toThrow();
+  });
+});
+
+describe('two families', () => {
+  const BOTH = '10.43.0.0/16,fd00:43::/112';
+  const reserved = (spec: object, before?: Service, ranges = BOTH) => {
+    const service = aService(spec);
+    const all = allocator(ranges);
+    if (before) all.repair([before], silent);
+    all.reserve(services, service, before).settle(true);
+    return service.spec;
+  };
+
+  test.each([
+    ['one, unless more are asked for', {}, BOTH, ['10.43.1.1']],
+    ['both', { ipFamilyPolicy: 'PreferDualStack' }, BOTH, ['10.43.1.1', 'fd00:43::101']],
+    ['both where they must be', { ipFamilyPolicy: 'RequireDualStack' }, BOTH, ['10.43.1.1', 'fd00:43::101']],
+    ['what there is', { ipFamilyPolicy: 'PreferDualStack' }, '10.43.0.0/16', ['10.43.1.1']],
+    ['the other one', { ipFamilies: ['IPv6'] }, BOTH, ['fd00:43::101']],
+    [
+      'the other one first',
+      { ipFamilies: ['IPv6'], ipFamilyPolicy: 'PreferDualStack' },
+      BOTH,
+      ['fd00:43::101', '10.43.1.1'],
+    ],
+    ['what is asked for by address', { clusterIP: 'fd00:43::7' }, BOTH, ['fd00:43::7']],
+    ['none', { clusterIP: 'None', selector: { a: 'b' }, ipFamilyPolicy: 'PreferDualStack' }, BOTH, ['None']],
+  ])('gives %s', (_, spec, ranges, clusterIPs) => {
+    const given = reserved(spec, undefined, ranges);
+    expect(given.clusterIPs).toEqual(clusterIPs);
+    expect(given.clusterIP).toBe(clusterIPs[0]);
+    if (clusterIPs[0] === 'None') expect(given.ipFamilies).toEqual(['IPv4', 'IPv6']);
+    else expect(given.ipFamilies).toEqual(clusterIPs.map((ip) => (ip.includes(':') ? 'IPv6' : 'IPv4')));
+  });
+
+  test('come and go with the policy, and the first stays', () => {
+    const single = aService(reserved({}));
+    const dual = aService(reserved({ ...single.spec, ipFamilyPolicy: 'RequireDualStack' }, single));
+    expect(dual.spec.clusterIPs).toEqual(['10.43.1.1', 'fd00:43::101']);
+    const again = reserved({ ...dual.spec, ipFamilyPolicy: 'SingleStack' }, dual);
+    expect(again).toMatchObject({ clusterIPs: ['10.43.1.1'], ipFamilies: ['IPv4'] });
+    expect(() => reserved({ ...dual.spec, clusterIPs: ['10.43.1.1'] }, dual)).toThrowError(
+      "must be 'SingleStack' to release the secondary cluster IP",
+    );
+  });
+
+  test.each([
+    [{ ipFamilyPolicy: 'RequireDualStack' }, 'this cluster is not configured for dual-stack services'],
+    [{ ipFamilies: ['IPv6'] }, 'not configured on this cluster'],
+    [{ clusterIP: 'fd00:43::7' }, 'IPv6 is not configured on this cluster'],
+    [
+      { ipFamilies: ['IPv4', 'IPv6'] },
+      "must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families",
+    ],
+  ])('%j is refused where there is one', (spec, words) => {
+    expect(() => reserved(spec, undefined, '10.43.0.0/16')).toThrowError(words);
+  });
+
+  test('are not two of one', () => {
+    expect(() => parseRanges('10.43.0.0/16,10.44.0.0/16')).toThrowError('one family');
+    expect(() => parseRanges('fd00::/64')).toThrowError('/108');
   });
 });
 

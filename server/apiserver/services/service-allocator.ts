@@ -4,6 +4,7 @@ import type { Logger } from '#proto/meta/log.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import { internalError, invalid } from '#proto/meta/status-error.ts';
 import type { Service } from '#proto/schema/generated/core-v1.ts';
+import { settleFamilies } from '#server/apiserver/services/ip-families.ts';
 import type { IpRange } from '#server/apiserver/services/ip-range.ts';
 
 /** What one write took; `settle(true)` keeps it and frees what it replaced, `settle(false)` gives it back. */
@@ -21,13 +22,14 @@ const LAST_PORT = 32_767;
  * memory is enough between.
  */
 export class ServiceAllocator {
-  readonly #range: IpRange;
+  readonly #ranges: readonly IpRange[];
   readonly #random: () => number;
   readonly #ips = new Set<string>();
   readonly #ports = new Set<number>();
 
-  constructor(range: IpRange, random: () => number) {
-    this.#range = range;
+  /** The first range is of the family that Services have by default. */
+  constructor(ranges: readonly IpRange[], random: () => number) {
+    this.#ranges = ranges;
     this.#random = random;
   }
 
@@ -95,46 +97,52 @@ export class ServiceAllocator {
       return;
     }
     spec.clusterIP ||= spec.clusterIPs?.[0] ?? '';
-    if (spec.clusterIP === '') {
-      spec.clusterIP = this.#freeIp();
-      taken.push(spec.clusterIP);
-      this.#ips.add(spec.clusterIP);
-    } else if (spec.clusterIP !== 'None' && !(before && ipsOf(before).includes(spec.clusterIP))) {
-      this.#takeIp(service, spec.clusterIP);
-      taken.push(spec.clusterIP);
-    }
-    spec.clusterIPs ??= [spec.clusterIP];
-    // Without selector and address its endpoints are anybody's, of any family.
-    const isOpen = spec.clusterIP === 'None' && Object.keys(spec.selector ?? {}).length === 0;
-    const both = isOpen && spec.ipFamilyPolicy !== 'SingleStack' && !spec.ipFamilies?.length;
-    spec.ipFamilies ??= both ? ['IPv4', 'IPv6'] : ['IPv4'];
-    spec.ipFamilyPolicy ??= spec.ipFamilies.length > 1 ? 'RequireDualStack' : 'SingleStack';
+    if (spec.clusterIP !== '') spec.clusterIPs ??= [spec.clusterIP];
+    const problems = settleFamilies(
+      service,
+      before,
+      this.#ranges.map(({ family }) => family),
+    );
+    if (problems.length > 0)
+      throw invalid({ group: '', kind: 'Service' }, service.metadata.name ?? '', problems);
+    if (spec.clusterIP === 'None') return;
+    const had = before ? ipsOf(before) : [];
+    spec.clusterIPs = (spec.ipFamilies ?? []).map((family, i) => {
+      const wanted = spec.clusterIPs?.[i] ?? '';
+      if (wanted !== '' && had.includes(wanted)) return wanted;
+      const range = this.#ranges.find((one) => one.family === family);
+      if (!range) return wanted;
+      const ip = wanted === '' ? this.#freeIp(range) : wanted;
+      if (wanted === '') this.#ips.add(ip);
+      else this.#takeIp(service, range, ip);
+      taken.push(ip);
+      return ip;
+    });
+    spec.clusterIP = spec.clusterIPs[0] ?? '';
   }
 
-  #takeIp(service: Service, ip: string): void {
+  #takeIp(service: Service, range: IpRange, ip: string): void {
     const refuse = (why: string): never => {
       throw refusal(service, 'spec.clusterIPs', [ip], `failed to allocate IP ${ip}: ${why}`);
     };
-    if (this.#range.offsetOf(ip) === undefined) {
-      refuse(
-        `the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${this.#range.text}`,
-      );
+    if (range.offsetOf(ip) === undefined) {
+      refuse(`the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${range.text}`);
     }
     if (this.#ips.has(ip)) refuse('provided IP is already allocated');
     this.#ips.add(ip);
   }
 
   /** From the upper part of the range first: the lower is for people who choose. Rule: KEP-3070. */
-  #freeIp(): string {
-    const usable = this.#range.size - 2;
+  #freeIp(range: IpRange): string {
+    const usable = range.size - 2;
     const low = Math.min(Math.max(16, Math.floor(usable / 16)), 256, usable);
     const high = usable - low;
     const start = high > 0 ? Math.floor(this.#random() * high) : 0;
     for (let i = 0; i < high; i++) {
-      const ip = this.#range.at(low + 1 + ((start + i) % high));
+      const ip = range.at(low + 1 + ((start + i) % high));
       if (!this.#ips.has(ip)) return ip;
     }
-    for (let i = 1; i <= low; i++) if (!this.#ips.has(this.#range.at(i))) return this.#range.at(i);
+    for (let i = 1; i <= low; i++) if (!this.#ips.has(range.at(i))) return range.at(i);
     throw internalError(new Error('failed to allocate a serviceIP: range is full'));
   }
 

@@ -7,7 +7,7 @@ import type { WebhookCaller } from '#server/apiserver/customresources/conversion
 import { CustomResources } from '#server/apiserver/customresources/custom-resources.ts';
 import { type Api, type Call, ResourceIndex } from '#server/apiserver/rest/api.ts';
 import { createSchemaCodec } from '#server/apiserver/rest/schema-codec.ts';
-import { IpRange } from '#server/apiserver/services/ip-range.ts';
+import { parseRanges } from '#server/apiserver/services/ip-range.ts';
 import { ServiceAllocator } from '#server/apiserver/services/service-allocator.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
 import { createMemoryStore } from '#server/store/open.ts';
@@ -34,7 +34,7 @@ export function testApi(
     },
     codec: createSchemaCodec(custom),
     admission: [],
-    services: new ServiceAllocator(new IpRange('10.43.0.0/16'), () => 0),
+    services: new ServiceAllocator(parseRanges('10.43.0.0/16'), () => 0),
     clock,
     log: silent,
     newUid: () => `uid-${++serial}`,

@@ -22,12 +22,18 @@ it.each<[ServiceSpec, string[]]>([
     [],
   ],
   [
-    { clusterIP: 'None', selector: { a: 'b' }, ipFamilies: ['IPv6'], ipFamilyPolicy: 'RequireDualStack' },
+    {
+      clusterIP: '10.43.0.1',
+      clusterIPs: ['10.43.0.1', 'fd00::1'],
+      ipFamilies: ['IPv6', 'IPv4'],
+      ipFamilyPolicy: 'RequireDualStack',
+    },
     [
-      'spec.ipFamilies[0]: Invalid value: "IPv6": not configured on this cluster',
-      'spec.ipFamilyPolicy: Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services',
+      'spec.clusterIPs[0]: Invalid value: "10.43.0.1": expected an IPv6 value as indicated by `ipFamilies[0]`',
+      'spec.clusterIPs[1]: Invalid value: "fd00::1": expected an IPv4 value as indicated by `ipFamilies[1]`',
     ],
   ],
+  [{ ipFamilies: ['IPv4', 'IPv4'] }, ['spec.ipFamilies[1]: Duplicate value: "IPv4"']],
   [
     { ipFamilies: ['x'], ipFamilyPolicy: 'x' },
     [

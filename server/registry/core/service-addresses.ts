@@ -1,5 +1,5 @@
 import { isIP, isIPv4 } from 'node:net';
-import { type FieldError, invalidValue, notSupported } from '#proto/meta/field-error.ts';
+import { duplicate, type FieldError, invalidValue, notSupported } from '#proto/meta/field-error.ts';
 import type { ServiceSpec } from '#proto/schema/generated/core-v1.ts';
 import { validateIp } from '#server/registry/validation/addresses.ts';
 
@@ -7,26 +7,20 @@ const FAMILIES = ['IPv4', 'IPv6'];
 const POLICIES = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
 
 /**
- * The addresses of a Service, and of which families they are. This cluster has IPv4 alone, but for Services without
- * selectors and addresses, whose endpoints may lie anywhere. Rule: upstream's `ValidateServiceClusterIPsRelatedFields`.
+ * The addresses of a Service, by themselves; what this cluster has is asked when they are given. Rule: upstream's
+ * `ValidateServiceClusterIPsRelatedFields`.
  */
 export function validateAddresses(spec: ServiceSpec): FieldError[] {
   if (spec.type === 'ExternalName') return [];
   const { clusterIP, clusterIPs = [], ipFamilies = [], ipFamilyPolicy } = spec;
   const errors: FieldError[] = [];
-  const isOpen = clusterIP === 'None' && Object.keys(spec.selector ?? {}).length === 0;
   for (const [i, family] of ipFamilies.entries()) {
     const at = `spec.ipFamilies[${i}]`;
     if (!FAMILIES.includes(family)) errors.push(notSupported(at, family, FAMILIES));
-    else if (family === 'IPv6' && !isOpen)
-      errors.push(invalidValue(at, family, 'not configured on this cluster'));
+    if (ipFamilies.indexOf(family) < i) errors.push(duplicate(at, family));
   }
   if (ipFamilyPolicy !== undefined && !POLICIES.includes(ipFamilyPolicy))
     errors.push(notSupported('spec.ipFamilyPolicy', ipFamilyPolicy, POLICIES));
-  else if (ipFamilyPolicy === 'RequireDualStack' && !isOpen) {
-    const detail = 'this cluster is not configured for dual-stack services';
-    errors.push(invalidValue('spec.ipFamilyPolicy', ipFamilyPolicy, detail));
-  }
   if (clusterIP && clusterIPs.length > 0 && clusterIPs[0] !== clusterIP)
     errors.push(invalidValue('spec.clusterIPs', clusterIPs, 'first value must match `clusterIP`'));
   if (clusterIPs.length > 2)
@@ -37,6 +31,12 @@ export function validateAddresses(spec: ServiceSpec): FieldError[] {
   if (families.length > 1 && new Set(families).size < families.length) {
     const detail = 'may specify no more than one IP for each IP family';
     errors.push(invalidValue('spec.clusterIPs', clusterIPs, detail));
+  }
+  for (const [i, ip] of clusterIPs.entries()) {
+    const wanted = ipFamilies[i];
+    if (!isIP(ip) || !wanted || wanted === (isIPv4(ip) ? 'IPv4' : 'IPv6')) continue;
+    const detail = `expected an ${wanted} value as indicated by \`ipFamilies[${i}]\``;
+    errors.push(invalidValue(`spec.clusterIPs[${i}]`, ip, detail));
   }
   return errors;
 }

@@ -238,6 +238,10 @@ function validateAddressUpdate(spec: ServiceSpec, old: ServiceSpec): FieldError[
   if (old.clusterIP && spec.clusterIP !== old.clusterIP) {
     return [invalidValue('spec.clusterIPs[0]', spec.clusterIPs?.[0] ?? spec.clusterIP, detail)];
   }
-  const [first, before] = [spec.clusterIPs?.[0], old.clusterIPs?.[0]];
-  return before && first !== before ? [invalidValue('spec.clusterIPs[0]', first, detail)] : [];
+  for (const [i, before] of (old.clusterIPs ?? []).entries()) {
+    const now = spec.clusterIPs?.[i];
+    if (now !== before && (i === 0 || now !== undefined))
+      return [invalidValue(`spec.clusterIPs[${i}]`, i === 0 ? now : spec.clusterIPs, detail)];
+  }
+  return [];
 }
