@@ -5,7 +5,10 @@ export interface BoardStorage {
    * `ServiceUnavailable` or `Timeout` while the board is away, and with an error that says why where the board can't.
    */
   make(node: string, volume: string, bytes: number): Promise<string>;
-  /** Removes the directory with all that is in it. Resolves when it is gone from the board's disk. Rejects as `make` does. */
+  /**
+   * Removes the directory with all that is in it. Resolves when it is gone from the board's disk. Rejects as `make` does, and
+   * where the board's directories are not where `path` is; no path: wherever they are.
+   */
   remove(node: string, volume: string, path: string): Promise<void>;
   /** Calls back when a board has come (back). Returns the function that ends it. */
   onConnected(listener: (node: string) => void): () => void;

@@ -10,11 +10,13 @@ import type { Controller, ControllerContext } from '#server/controllers/context.
 import { createQueue } from '#server/controllers/context.ts';
 import { readyStatus } from '#server/controllers/nodelifecycle/node-health.plan.ts';
 import {
+  claimKeyOf,
   classOf,
   PROVISIONER_FINALIZER,
   SELECTED_NODE,
 } from '#server/controllers/persistentvolume/storage-facts.ts';
 import type { BoardStorage } from './board-storage.ts';
+import { type Draft, Drafts } from './drafts.ts';
 import * as words from './localpath.events.ts';
 import {
   HOSTNAME,
@@ -54,8 +56,11 @@ export function createLocalPathController(context: ControllerContext, boards: Bo
     WORKERS,
   );
 
+  const drafts = new Drafts();
+
   async function syncClaim(key: string): Promise<void> {
     const claim = claims.get(key);
+    await dropDrafts(key, claim);
     if (!claim) return;
     await refuseToExpand(claim);
     const storageClass = classes.get(classOf(claim));
@@ -67,6 +72,8 @@ export function createLocalPathController(context: ControllerContext, boards: Bo
     if (step.type !== 'make') return;
     const nodeName = step.node.metadata.name ?? '';
     events.event(claim, words.provisioning(key));
+    const draft: Draft = { claim: key, node: nodeName, volume: step.volume };
+    drafts.add(draft);
     let path: string;
     try {
       path = await boards.make(nodeName, step.volume, step.bytes);
@@ -81,8 +88,36 @@ export function createLocalPathController(context: ControllerContext, boards: Bo
     } catch (err) {
       if (!isAlreadyExists(err)) throw err;
     }
+    drafts.delete(draft);
     events.event(claim, words.provisioned(step.volume));
   }
+
+  /** Directories that were made for a claim which is gone by now, or is for another node. */
+  async function dropDrafts(key: string, claim: PersistentVolumeClaim | undefined): Promise<void> {
+    for (const draft of drafts.ofClaim(key)) {
+      const { node, volume } = draft;
+      const isWanted =
+        claim &&
+        isAsked(claim, classes.get(classOf(claim))) &&
+        volumeNameFor(claim) === volume &&
+        claim.metadata.annotations?.[SELECTED_NODE] === node;
+      if (isWanted) continue;
+      const made = await fresh(volume);
+      try {
+        if (!made || nodeOf(made) !== node) await boards.remove(node, volume, '');
+        drafts.delete(draft);
+      } catch (err) {
+        if (!isAway(err)) throw err;
+      }
+    }
+  }
+
+  /** The cache may be behind: ask. */
+  const fresh = (name: string): Promise<PersistentVolume | undefined> =>
+    client.get(persistentvolumes, { name }).catch((err: unknown) => {
+      if (isNotFound(err)) return undefined;
+      throw err;
+    });
 
   /** The scheduler has chosen a node that can't do it. */
   async function chooseAgain(claim: PersistentVolumeClaim): Promise<void> {
@@ -110,11 +145,8 @@ export function createLocalPathController(context: ControllerContext, boards: Bo
   async function syncVolume(name: string): Promise<void> {
     const cached = volumes.get(name);
     if (!cached || !planVolumeEnd(cached)) return;
-    // The cache may be behind, and its user may have decided to keep the data: ask.
-    const volume = await client.get(persistentvolumes, { name }).catch((err: unknown) => {
-      if (isNotFound(err)) return undefined;
-      throw err;
-    });
+    // Its user may have decided to keep the data.
+    const volume = await fresh(name);
     const end = volume && planVolumeEnd(volume);
     if (!volume || !end) return;
     if (end === 'remove' && !(await removed(volume))) return;
@@ -152,6 +184,7 @@ export function createLocalPathController(context: ControllerContext, boards: Bo
 
   /** What waits for this board. */
   const lookAgain = (node: string): void => {
+    for (const { claim } of drafts.onNode(node)) queue.add(`claim/${claim}`);
     for (const claim of claims.values())
       if (claim.metadata.annotations?.[SELECTED_NODE] === node && !claim.spec.volumeName)
         queue.add(`claim/${keyOf(claim)}`);
@@ -159,10 +192,13 @@ export function createLocalPathController(context: ControllerContext, boards: Bo
       if (planVolumeEnd(volume) && nodeOf(volume) === node) queue.add(`volume/${keyOf(volume)}`);
   };
   claims.onChange((type, claim) => {
-    if (type !== 'DELETED') queue.add(`claim/${keyOf(claim)}`);
+    const key = keyOf(claim);
+    if (type !== 'DELETED' || drafts.ofClaim(key).length > 0) queue.add(`claim/${key}`);
   });
   volumes.onChange((type, volume) => {
     if (type !== 'DELETED' && planVolumeEnd(volume)) queue.add(`volume/${keyOf(volume)}`);
+    // Deleted before its claim had it: the claim needs another.
+    if (type === 'DELETED' && volume.spec.claimRef) queue.add(`claim/${claimKeyOf(volume.spec.claimRef)}`);
   });
   allNodes.onChange((type, node, old) => {
     if (type === 'DELETED' || (old && readyStatus(node) !== readyStatus(old)))

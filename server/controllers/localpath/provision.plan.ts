@@ -131,6 +131,8 @@ export function planVolumeEnd({ metadata, spec, status }: PersistentVolume): Vol
   const held = metadata.finalizers?.includes(PROVISIONER_FINALIZER) ?? false;
   const isToGo = spec.persistentVolumeReclaimPolicy === 'Delete';
   if (isToGo && (status?.phase === 'Released' || status?.phase === 'Failed')) return 'remove';
+  // Deleted before it was bound, so that nobody has ever had it: a claim is bound only after its volume says so.
+  if (isToGo && metadata.deletionTimestamp && status?.phase !== 'Bound') return 'remove';
   if (!isToGo) return held ? 'release' : undefined;
   return held || metadata.deletionTimestamp ? undefined : 'protect';
 }

@@ -42,6 +42,7 @@ export function createPersistentVolumeController(context: ControllerContext): Co
   const isUnbound = ({ metadata }: PersistentVolumeClaim): boolean =>
     metadata.annotations?.[BIND_COMPLETED] === undefined;
   claims.addIndex(UNBOUND, (claim) => (isUnbound(claim) ? ['yes'] : []));
+  volumes.addIndex(BY_CLAIM, ({ spec }) => (spec.claimRef ? [claimKeyOf(spec.claimRef)] : []));
   allPods.addIndex(BY_CLAIM, (pod) => claimsOf(pod).map((name) => `${pod.metadata.namespace}/${name}`));
 
   const view: ClaimView = {
@@ -188,12 +189,12 @@ export function createPersistentVolumeController(context: ControllerContext): Co
   const lookAtUnbound = (): void => {
     for (const claim of claims.byIndex(UNBOUND, 'yes')) queue.add(`claim/${keyOf(claim)}`);
   };
-  claims.onChange((type, claim, old) => {
-    if (type !== 'DELETED') queue.add(`claim/${keyOf(claim)}`);
-    // What it had, or would have had, is looked at as well: a claim that goes releases its volume.
-    for (const name of new Set([claim.spec.volumeName, old?.spec.volumeName]))
-      if (name && (type === 'DELETED' || name !== old?.spec.volumeName || isUnbound(claim)))
-        queue.add(`volume/${name}`);
+  claims.onChange((type, claim) => {
+    const key = keyOf(claim);
+    if (type !== 'DELETED') queue.add(`claim/${key}`);
+    // Whatever names it, or is named by it: a claim that goes releases its volume, and one that is bound frees the others.
+    for (const volume of volumes.byIndex(BY_CLAIM, key)) queue.add(`volume/${keyOf(volume)}`);
+    if (claim.spec.volumeName) queue.add(`volume/${claim.spec.volumeName}`);
   });
   volumes.onChange((type, volume, old) => {
     if (type !== 'DELETED') queue.add(`volume/${keyOf(volume)}`);
