@@ -48,7 +48,7 @@ function sourceOf({ metadata, spec }: PersistentVolume, readOnly: boolean): Volu
     const { server, path, readOnly: always = false } = nfs;
     return { kind: 'nfs', server, path, readOnly: readOnly || always, mountOptions };
   }
-  if (local) return { kind: 'local', path: local.path, fsType: local.fsType ?? 'ext4', mountOptions };
+  if (local) return { kind: 'local', path: local.path, fsType: local.fsType || 'ext4', mountOptions };
   if (hostPath) {
     if (mountOptions.length > 0) return 'spec.mountOptions is not supported by hostPath: nothing is mounted';
     return { kind: 'hostPath', path: hostPath.path, type: hostPath.type ?? '' };

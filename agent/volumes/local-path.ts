@@ -62,7 +62,8 @@ async function remove(options: LocalPathOptions, volume: string, path: string): 
   const folder = folderOf(options);
   const own = join(folder, volume);
   // A board whose data lives elsewhere by now must not say that it has removed anything.
-  if (path !== '' && path !== own) throw forbidden(RESOURCE, volume, `${path} is not below ${folder} of this node`);
+  if (path !== '' && path !== own)
+    throw forbidden(RESOURCE, volume, `${path} is not below ${folder} of this node`);
   const user = await podThatHas(options, own);
   if (user !== undefined)
     throw conflict(RESOURCE, volume, `${own} is still in use by pod ${user} of this node`);

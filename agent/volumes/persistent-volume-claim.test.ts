@@ -130,6 +130,11 @@ describe('an NFS volume', () => {
 });
 
 describe('boundVolume', () => {
+  it('mounts a device as ext4 where its volume says nothing, or an empty text', () => {
+    for (const local of [{ path: '/dev/sda1' }, { path: '/dev/sda1', fsType: '' }])
+      expect(boundVolume(claim(), aVolume({ local }), false)).toMatchObject({ source: { fsType: 'ext4' } });
+  });
+
   const spec: PersistentVolume['spec'] = { hostPath: { path: '/x' } };
   it.each<[string, Partial<PersistentVolumeClaim['spec']>, boolean, boolean]>([
     ['read and written', {}, false, false],
