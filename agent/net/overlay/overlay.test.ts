@@ -62,6 +62,13 @@ it('makes the tunnel before the ways through it', async () => {
   expect(ran.at(-1)).toContain('route replace 10.42.2.0/24 via 10.42.2.0 dev coracle.vxlan onlink proto 144');
 });
 
+it('begins no tunnel before the board has a Pod network of its own', async () => {
+  const { overlay, ran } = anOverlay({ nodes: () => [aNode('pi', '10.0.0.1'), ...far.slice(1)] });
+  await overlay.apply();
+  expect(ran.join('\n')).not.toMatch(/link add|dev coracle.vxlan onlink/);
+  expect(ran.at(-1)).toContain('route replace 10.42.1.0/24 via 10.0.0.2');
+});
+
 it('takes its own ways back where another plug-in sees to it, and does nothing before it is told', async () => {
   const none = anOverlay({ mode: () => 'none' });
   await none.overlay.apply();

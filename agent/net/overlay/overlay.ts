@@ -97,7 +97,8 @@ export class Overlay {
       if (family === '6' && !service && !ranges.some(isIpv6)) continue;
       const routes = await this.#json<KernelRoute>('ip', [`-${family}`, 'route', 'show']);
       const plan = planRoutes({
-        paths: paths.filter(({ range }) => familyOf(range) === family),
+        // No tunnel begins at a board without a Pod network of its own.
+        paths: paths.filter(({ kind, range }) => familyOf(range) === family && (end || kind === 'direct')),
         serviceCidr: service,
         hostIp: hostIps().find(family === '4' ? isIpv4 : isIpv6),
         ...routesOf(routes),
