@@ -1,8 +1,9 @@
 /** The data plane of this board: Services, names, and the ways to other boards' Pods. Works from the board's own disk. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
+import { isIpv6 } from '#proto/net/cidr.ts';
 import type { Node, Service } from '#proto/schema/generated/core-v1.ts';
 import type { EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
 import type { Cluster, DesiredState } from '../link/cluster.ts';
@@ -11,6 +12,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { removeCniConfig, writeCniConfig } from './cni-config.ts';
 import { ClusterDns } from './dns/cluster-dns.ts';
 import type { ForeignNetwork } from './foreign-network.ts';
+import { forwardIpv6, prepareKernel } from './kernel.ts';
 import { Overlay } from './overlay/overlay.ts';
 import { asNetworkMode, type NetworkMode, rangesOf } from './overlay/paths.plan.ts';
 import { resizePods } from './pod-mtu.ts';
@@ -43,7 +45,6 @@ export interface NetworkOptions {
   readonly run?: Run;
 }
 
-const BRIDGE_FILTER = '/proc/sys/net/bridge/bridge-nf-call-iptables';
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
 
 /** Runs until the signal; rules and routes stay after it, so that Pods do not notice an agent that restarts. */
@@ -80,6 +81,7 @@ export async function startNetwork(
   };
   const health = new HealthChecks(log);
   const proxy = new ServiceProxy({ observe, health, run, clock, log });
+  const ipv6 = once(() => forwardIpv6(log));
   const overlay = new Overlay({
     mode,
     tunnelPort: () => clusterInfo()?.tunnelPort ?? 0,
@@ -89,7 +91,11 @@ export async function startNetwork(
     hostIps,
     interfaces,
     linkMtu,
-    onPodMtu: (mtu) => configurePods(options, run, mtu),
+    async onPodMtu(mtu) {
+      await configurePods(options, run, mtu);
+      const own = desired.node();
+      if (own && rangesOf(own).some(isIpv6)) await ipv6();
+    },
     wireguard: once(async () => {
       const { Wireguard } = await import('./overlay/wireguard.ts');
       return new Wireguard({ keyFile: options.wireguardKeyFile, cluster: options.cluster, run });
@@ -196,19 +202,4 @@ async function configurePods(
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => (made ??= make());
-}
-
-/** Forwarding on; true when packets between Pods of one bridge pass netfilter. */
-async function prepareKernel(run: Run, log: Logger): Promise<boolean> {
-  await writeFile('/proc/sys/net/ipv4/ip_forward', '1').catch((err: unknown) =>
-    log.warn('the kernel does not forward packets: pods of other boards are not reached', { err }),
-  );
-  const filtered = (): Promise<boolean> =>
-    writeFile(BRIDGE_FILTER, '1')
-      .then(() => readFile(BRIDGE_FILTER, 'utf8'))
-      .then((text) => text.trim() === '1')
-      .catch(() => false);
-  if (await filtered()) return true;
-  await run('modprobe', ['br_netfilter']).catch(() => {});
-  return filtered();
 }

@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { eventually } from '../support/boards/eventually.ts';
+import { runningOn } from '../support/cluster/containers.ts';
 import { apply, helloDeployment, mainStatus, shellPod } from '../support/cluster/manifests.ts';
 import { useCluster } from '../support/cluster/use-cluster.ts';
 
@@ -17,6 +18,8 @@ const web = { matchLabels: { app: 'web' } };
 let addresses: string[] = [];
 let id = '';
 let friend = '';
+/** Of the web Pod on the friend's board. */
+let neighbour = '';
 /** In Pod `friend`, with no server in between. */
 const inFriend = (script: string) => cluster().board('board-1').execIn(friend, script);
 
@@ -51,6 +54,8 @@ it('starts without policies: everybody reaches everybody', async () => {
   for (const name of ['friend', 'stranger']) await cluster().readyPods(`app=${name}`, 1);
   addresses = pods.map((pod) => pod.status?.podIP ?? '');
   id = pods[0]?.metadata.uid ?? '';
+  const board = await cluster().kubectl.json<Pod>('get pod friend');
+  neighbour = pods.find((pod) => pod.status?.hostIP === board.status?.hostIP)?.status?.podIP ?? '';
   friend = (await mainStatus(cluster(), 'friend')).containerID?.replace('containerd://', '') ?? '';
   await reaches('stranger', true);
 });
@@ -103,7 +108,7 @@ it('isolates a Pod before its first packet', async () => {
 
 it('cuts a connection that a policy comes to forbid', async () => {
   const [target = ''] = addresses;
-  const request = `(sleep 6; printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n') | timeout 9 nc ${target} 8080 >/tmp/held`;
+  const request = `(sleep 4; printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n') | timeout 7 nc ${target} 8080 >/tmp/held`;
   const held = inFriend(request);
   await apply(cluster(), aPolicy('web', { podSelector: web, ingress: [] }));
   await reaches('friend', false);
@@ -111,15 +116,26 @@ it('cuts a connection that a policy comes to forbid', async () => {
   expect((await inFriend('cat /tmp/held')).stdout).toBe('');
 });
 
-it('holds while the server is away, for an agent that starts again', async () => {
+it('holds while the server is away, for an agent that starts again and a board that lost its power', async () => {
   await cluster().server.stop();
-  await cluster().board('board-1').killService('agent');
-  expect((await inFriend(`timeout 1 wget -qO- http://${addresses[1]}:8080/`)).code).not.toBe(0);
+  const board = cluster().board('board-1');
+  expect((await inFriend(`timeout 1 wget -qO- http://${neighbour}:8080/`)).code).not.toBe(0);
+  await board.killService('agent');
+  expect((await inFriend(`timeout 1 wget -qO- http://${neighbour}:8080/`)).code).not.toBe(0);
+  await board.powerCut();
+  await board.boot();
+  // What the board itself asks is always answered: the Pod is there again, at its address.
+  await eventually(async () =>
+    expect((await board.exec(`curl -sS -m 2 http://${neighbour}:8080/healthz`)).code).toBe(0),
+  );
+  friend = await eventually(() => runningOn(board, 'busybox'));
+  expect((await inFriend('true')).code).toBe(0);
+  expect((await inFriend(`timeout 1 wget -qO- http://${neighbour}:8080/`)).code).not.toBe(0);
   await cluster().server.start();
   await reaches('friend', false);
   await cluster().kubectl.ok('delete networkpolicy --all');
   await reaches('stranger', true);
   await eventually(async () =>
-    expect((await cluster().board('board-1').exec('nft list tables')).stdout).not.toContain('coracle-policy'),
+    expect((await board.exec('nft list tables')).stdout).not.toContain('coracle-policy'),
   );
 });

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { Board } from '../support/boards/board.ts';
 import { eventually } from '../support/boards/eventually.ts';
+import { runningOn } from '../support/cluster/containers.ts';
 import { apply, helloDeployment } from '../support/cluster/manifests.ts';
 import { useCluster } from '../support/cluster/use-cluster.ts';
 
@@ -18,17 +19,7 @@ const shell = {
 const names = ['board-1', 'board-2', 'board-3'];
 let addresses: readonly string[] = [];
 
-/** The shell of the Pod on a board, as its own runtime tells it. */
-async function shellOn(board: Board): Promise<string> {
-  const lines = (await board.ctr('containers', 'list'))
-    .split('\n')
-    .filter((line) => line.includes('busybox'));
-  const running = (await board.ctr('tasks', 'list')).split('\n').filter((line) => line.includes('RUNNING'));
-  const ids = lines.map((line) => line.split(/\s+/)[0] ?? '');
-  const [id] = ids.filter((id) => running.some((line) => line.startsWith(id)));
-  if (!id) throw new Error(`no shell runs on ${board.name}`);
-  return id;
-}
+const shellOn = (board: Board) => runningOn(board, 'busybox');
 
 /** From the Pod of each board to each Pod by address and by name of its Service; what has not answered. */
 async function unreached(): Promise<string[]> {

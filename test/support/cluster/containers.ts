@@ -24,3 +24,15 @@ export async function tasksOn(board: Board): Promise<string> {
   const [, ...tasks] = (await board.ctr('tasks', 'ls')).trim().split('\n');
   return tasks.sort().join('\n');
 }
+
+/** A running container of an image on a board, as its own runtime tells it; throws while there is none. */
+export async function runningOn(board: Board, image: string): Promise<string> {
+  const containers = (await board.ctr('containers', 'list'))
+    .split('\n')
+    .filter((line) => line.includes(image));
+  const tasks = (await board.ctr('tasks', 'list')).split('\n').filter((line) => line.includes('RUNNING'));
+  const ids = containers.map((line) => line.split(/\s+/)[0] ?? '');
+  const found = ids.find((id) => tasks.some((line) => line.startsWith(id)));
+  if (!found) throw new Error(`no container of ${image} runs on ${board.name}`);
+  return found;
+}
