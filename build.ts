@@ -22,6 +22,7 @@ const PROGRAMS = [
   { name: 'agent', entry: 'agent/main.ts', native: false },
   { name: 'cel', entry: 'server/cel/cel.ts', native: false },
   { name: 'backup', entry: 'server/backup/backup.ts', native: true },
+  { name: 'install', entry: 'firmware-images/install/install.ts', native: false },
   { name: 'broker', entry: 'server/telemetry/embedded/main.ts', native: false },
   { name: 'board', entry: 'firmware-images/board/main.ts', native: false },
 ] as const;
@@ -31,6 +32,9 @@ const NATIVE = [
   { from: 'linux-x64/classic-level.node', to: 'linux-x64.node' },
   { from: 'linux-arm64/classic-level.armv8.node', to: 'linux-arm64.node' },
 ];
+
+/** What `coracle install` gives to systemd; flashed boards have the same. */
+const UNITS = ['coracle-server.service', 'coracle-agent.service'];
 
 /** Code that a dependency carries and Coracle never reaches: what stands for it is a stub. */
 const STUBS: readonly { readonly filter: RegExp; readonly contents: string }[] = [
@@ -88,12 +92,16 @@ const ascii: Plugin = {
   },
 };
 
-/** What is loaded only when it is needed stays a file of its own: the two programs, the parser of commands, CEL, backups. */
+/** What is loaded only when it is needed stays a file of its own: the two programs, the parser of commands, CEL, backups,
+ * the installer. */
 const programs: Plugin = {
   name: 'programs',
   setup(build) {
     build.onResolve(
-      { filter: /^(#(server|agent)\/main|\.\/command|#server\/cel\/cel|#server\/backup\/backup)\.ts$/ },
+      {
+        filter:
+          /^(#(server|agent)\/main|\.\/command|#server\/cel\/cel|#server\/backup\/backup|#firmware\/install\/install)\.ts$/,
+      },
       ({ path, kind }) => {
         const name = /(\w+)(\/main)?\.ts$/.exec(path)?.[1];
         return kind === 'dynamic-import'
@@ -150,6 +158,12 @@ export async function build(log: (line: string) => void): Promise<readonly Bundl
   await buildDescriptions(join(DIST, 'openapi'), schema.packageIds());
   const sizes = await Promise.all(PROGRAMS.map(bundle));
   await buildImages({ dist: DIST, log });
+  await mkdir(join(DIST, 'units'), { recursive: true });
+  for (const unit of UNITS)
+    await copyFile(
+      join(ROOT, 'firmware-images/rootfs/usr/lib/systemd/system', unit),
+      join(DIST, 'units', unit),
+    );
   await copyFile(join(ROOT, 'LICENSE'), join(DIST, 'LICENSE'));
   await writeFile(join(DIST, 'sizes.json'), JSON.stringify(sizes, null, 2));
   await writeFile(join(DIST, '.inputs'), inputs);

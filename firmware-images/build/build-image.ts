@@ -134,7 +134,7 @@ export async function packImage(
 }
 
 /** Seconds since 1970: of the last commit, or what SOURCE_DATE_EPOCH says. */
-async function sourceDateEpoch(root: string): Promise<number> {
+export async function sourceDateEpoch(root: string): Promise<number> {
   const given = process.env['SOURCE_DATE_EPOCH'];
   if (given) return Number(given);
   const commit = await run('git', ['log', '-1', '--format=%ct', '--', 'firmware-images'], {
@@ -144,7 +144,7 @@ async function sourceDateEpoch(root: string): Promise<number> {
 }
 
 /** A key for images that one builds for oneself. Who hands images out keeps one of their own elsewhere. */
-function ownKey(cacheFolder: string, log: (line: string) => void): string {
+export function ownKey(cacheFolder: string, log: (line: string) => void): string {
   const path = join(cacheFolder, 'keys/upgrade.pem');
   if (existsSync(path)) return readFileSync(path, 'utf8');
   mkdirSync(join(cacheFolder, 'keys'), { recursive: true, mode: 0o700 });

@@ -121,7 +121,7 @@ async function addModules(board: Board, kernel: Kernel, root: string): Promise<v
 }
 
 /** What `dist/` has for this architecture. */
-async function addCoracle(
+export async function addCoracle(
   root: string,
   { dist, node, arch }: { readonly dist: string; readonly node: string; readonly arch: Board['arch'] },
 ): Promise<void> {

@@ -13,6 +13,7 @@ import {
 import { VERSION } from '#proto/version.ts';
 import { SERVER_OPTIONS } from '#server/options.ts';
 import { addBackupCommands } from './backup.ts';
+import { addInstallCommands } from './install.ts';
 import { addMqttCommands } from './mqtt.ts';
 import { addNodeCommands } from './node.ts';
 import { runProgram } from './programs.ts';
@@ -68,6 +69,7 @@ addUpgradeCommand(program);
 addMqttCommands(program);
 addNodeCommands(program);
 addBackupCommands(program);
+addInstallCommands(program, declare);
 await program.parseAsync();
 
 function declare(command: Command, table: OptionTable): Command {
