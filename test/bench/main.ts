@@ -11,9 +11,11 @@ const PARTS: Readonly<Record<string, (progress: Progress) => Promise<unknown>>> 
   deployments: async (progress) => (await import('./deployments.ts')).benchDeployments(progress),
   dns: async (progress) => (await import('./dns.ts')).benchDns(progress),
   ingress: async (progress) => (await import('./ingress.ts')).benchIngress(progress),
+  mqtt: async (progress) => (await import('./mqtt.ts')).benchMqtt(progress),
   services: async (progress) => (await import('./services.ts')).benchServices(progress),
   scheduler: async (progress) => (await import('./scheduler.ts')).benchScheduler(progress),
   storm: async (progress) => (await import('./storm.ts')).benchStorm(progress),
+  telemetry: async (progress) => (await import('./telemetry.ts')).benchTelemetry(progress),
 };
 
 const asked = process.argv.slice(2);
