@@ -68,6 +68,7 @@ missing_debian_packages() {
   [ -n "$(dpkg-query -W -f '${Version}' busybox-static 2>/dev/null)" ] || echo busybox-static
   has mosquitto_sub || echo mosquitto-clients
   has prometheus && has promtool || echo prometheus
+  has prometheus-mqtt-exporter || echo prometheus-mqtt-exporter # one of the recipes for what is on MQTT
   has go || echo golang-go
   # What `npm run bench -- ingress` loads Ingresses with, and what they are measured by.
   has wrk || echo wrk

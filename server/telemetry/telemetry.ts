@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { MqttConnection, MqttEndpoint } from '#proto/agent/mqtt-connection.ts';
+import type { MqttEndpoint } from '#proto/agent/mqtt-connection.ts';
 import { nodes } from '#proto/api/core/nodes.ts';
 import { secrets } from '#proto/api/core/secrets.ts';
 import type { HostPort } from '#proto/config/options.ts';
@@ -23,6 +23,7 @@ import { runClusterSession } from './cluster-session.ts';
 import { EmbeddedBroker } from './embedded/embedded-broker.ts';
 import { findMosquitto, ManagedBroker } from './managed-broker.ts';
 import { isMqttUser, mqttUsersOf } from './mqtt-users.ts';
+import { watchBroker } from './watch-broker.ts';
 
 export interface TelemetryOptions {
   /** `off`, `managed`, `embedded`, the URL of a broker, or '' for managed where mosquitto is installed, else embedded. */
@@ -55,8 +56,6 @@ const LOCAL_PORT = 1883;
 const CERTIFICATE_MS = 365 * 86_400_000;
 /** Every certificate of the server is for this name too. */
 const SERVER_NAME = 'kubernetes';
-/** A broker of ours that does not let us in for so long has stalled. */
-const STALLED_MS = 90_000;
 
 /** Decides what there is; starts nothing yet. */
 export function openTelemetry(options: TelemetryOptions): Telemetry {
@@ -119,27 +118,13 @@ async function runOwn(
     await Promise.all([
       broker.run(signal),
       runClusterSession(options, endpoint, signal, (connection) =>
-        watchOver(broker, connection, clock, signal),
+        watchBroker(broker, connection, clock, signal),
       ),
     ]);
   } catch (err) {
     log.error('MQTT ended', { err });
   } finally {
     for (const end of ends) end();
-  }
-}
-
-/** A process that runs and does nothing is no broker. */
-async function watchOver(
-  broker: Broker,
-  connection: MqttConnection,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    await clock.sleep(STALLED_MS, signal).catch(() => {});
-    if (signal.aborted || connection.connected) continue;
-    if (clock.now() - connection.awaySinceMs >= STALLED_MS) broker.restart('it does not answer');
   }
 }
 

@@ -14,8 +14,10 @@ export interface LoadData {
   readonly passwordPort: number;
   readonly users: { readonly healthy: string; readonly frozen: string };
   readonly everyMs: number;
-  readonly forMs: number;
 }
+
+/** What the worker is told. */
+export type LoadOrder = 'publish' | 'pause' | 'end';
 
 export interface LoadResult {
   readonly published: number;
@@ -24,7 +26,7 @@ export interface LoadResult {
   readonly frozenConnection: 'open' | 'cut';
 }
 
-const { boards, ca, boardPort, passwordPort, users, everyMs, forMs } = workerData as LoadData;
+const { boards, ca, boardPort, passwordPort, users, everyMs } = workerData as LoadData;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const common = {
   host: '127.0.0.1',
@@ -89,20 +91,23 @@ frozen.on('close', () => {
 const clients: MqttClient[] = [];
 for (const { name, cert, key } of boards)
   clients.push(await connect({ port: boardPort, cert, key, clientId: name }));
+let order: LoadOrder = 'pause';
+parentPort?.on('message', (given: LoadOrder) => {
+  order = given;
+});
 parentPort?.postMessage('ready');
 
-const end = performance.now() + forMs;
 let published = 0;
 await Promise.all(
   clients.map(async (client, index) => {
     await sleep((index / clients.length) * everyMs);
-    for (let round = 0; performance.now() < end; round++) {
-      const payload = `${state.slice(0, -1)},"id":"${index}/${round}"}`;
-      await client.publishAsync(`coracle/v1/nodes/${boards[index]?.name}/state`, payload, {
-        qos: 0,
-        retain: true,
-      });
-      published++;
+    for (let round = 0; order !== 'end'; round++) {
+      if (order === 'publish') {
+        const payload = `${state.slice(0, -1)},"id":"${index}/${round}"}`;
+        const topic = `coracle/v1/nodes/${boards[index]?.name}/state`;
+        await client.publishAsync(topic, payload, { qos: 0, retain: true });
+        published++;
+      }
       await sleep(everyMs);
     }
   }),
@@ -118,5 +123,6 @@ const result: LoadResult = {
   frozenConnection: cut ? 'cut' : 'open',
 };
 parentPort?.postMessage(result);
+parentPort?.close();
 for (const client of [...clients, healthy]) client.end(true);
 frozen.destroy();

@@ -1,36 +1,37 @@
 /**
  * What MQTT costs the control plane: 200 boards that publish every five seconds, a subscriber that reads and one that is
- * frozen, and somebody who asks the API all the while, before, during and after. For each broker that the server can run.
+ * frozen, and somebody who asks the API while they publish and while they are silent, in turns, so that both see the same machine. For
+ * each broker that the server can run.
  */
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { systemClock } from '#proto/meta/clock.ts';
 import { issueCertificate } from '#proto/pki/certificate.ts';
 import { generateKey, keyToPem, spkiOf } from '#proto/pki/key.ts';
 import { toPem } from '#proto/pki/pem.ts';
+import { HttpClient } from '#server/client/http-client.ts';
 import { NOT_BEFORE_MS, openPki, type Pki } from '#server/pki/pki.ts';
+import { createMqttUser } from '#server/telemetry/mqtt-users.ts';
 import { cgroupsNamed, processesIn } from '../support/boards/cgroups.ts';
 import { eventually } from '../support/boards/eventually.ts';
 import { PREFIX } from '../support/boards/lan.ts';
 import { Api, credentialsOf } from '../support/cluster/api.ts';
-import { type Cluster, CORACLE, startCluster } from '../support/cluster/cluster.ts';
-import type { LoadData, LoadResult } from './mqtt-load.ts';
+import { type Cluster, startCluster } from '../support/cluster/cluster.ts';
+import type { LoadData, LoadOrder, LoadResult } from './mqtt-load.ts';
 import { memoryOf, usageOf, withCommand } from './processes.ts';
 import type { Progress } from './progress.ts';
 
 const BOARDS = 200;
 const EVERY_MS = 5_000;
-const QUIET_MS = 20_000;
-const LOAD_MS = 40_000;
+const ROUNDS = 5;
+/** Two periods of each board. */
+const PHASE_MS = 10_000;
 const CALLERS = 4;
 const PAUSE_MS = 20;
 const BOARD_PORT = 28_883;
 const PASSWORD_PORT = 28_884;
 const BROKERS = { managed: 'mosquitto', embedded: 'broker.mjs' } as const;
-const run = promisify(execFile);
 
 /** Takes some four minutes. Needs root, for the server's own LAN. */
 export async function benchMqtt(progress: Progress) {
@@ -61,33 +62,36 @@ async function benchBroker(mode: keyof typeof BROKERS, progress: Progress) {
     const broker = () =>
       withCommand(cgroupsNamed(`${PREFIX}${cluster.lan.number}-server`).flatMap(processesIn), BROKERS[mode]);
     await sleep(10_000); // the server has told Home Assistant of all of them
-    progress('asking the API, nobody publishes');
-    const before = await ask(api, QUIET_MS);
-    progress(`${BOARDS} boards publish`);
     const worker = new Worker(new URL('./mqtt-load.ts', import.meta.url), { workerData: load });
     const outcome = new Promise<LoadResult>((resolve, reject) => {
       worker.on('message', (message: 'ready' | LoadResult) => message !== 'ready' && resolve(message));
       worker.once('error', reject);
     });
     await new Promise((resolve) => worker.once('message', resolve));
-    const [brokerBefore, serverBefore] = [usageOf(broker()).cpuSeconds, usageOf(server()).cpuSeconds];
-    const during = await ask(api, LOAD_MS);
-    const percent = (seconds: number) => Math.round((seconds / (LOAD_MS / 1_000)) * 10_000) / 100;
-    const costs = {
-      brokerPercentOfACore: percent(usageOf(broker()).cpuSeconds - brokerBefore),
-      brokerResidentBytes: memoryOf(broker()).residentBytes,
-      brokerProportionalBytes: memoryOf(broker()).proportionalBytes,
-      serverPercentOfACore: percent(usageOf(server()).cpuSeconds - serverBefore),
-    };
+    const tell = (order: LoadOrder) => worker.postMessage(order);
+    const silent: number[] = [];
+    const publishing: number[] = [];
+    const seconds = { broker: 0, server: 0 };
+    for (let round = 1; round <= ROUNDS; round++) {
+      progress(`round ${round} of ${ROUNDS}`);
+      silent.push(...(await ask(api, PHASE_MS)));
+      tell('publish');
+      const [brokerBefore, serverBefore] = [usageOf(broker()).cpuSeconds, usageOf(server()).cpuSeconds];
+      publishing.push(...(await ask(api, PHASE_MS)));
+      seconds.broker += usageOf(broker()).cpuSeconds - brokerBefore;
+      seconds.server += usageOf(server()).cpuSeconds - serverBefore;
+      tell('pause');
+    }
+    const { residentBytes, proportionalBytes } = memoryOf(broker());
+    tell('end');
     const messages = await outcome;
     await worker.terminate();
-    progress('asking the API, nobody publishes any more');
-    await sleep(10_000); // wills are said, and heard
-    const after = await ask(api, QUIET_MS);
+    const percent = (cpu: number) => Math.round((cpu / ((ROUNDS * PHASE_MS) / 1_000)) * 10_000) / 100;
     return {
       messages: { ...messages, lost: messages.published - messages.received },
-      apiMs: { before: summary(before), during: summary(during), after: summary(after) },
-      ...costs,
+      apiMs: { without: summary(silent), with: summary(publishing) },
+      broker: { percentOfACore: percent(seconds.broker), residentBytes, proportionalBytes },
+      serverPercentOfACore: percent(seconds.server),
     };
   } finally {
     api.close();
@@ -109,18 +113,16 @@ async function prepare(cluster: Cluster, api: Api): Promise<LoadData> {
     const answer = await api.create('/api/v1/nodes', { apiVersion: 'v1', kind: 'Node', metadata: { name } });
     if (answer.status !== 201) throw new Error(answer.text);
   }
-  const user = async (name: string): Promise<string> => {
-    const [program = '', ...args] = CORACLE;
-    const flags = ['mqtt', 'user', 'create', name, '--kubeconfig', cluster.kubeconfig];
-    return (await run(program, [...args, ...flags])).stdout.trim();
-  };
+  const client = new HttpClient({ server: cluster.url, ...credentialsOf(cluster.kubeconfig) });
+  const user = (name: string): Promise<string> => createMqttUser(client, name, 'read-only');
   const users = { healthy: await user('healthy'), frozen: await user('frozen') };
+  client.close();
   await eventually(() => cluster.server.log().includes('connected to the MQTT broker') || undefined, {
     timeoutMs: 30_000,
   });
   await systemClock.sleep(2_000); // the broker knows of all
   const ports = { boardPort: BOARD_PORT, passwordPort: PASSWORD_PORT };
-  return { boards, ca: pki.ca.cert, ...ports, users, everyMs: EVERY_MS, forMs: LOAD_MS };
+  return { boards, ca: pki.ca.cert, ...ports, users, everyMs: EVERY_MS };
 }
 
 function boardCertificate(pki: Pki, name: string): { readonly cert: string; readonly key: string } {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { CommandResult } from '#proto/agent/mqtt-topics.ts';
-import type { Node } from '#proto/schema/generated/core-v1.ts';
+import type { Node, Pod } from '#proto/schema/generated/core-v1.ts';
 import { eventually } from '../support/boards/eventually.ts';
 import { availability, holds, Mqtt } from '../support/cluster/mqtt.ts';
 import { useCluster } from '../support/cluster/use-cluster.ts';
@@ -37,9 +37,17 @@ beforeAll(async () => {
 async function command(
   path: string,
   payload: string,
-  { user = 'home-assistant', flags = ['-D', 'publish', 'message-expiry-interval', '30'] } = {},
+  {
+    user = 'home-assistant',
+    flags = ['-D', 'publish', 'message-expiry-interval', '30'],
+    waitSeconds = 5,
+  } = {},
 ): Promise<CommandResult | undefined> {
-  const heard = mqtt.run('dashboard', 'mosquitto_sub', `-t coracle/v1/cluster/results/${user} -C 1 -W 5`);
+  const heard = mqtt.run(
+    'dashboard',
+    'mosquitto_sub',
+    `-t coracle/v1/cluster/results/${user} -C 1 -W ${waitSeconds}`,
+  );
   await new Promise((resolve) => setTimeout(resolve, 300));
   await mqtt.run(user, 'mosquitto_pub', `-q 1 -t coracle/v1/cmd/${user}/${path} -m ${payload}`, ...flags);
   const { stdout } = await heard;
@@ -59,6 +67,43 @@ it('obeys who may command, through the API and its audit log', async () => {
     annotations: { 'authorization.k8s.io/decision': 'allow' },
   });
   expect(await command('nodes/nowhere/cordon', 'ON')).toMatchObject({ ok: false, code: 404 });
+});
+
+it('is not moved by ten thousand malformed commands, and hears the one after them', async () => {
+  const { metadata } = await cluster().kubectl.json<Node>('get node board-1');
+  const flood = await mqtt.pipe(
+    `seq 1 10000 | sed 's/^/{"state":"ON"/'`,
+    'home-assistant',
+    'mosquitto_pub',
+    '-l -q 1 -t coracle/v1/cmd/home-assistant/nodes/board-1/cordon',
+  );
+  expect(flood.code).toBe(0);
+  expect(await isCordoned()).toBe(false);
+  const after = await cluster().kubectl.json<Node>('get node board-1');
+  expect([after.metadata.annotations, after.metadata.labels]).toEqual([
+    metadata.annotations,
+    metadata.labels,
+  ]);
+  await eventually(async () => ((await command('nodes/board-1/cordon', 'OFF'))?.ok ? true : undefined), {
+    timeoutMs: 10_000,
+  });
+});
+
+it('restarts a Deployment and drains a board', async () => {
+  await cluster().kubectl.ok('create deployment web --image=coracle.local/hello:1');
+  const [before] = await cluster().readyPods('app=web', 1);
+  expect(await command('namespaces/default/deployments/web/restart', 'PRESS')).toMatchObject({ ok: true });
+  await holds(async () => {
+    const [after] = await cluster().readyPods('app=web', 1);
+    expect(after?.metadata.uid).not.toBe(before?.metadata.uid);
+  });
+  expect(await command('nodes/board-1/drain', 'PRESS', { waitSeconds: 60 })).toMatchObject({
+    ...{ ok: true, message: 'drained' },
+  });
+  const { items } = await cluster().kubectl.json<{ items: Pod[] }>('get pods -l app=web');
+  expect(items.map(({ spec }) => spec.nodeName)).toEqual([undefined]);
+  await cluster().kubectl.ok('delete deployment web');
+  await cluster().kubectl.ok('uncordon board-1');
 });
 
 it('does not obey who may not, what is kept, what has no end, and what RBAC forbids', async () => {

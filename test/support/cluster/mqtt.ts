@@ -45,9 +45,17 @@ export class Mqtt {
     line: string,
     ...more: readonly string[]
   ): Promise<CommandResult> {
-    const login = ['-u', user, '-P', this.#passwords.get(user) ?? ''];
+    return this.onServer([program, ...this.#login(user), ...line.split(' '), ...more]);
+  }
+
+  /** As {@link run}, with what a line of shell writes as its input. */
+  pipe(shell: string, user: string, program: string, line: string): Promise<CommandResult> {
+    return this.onServer(['sh', '-c', `${shell} | ${program} ${this.#login(user).join(' ')} ${line}`]);
+  }
+
+  #login(user: string): readonly string[] {
     const server = ['-h', '127.0.0.1', '-p', '1883', '-V', 'mqttv5'];
-    return this.onServer([program, ...server, ...login, ...line.split(' '), ...more]);
+    return [...server, '-u', user, '-P', this.#passwords.get(user) ?? ''];
   }
 
   /** What the broker holds or gets within the time, by topic. `dashboard` must be a user. */
