@@ -7,9 +7,10 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HostPort } from '#proto/config/options.ts';
-import { type Clock, systemClock } from '#proto/meta/clock.ts';
+import { type Clock, SystemClock } from '#proto/meta/clock.ts';
 import { createLogger } from '#proto/meta/log.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import { BoardTime } from '#proto/time/board-time.ts';
 import { VERSION } from '#proto/version.ts';
 import { openGauge, startEviction } from './eviction/start-eviction.ts';
 import { importBundledImages } from './images/bundled.ts';
@@ -62,13 +63,15 @@ const RENEWAL_CHECK_MS = 6 * 60 * 60_000;
 /** Runs until SIGTERM or SIGINT. Containers go on running after it. */
 export async function main(options: AgentOptions): Promise<void> {
   const log = createLogger(options.logLevel);
-  const clock = systemClock;
+  const clock = new SystemClock();
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort(new Error(name)));
   const { signal } = stop;
 
   const { dataDir, nodeName } = options;
   const own = join(dataDir, 'agent');
+  const time = new BoardTime({ path: join(own, 'clock'), maySet: options.setClock === 'on', clock, log });
+  await time.start();
   const servers = new ServerFinder({
     fixed: linkOf(options),
     path: join(own, 'server.json'),
@@ -137,6 +140,12 @@ export async function main(options: AgentOptions): Promise<void> {
     onWelcome: (welcome) => {
       servers.confirm();
       clusterInfo.set(welcome);
+      void time.heard(welcome.serverTimeMs);
+    },
+    onDatesRefused: async () => {
+      const { provenServerTime } = await import('./link/server-time.ts');
+      const serverMs = await provenServerTime(servers.current, identity?.ca ?? '');
+      await time.heard(serverMs, true);
     },
     onRefused: async () => {
       const { rejoin } = await import('./link/rejoin.ts');
@@ -341,6 +350,7 @@ export async function main(options: AgentOptions): Promise<void> {
 
   await Promise.allSettled([
     linked,
+    time.run(signal),
     network.done,
     node.done,
     pods.done,

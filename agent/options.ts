@@ -52,6 +52,12 @@ export const AGENT_OPTIONS = {
     defaultText: "the board's serial number, or its firmware's UUID",
     parse: str,
   },
+  'set-clock': {
+    description: "on: a clock that was not set is, from what is known of the time; off: it's left alone",
+    placeholder: 'MODE',
+    defaultValue: 'on' as const,
+    parse: oneOf('on', 'off'),
+  },
   'node-ip': {
     description: "this board's address",
     placeholder: 'IP',

@@ -3,12 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { formatJoinToken } from '#proto/agent/join-token.ts';
 import { resources } from '#proto/api/index.ts';
-import { type Clock, systemClock } from '#proto/meta/clock.ts';
+import { type Clock, SystemClock, systemClock } from '#proto/meta/clock.ts';
 import { createLogger, type Logger } from '#proto/meta/log.ts';
 import { processFamilies } from '#proto/metrics/process.ts';
 import { firstAddress } from '#proto/net/addresses.ts';
 import type { SelfSubjectReview, TokenReview } from '#proto/schema/generated/authentication-v1.ts';
 import type { GroupVersionKind } from '#proto/schema/schema.ts';
+import { BoardTime } from '#proto/time/board-time.ts';
 import { KUBERNETES_VERSION, VERSION } from '#proto/version.ts';
 import { createAdmission, SERVER_USER } from './apiserver/admission/index.ts';
 import { MutatingAdmissionPolicy } from './apiserver/admission/policy/mutating.ts';
@@ -77,8 +78,9 @@ import { NodeIdentities, recordIdentity } from './nodes/node-identities.ts';
 import { createNodeStreams } from './nodes/node-streams.ts';
 import type { ServerOptions } from './options.ts';
 import { runOwnAgent } from './own-agent.ts';
+import { keepCertificates } from './pki/keep-certificates.ts';
 import { writeKubeconfig } from './pki/kubeconfig.ts';
-import { openPki, type Pki } from './pki/pki.ts';
+import { type KeyPair, openPki, type Pki } from './pki/pki.ts';
 import { strategies } from './registry/index.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { openStore } from './store/open.ts';
@@ -87,26 +89,31 @@ import { openTelemetry } from './telemetry/telemetry.ts';
 /** Runs until SIGTERM or SIGINT; then ends watches and sessions, flushes the store, and stops the agent of this board. */
 export async function main(options: ServerOptions): Promise<void> {
   const log = createLogger(options.logLevel);
-  const clock = systemClock;
+  const clock = new SystemClock();
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort(new Error(name)));
   const { signal } = stop;
 
   // What the cluster is made of: its store, and its keys.
   const own = join(options.dataDir, 'server');
+  const time = new BoardTime({ path: join(own, 'clock'), maySet: options.setClock === 'on', clock, log });
+  await time.start();
   const storeDirectory = join(own, 'store');
   const store = await openStore({ directory: storeDirectory, clock, log });
   const pkiDirectory = join(own, 'pki');
   const [services] = parseRanges(options.serviceCidr);
   const advertiseAddress = options.advertiseAddress || firstAddress() || '127.0.0.1';
-  const pki = openPki(pkiDirectory, {
-    clusterDomain: options.clusterDomain,
-    serviceIp: services.at(1),
-    advertiseAddress,
-    tlsSans: options.tlsSan,
-    nodeName: options.nodeName,
-    now: () => clock.now(),
-  });
+  const openKeys = (): Pki =>
+    openPki(pkiDirectory, {
+      clusterDomain: options.clusterDomain,
+      serviceIp: services.at(1),
+      advertiseAddress,
+      tlsSans: options.tlsSan,
+      nodeName: options.nodeName,
+      now: () => clock.now(),
+    });
+  const pki = openKeys();
+  let keys = pki;
 
   const backupSource = {
     store,
@@ -156,7 +163,7 @@ export async function main(options: ServerOptions): Promise<void> {
     services: apiServices,
     authorizer,
     connector,
-    client: pki.frontProxy.client,
+    client: () => keys.frontProxy.client,
   });
   const discovery = new RemoteDiscovery(apiServices, aggregator);
   const usage = new UsageStore(clock, options.metricsResolution * 1000);
@@ -268,11 +275,13 @@ export async function main(options: ServerOptions): Promise<void> {
   await keepFlowObjects({ client, reader, clock, log });
   const port = await api.listen({ ...options.listen, ...pki.serving, clientCa: pki.ca.cert });
   log.info('the API is served', { address: `https://${advertiseAddress}:${port}` });
-  writeKubeconfig(options.writeKubeconfig, {
-    server: `https://127.0.0.1:${port}`,
-    ca: pki.ca.cert,
-    ...pki.admin,
-  });
+  const tellAdministrator = ({ ca, admin }: Pki): void =>
+    writeKubeconfig(options.writeKubeconfig, {
+      server: `https://127.0.0.1:${port}`,
+      ca: ca.cert,
+      ...admin,
+    });
+  tellAdministrator(pki);
 
   // Boards.
   const informers = new InformerFactory({ client, clock, log });
@@ -298,8 +307,7 @@ export async function main(options: ServerOptions): Promise<void> {
   const link = new LinkServer({
     listen: options.agentListen,
     ca: pki.ca.cert,
-    cert: `${pki.serving.cert}${pki.ca.cert}`,
-    key: pki.serving.key,
+    serving: servingChain(pki),
     caDer: pki.ca.der,
     boards,
     source: createInformerSource(informers, { ingress, log }),
@@ -415,8 +423,24 @@ export async function main(options: ServerOptions): Promise<void> {
     },
     signal,
   );
+  const timing = time.run(signal);
   // A board that connects finds the caches filled: what it is fed is whole.
   const linkPort = await link.listen();
+  const keeping = keepCertificates(
+    {
+      open: openKeys,
+      current: pki,
+      apply: (renewed) => {
+        keys = renewed;
+        api.useCertificate(renewed.serving);
+        link.useCertificate(servingChain(renewed));
+        tellAdministrator(renewed);
+      },
+      clock,
+      log,
+    },
+    signal,
+  );
   log.info('boards are served', { address: `${advertiseAddress}:${linkPort}` });
 
   const onLan = answerOnLan(options, port, linkPort, clock, log, signal);
@@ -428,10 +452,13 @@ export async function main(options: ServerOptions): Promise<void> {
   log.info('stopping', { reason: (signal.reason as Error).message });
   link.close();
   webhooks.close();
-  await Promise.all([agent, telling, onLan, saving, ...leaders, api.close()]);
+  await Promise.all([agent, telling, keeping, timing, onLan, saving, ...leaders, api.close()]);
   audit?.close();
   await store.close();
 }
+
+/** Boards see the CA too: one that joins knows it by its pin. */
+const servingChain = ({ serving, ca }: Pki): KeyPair => ({ ...serving, cert: `${serving.cert}${ca.cert}` });
 
 /** The agent of this board joins as any other does: with a token, over the link. */
 function ownAgent(
@@ -449,6 +476,7 @@ function ownAgent(
     'node-ip': nodeIp,
     'data-dir': options.dataDir,
     'log-level': options.logLevel,
+    'set-clock': options.setClock,
     'ingress-http-port': String(options.ingressHttpPort),
     'ingress-https-port': String(options.ingressHttpsPort),
     ...(options.containerd ? { containerd: options.containerd } : {}),

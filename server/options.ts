@@ -256,6 +256,12 @@ export const SERVER_OPTIONS = {
     defaultValue: 'us-east-1',
     parse: str,
   },
+  'set-clock': {
+    description: "on: a clock that was not set is, from what is known of the time; off: it's left alone",
+    placeholder: 'MODE',
+    defaultValue: 'on' as const,
+    parse: oneOf('on', 'off'),
+  },
   'no-agent': {
     description: 'only the control plane: run no Pods on this board',
     defaultValue: false,

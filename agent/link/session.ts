@@ -33,6 +33,8 @@ export interface LinkOptions {
   /** The server asks for a reverse stream; never throws. */
   readonly onOpenStream: (request: OpenStream, client: LinkClient) => void;
   readonly onWelcome: (welcome: Welcome) => void;
+  /** The dates of the server's certificate don't fit the board's clock; the next attempt waits for it. */
+  readonly onDatesRefused?: () => Promise<void>;
   /** The server knows this board no more, or not yet again; the next attempt waits for it. Never rejects. */
   readonly onRefused?: (reason: string) => Promise<void>;
   readonly clock: Clock;
@@ -45,6 +47,10 @@ const CONNECT_MS = 15_000;
 const CALL_MS = 30_000;
 /** A session that lived this long was healthy: the next failure starts the back-off anew. */
 const HEALTHY_MS = 10_000;
+
+/** As TLS puts it, where the server's certificate is not, or not any more, valid at this time. */
+const DATES = /CERT_HAS_EXPIRED|CERT_NOT_YET_VALID|certificate has expired|certificate is not yet valid/;
+const isAboutDates = (reason: string): boolean => DATES.test(reason);
 
 interface Pending {
   readonly resolve: (answer: { code: number; body: Uint8Array }) => void;
@@ -100,11 +106,15 @@ export class Link implements Cluster {
       const reason = await this.#session(signal);
       if (signal.aborted) return;
       // From its Welcome on: a try that hangs for long is no session.
-      if (clock.now() - this.#welcomedMs > HEALTHY_MS) attempt = 0;
+      if (clock.uptimeMs() - this.#welcomedMs > HEALTHY_MS) attempt = 0;
       this.#welcomedMs = Number.POSITIVE_INFINITY;
       const refusal = this.#refusal;
       this.#refusal = undefined;
       if (refusal) await this.#options.onRefused?.(refusal);
+      if (isAboutDates(reason))
+        await this.#options
+          .onDatesRefused?.()
+          .catch((err: unknown) => log.debug('the server does not tell the time', { err }));
       const delayMs = reconnectDelayMs(attempt, random());
       // One line when the server goes away; the many attempts after that are not news.
       if (attempt === 0) log.warn('the server is away, pods go on running', { reason, delayMs });
@@ -218,7 +228,7 @@ export class Link implements Cluster {
         this.#call = call;
         this.#connected = true;
         this.#usageIntervalMs = message.value.usageIntervalMs;
-        this.#welcomedMs = this.#options.clock.now();
+        this.#welcomedMs = this.#options.clock.uptimeMs();
         log.info('connected to the server', { server: message.value.version });
         for (const listener of [...this.#listeners]) listener(true);
         return;

@@ -61,7 +61,7 @@ function stateOf(
     if (lifecycle.type === 'end' || !(rerun || shouldRestart(s.pod, container, run))) {
       return { terminated: terminated(run) };
     }
-    const backoff = backoffAfter(run, sandbox);
+    const backoff = backoffAfter(run, sandbox, s.now);
     if (backoff.untilMs > s.now) {
       const { name, namespace, uid } = s.pod.metadata;
       const wait = goDuration(backoff.seconds);

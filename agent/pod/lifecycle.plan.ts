@@ -49,7 +49,7 @@ function outcome(s: Snapshot): Outcome | undefined {
 function deadline(s: Snapshot): Outcome | undefined {
   const seconds = s.pod.spec.activeDeadlineSeconds;
   if (seconds === undefined) return undefined;
-  const atMs = s.startTimeMs + seconds * 1000;
+  const atMs = s.startTimeMs + (s.skippedMs ?? 0) + seconds * 1000;
   const finished = ownEnd(s);
   const ends = s.containers.map((c) => c.finishedAtMs ?? 0);
   if (finished && Math.max(0, ...ends) < atMs) return undefined;

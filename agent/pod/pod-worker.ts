@@ -226,6 +226,7 @@ export class PodWorker {
       containers,
       probes: this.#prober.views(),
       startTimeMs: this.#startTimeMs,
+      skippedMs: now - this.#startTimeMs - clock.since(this.#startTimeMs),
       previous: this.#previous,
       hostIps: hostIps(),
     };

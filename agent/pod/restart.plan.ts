@@ -45,8 +45,15 @@ export interface Backoff {
   readonly nextSeconds: number;
 }
 
-/** The back-off before the run that follows `run`; none when its sandbox died under it. */
-export function backoffAfter(run: ContainerView | undefined, sandbox: SandboxView | undefined): Backoff {
+/**
+ * The back-off before the run that follows `run`; none when its sandbox died under it. A run that ended in the future did so by
+ * a clock that has been set back since: it ended now.
+ */
+export function backoffAfter(
+  run: ContainerView | undefined,
+  sandbox: SandboxView | undefined,
+  now: number,
+): Backoff {
   if (run?.state !== 'exited') return { untilMs: 0, seconds: 0, nextSeconds: 0 };
   const waited = Number(run.annotations[BACKOFF_SECONDS] ?? 0) || 0;
   const endMs = run.finishedAtMs ?? run.createdAtMs;
@@ -56,7 +63,7 @@ export function backoffAfter(run: ContainerView | undefined, sandbox: SandboxVie
     return { untilMs: 0, seconds: 0, nextSeconds: FIRST_BACKOFF_SECONDS };
   }
   return {
-    untilMs: endMs + waited * 1000,
+    untilMs: Math.min(endMs, now) + waited * 1000,
     seconds: waited,
     nextSeconds: Math.min(waited * 2, MAX_BACKOFF_SECONDS),
   };

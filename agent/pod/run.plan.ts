@@ -24,7 +24,7 @@ export interface Out {
 export function planRun(s: Snapshot, out: Out): void {
   const sandbox = currentSandbox(s.sandboxes);
   const deadline = s.pod.spec.activeDeadlineSeconds;
-  if (deadline !== undefined) out.wakeAt(s.startTimeMs + deadline * 1000);
+  if (deadline !== undefined) out.wakeAt(s.startTimeMs + (s.skippedMs ?? 0) + deadline * 1000);
   if (!sandbox?.ready) {
     planSandbox(s, sandbox, out);
     return;
@@ -137,7 +137,7 @@ function planContainer(s: Snapshot, container: ContainerSpec, sandbox: SandboxVi
   }
   const rerun = container.role === 'init' && run.sandboxId !== sandbox.id;
   if (!rerun && !shouldRestart(s.pod, container, run)) return;
-  const backoff = backoffAfter(run, sandbox);
+  const backoff = backoffAfter(run, sandbox, s.now);
   if (backoff.untilMs > s.now) {
     out.wakeAt(backoff.untilMs);
     return;
@@ -214,7 +214,7 @@ function start(
         attempt: last ? last.attempt + 1 : reportedRestarts(s, spec.name),
         sandboxId: sandbox.id,
         imageRef: image.ref,
-        backoffSeconds: backoffAfter(last, sandbox).nextSeconds,
+        backoffSeconds: backoffAfter(last, sandbox, s.now).nextSeconds,
       });
   }
 }

@@ -112,6 +112,8 @@ export interface Snapshot {
   readonly verdict: Verdict | undefined;
   /** When this board first saw the pod. */
   readonly startTimeMs: number;
+  /** What the board's clock has skipped since then, because it was set: it does not count towards a deadline. */
+  readonly skippedMs?: number;
   readonly previous: PodStatus | undefined;
   readonly hostIps: readonly string[];
 }

@@ -40,9 +40,12 @@ export function stepProbe(state: ProbeState, probe: Probe, outcome: Outcome): Pr
 export const periodMs = (probe: Probe): number => Math.max(1, probe.periodSeconds ?? 10) * 1000;
 export const timeoutMs = (probe: Probe): number => Math.max(1, probe.timeoutSeconds ?? 1) * 1000;
 
-/** How long after `now` the first try is due: the initial delay counts from the container's start. */
+/**
+ * How long after `now` the first try is due: the initial delay counts from the container's start. A start in the future was
+ * told by a clock that has been set back since: it was just now.
+ */
 export function firstDelayMs(probe: Probe, startedAtMs: number, now: number): number {
-  return Math.max(0, startedAtMs + (probe.initialDelaySeconds ?? 0) * 1000 - now);
+  return Math.max(0, Math.min(startedAtMs, now) + (probe.initialDelaySeconds ?? 0) * 1000 - now);
 }
 
 /** A port by number, or by the name that the container gives it. */

@@ -67,6 +67,7 @@ missing_debian_packages() {
   if [ $ARCH = amd64 ]; then has aarch64-linux-gnu-gcc || echo gcc-aarch64-linux-gnu; fi
   [ -n "$(dpkg-query -W -f '${Version}' busybox-static 2>/dev/null)" ] || echo busybox-static
   has mosquitto_sub || echo mosquitto-clients
+  has faketime || echo faketime # stories of boards whose clocks begin in 1970
   has prometheus && has promtool || echo prometheus
   has prometheus-mqtt-exporter || echo prometheus-mqtt-exporter # one of the recipes for what is on MQTT
   has go || echo golang-go

@@ -82,6 +82,8 @@ export interface ApiServer {
   readonly dispatch: Dispatch;
   /** Resolves with the port when connections are taken. */
   listen(options: ListenOptions): Promise<number>;
+  /** A renewed serving certificate, PEM, for connections from now on. */
+  useCertificate(serving: { readonly cert: string; readonly key: string }): void;
   /** Takes no more connections, ends watches, and resolves when the rest is answered or out of time. */
   close(): Promise<void>;
 }
@@ -153,6 +155,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
     client: (user) => createLocalClient(api, subresources, user),
     dispatch: createDispatch(app),
     listen: (options) => https.listen(options),
+    useCertificate: (serving) => https.useCertificate(serving),
     close: () => https.close(),
   };
 }

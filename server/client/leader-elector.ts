@@ -103,12 +103,12 @@ export class LeaderElector {
   /** True where the Lease was lost, false where the signal ended. */
   async #renewAll(signal: AbortSignal): Promise<boolean> {
     const { clock } = this.#options;
-    let renewedAtMs = clock.now();
+    let renewedAtMs = clock.uptimeMs();
     for (;;) {
       await clock.sleep(this.#timing.retryPeriodMs, signal).catch(() => {});
       if (signal.aborted) return false;
-      if (await this.#tryAcquireOrRenew()) renewedAtMs = clock.now();
-      else if (!this.isLeader || clock.now() - renewedAtMs >= this.#timing.renewDeadlineMs) return true;
+      if (await this.#tryAcquireOrRenew()) renewedAtMs = clock.uptimeMs();
+      else if (!this.isLeader || clock.uptimeMs() - renewedAtMs >= this.#timing.renewDeadlineMs) return true;
     }
   }
 

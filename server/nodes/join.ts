@@ -9,6 +9,7 @@ import {
 } from '#proto/meta/status-error.ts';
 import { type Issuer, issueCertificate } from '#proto/pki/certificate.ts';
 import { type Csr, parseCsr } from '#proto/pki/csr.ts';
+import { EARLIEST_NOW } from '#proto/time/board-time.plan.ts';
 import { findBootstrapToken, findTokenById } from '#server/apiserver/authn/bootstrap-token.ts';
 import type { ObjectReader } from '#server/apiserver/authn/object-reader.ts';
 import { decideJoin, type NodeIdentity, refusalOf } from '#server/nodes/identity.plan.ts';
@@ -37,8 +38,6 @@ export interface JoinDeps {
 const DAY_MS = 86_400_000;
 /** Long, because a board may lie in a drawer for months and should come back by itself; renewed online. */
 export const NODE_CERTIFICATE_MS = 365 * DAY_MS;
-/** A server that started without a clock must not issue what is over once it has the time. */
-const EARLIEST_NOW = Date.UTC(2026, 0, 1);
 const NODE_NAME = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 /**

@@ -62,8 +62,8 @@ export interface LinkServerOptions {
   readonly listen: HostPort;
   /** PEM. */
   readonly ca: string;
-  readonly cert: string;
-  readonly key: string;
+  /** With the CA behind it. */
+  readonly serving: CertificateAndKey;
   /** DER of the cluster CA. */
   readonly caDer: Uint8Array;
   readonly boards: Boards;
@@ -90,11 +90,13 @@ const HELLO_MS = 10_000;
 export class LinkServer {
   readonly #options: LinkServerOptions;
   readonly #server: Server;
+  readonly #certificates: Certificates;
   /** What each board has open: it ends when the board is shut out. */
   readonly #open = new Map<string, Set<OpenCall>>();
 
   constructor(options: LinkServerOptions) {
     this.#options = options;
+    this.#certificates = new Certificates(options.ca, options.serving);
     options.gate.onChange((nodeName) => this.#shutOut(nodeName));
     this.#server = new Server({
       // A board on Wi-Fi that went away silently is found out in half a minute; one that pings more often than
@@ -125,10 +127,10 @@ export class LinkServer {
 
   /** Resolves with the port that was bound. */
   listen(): Promise<number> {
-    const { listen, ca, cert, key } = this.#options;
+    const { listen } = this.#options;
     const credentials = experimental.createCertificateProviderServerCredentials(
-      fixedCertificates(ca, cert, key),
-      fixedCertificates(ca, cert, key),
+      this.#certificates,
+      this.#certificates,
       false,
     );
     const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
@@ -137,6 +139,11 @@ export class LinkServer {
         err ? reject(err) : resolve(port),
       ),
     );
+  }
+
+  /** What boards that connect from now on see. */
+  useCertificate(serving: CertificateAndKey): void {
+    this.#certificates.use(serving);
   }
 
   /** Ends all sessions; boards reconnect when a server is there again. */
@@ -302,18 +309,54 @@ function nodeOf(call: {
 }
 
 type Provider = NonNullable<Parameters<typeof experimental.createCertificateProviderServerCredentials>[1]>;
+type IdentityListener = Parameters<Provider['addIdentityCertificateListener']>[0];
 
-/** grpc-js' only way to ask for a client certificate without insisting on one is a certificate provider. */
-function fixedCertificates(ca: string, cert: string, key: string): Provider {
+/** A certificate and its key, PEM. */
+export interface CertificateAndKey {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/**
+ * grpc-js' only way to ask for a client certificate without insisting on one, and to change the server's own while it runs, is a
+ * certificate provider.
+ */
+class Certificates implements Provider {
+  readonly #ca: Buffer;
+  readonly #listeners = new Set<IdentityListener>();
+  #serving: CertificateAndKey;
+
+  constructor(ca: string, serving: CertificateAndKey) {
+    this.#ca = Buffer.from(ca);
+    this.#serving = serving;
+  }
+
+  /** Connections that are open keep what they have. */
+  use(serving: CertificateAndKey): void {
+    this.#serving = serving;
+    for (const listener of this.#listeners) this.#tell(listener);
+  }
+
   // Not at once: the server takes only what comes after it has registered itself.
-  return {
-    addCaCertificateListener: (listener) =>
-      queueMicrotask(() => listener({ caCertificate: Buffer.from(ca) })),
-    removeCaCertificateListener: () => {},
-    addIdentityCertificateListener: (listener) =>
-      queueMicrotask(() => listener({ certificate: Buffer.from(cert), privateKey: Buffer.from(key) })),
-    removeIdentityCertificateListener: () => {},
-  };
+  addCaCertificateListener(listener: Parameters<Provider['addCaCertificateListener']>[0]): void {
+    queueMicrotask(() => listener({ caCertificate: this.#ca }));
+  }
+
+  removeCaCertificateListener(): void {}
+
+  addIdentityCertificateListener(listener: IdentityListener): void {
+    this.#listeners.add(listener);
+    queueMicrotask(() => this.#tell(listener));
+  }
+
+  removeIdentityCertificateListener(listener: IdentityListener): void {
+    this.#listeners.delete(listener);
+  }
+
+  #tell(listener: IdentityListener): void {
+    const { cert, key } = this.#serving;
+    listener({ certificate: Buffer.from(cert), privateKey: Buffer.from(key) });
+  }
 }
 
 /** Ends the call with a status that the board understands. */

@@ -3,6 +3,7 @@ import { createCa, type Issuer, issueCertificate } from '#proto/pki/certificate.
 import { caHash, keyToPem, spkiOf } from '#proto/pki/key.ts';
 import type { DistinguishedName } from '#proto/pki/name.ts';
 import { fromPem, toPem } from '#proto/pki/pem.ts';
+import { EARLIEST_NOW } from '#proto/time/board-time.plan.ts';
 import { PkiFiles } from '#server/pki/pki-files.ts';
 import { alternativeNamesOf, sameNames } from '#server/pki/serving-names.ts';
 
@@ -43,8 +44,6 @@ const DAY_MS = 86_400_000;
 const CA_DAYS = 30 * 365;
 const LEAF_DAYS = 365;
 const RENEW_BELOW_DAYS = 30;
-/** A board without a clock starts in 1970: what it issues then must still hold once it has the time. */
-const EARLIEST_NOW = Date.UTC(2026, 0, 1);
 /** And what others issued must already hold for it, so that it can ask a server for the time. */
 export const NOT_BEFORE_MS = 0;
 

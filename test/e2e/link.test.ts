@@ -74,8 +74,7 @@ async function startServer(onPort = 0): Promise<void> {
   server = new LinkServer({
     listen: { host: '127.0.0.1', port: onPort },
     ca: pki.ca.cert,
-    cert: `${pki.serving.cert}${pki.ca.cert}`,
-    key: pki.serving.key,
+    serving: { ...pki.serving, cert: `${pki.serving.cert}${pki.ca.cert}` },
     caDer: pki.ca.der,
     boards,
     source,

@@ -96,7 +96,7 @@ async function cluster(handler: Handler = wardle) {
   const aggregator = new Aggregator({
     services,
     authorizer,
-    client: pki.frontProxy.client,
+    client: () => pki.frontProxy.client,
     connector: {
       toService: (namespace, name, port) => {
         if (!state.hasEndpoints || `${namespace}/${name}:${port}` !== 'wardle/api:443')

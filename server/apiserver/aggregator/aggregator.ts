@@ -18,7 +18,7 @@ export interface AggregatorDeps {
   readonly authorizer: Authorizer;
   readonly connector: Pick<Connector, 'toService'>;
   /** By which aggregated servers know this one, PEM: of the front proxy's own CA. */
-  readonly client: { readonly cert: string; readonly key: string };
+  readonly client: () => { readonly cert: string; readonly key: string };
 }
 
 /** How long discovery, which all clients wait for, may take. Rule: upstream's `aggregatedDiscoveryTimeout`. */
@@ -100,7 +100,7 @@ export class Aggregator {
       : { ...(ca ? { ca } : {}), allowPartialTrustChain: true };
     return () =>
       withTls(connector.toService(namespace, name, port), {
-        ...client,
+        ...client(),
         ...trust,
         servername: `${name}.${namespace}.svc`,
       });

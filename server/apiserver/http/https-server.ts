@@ -33,6 +33,7 @@ export class HttpsServer {
   readonly #sockets = new Set<Duplex>();
   readonly #sessions = new Set<ServerHttp2Session>();
   #server: Http2SecureServer | undefined;
+  #clientCa = '';
 
   constructor(app: ApiApp, upgrades: UpgradeHandler, log: Logger) {
     this.#app = app;
@@ -42,6 +43,7 @@ export class HttpsServer {
 
   /** Resolves with the port. */
   listen(options: ListenOptions): Promise<number> {
+    this.#clientCa = options.clientCa;
     const server = createSecureServer({
       allowHTTP1: true,
       cert: options.cert,
@@ -101,6 +103,11 @@ export class HttpsServer {
         resolve(typeof address === 'object' && address ? address.port : options.port);
       });
     });
+  }
+
+  /** What clients that connect from now on see. PEM. */
+  useCertificate({ cert, key }: { readonly cert: string; readonly key: string }): void {
+    this.#server?.setSecureContext({ cert, key, ca: this.#clientCa, minVersion: 'TLSv1.2' });
   }
 
   /** Watches never end by themselves, so after the grace what is left is cut. */

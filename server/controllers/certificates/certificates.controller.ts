@@ -10,6 +10,7 @@ import type {
   CertificateSigningRequest,
   CertificateSigningRequestCondition,
 } from '#proto/schema/generated/certificates-v1.ts';
+import { EARLIEST_NOW } from '#proto/time/board-time.plan.ts';
 import {
   autoApprovals,
   cleanUpAt,
@@ -21,9 +22,6 @@ import {
 } from '#server/controllers/certificates/certificates.plan.ts';
 import type { Controller, ControllerContext } from '#server/controllers/context.ts';
 import { createQueue } from '#server/controllers/context.ts';
-
-/** A server that started without a clock must not issue what is over once it has the time. */
-const EARLIEST_NOW = Date.UTC(2026, 0, 1);
 
 /**
  * Approves what nodes ask for themselves, signs what is approved with the cluster's CA, and deletes requests that nobody

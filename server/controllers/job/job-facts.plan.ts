@@ -25,12 +25,15 @@ export interface JobInput {
   readonly released: ReadonlySet<string>;
   readonly backoff: BackoffRecord;
   readonly now: number;
+  /** What the server's clock has skipped since the Job began, because it was set: it does not count towards the deadline. */
+  readonly skippedMs?: number;
 }
 
 /** What a Job and its pods amount to, before anything is done about it. */
 export interface JobFacts {
   readonly job: Job;
   readonly now: number;
+  readonly skippedMs: number;
   readonly active: readonly Pod[];
   readonly terminating: readonly Pod[];
   /** Pods that hold the finalizer: not counted yet, or counted and about to be let go. */
@@ -71,7 +74,7 @@ export const isCountable = (pod: Pod, job: Job): boolean =>
   !isIndexed(job) || (completionIndex(pod) ?? Number.POSITIVE_INFINITY) < (job.spec.completions ?? 0);
 
 /** Rule: upstream's `syncJob`, up to the point where it acts. */
-export function observeJob({ job, pods, released, backoff, now }: JobInput): JobFacts {
+export function observeJob({ job, pods, released, backoff, now, skippedMs = 0 }: JobInput): JobFacts {
   const { spec, status = {} } = job;
   const tracked = pods.filter((pod) => isTracked(pod) && !released.has(pod.metadata.uid ?? ''));
   const held = new Set(tracked.map((pod) => pod.metadata.uid ?? ''));
@@ -110,6 +113,7 @@ export function observeJob({ job, pods, released, backoff, now }: JobInput): Job
   const facts = {
     job,
     now,
+    skippedMs,
     active,
     terminating: pods.filter((pod) => pod.metadata.deletionTimestamp && !isPodTerminal(pod)),
     tracked,
@@ -165,7 +169,7 @@ function endingOf(
   failed: number,
   pods: readonly Pod[],
 ): JobCondition | undefined {
-  const { job, now, startTime, succeededIndexes, failedIndexes } = facts;
+  const { job, now, skippedMs, startTime, succeededIndexes, failedIndexes } = facts;
   const { spec } = job;
   const decided = trueCondition(job, 'SuccessCriteriaMet') ?? trueCondition(job, 'FailureTarget');
   if (decided) return decided;
@@ -182,7 +186,7 @@ function endingOf(
     return fail('BackoffLimitExceeded', 'Job has reached the specified backoff limit');
   }
   const { activeDeadlineSeconds: deadline, maxFailedIndexes, completions = 0 } = spec;
-  if (deadline !== undefined && !isSuspended(job) && now - timeOf(startTime) >= deadline * 1000) {
+  if (deadline !== undefined && !isSuspended(job) && now - skippedMs - timeOf(startTime) >= deadline * 1000) {
     return fail('DeadlineExceeded', 'Job was active longer than specified deadline');
   }
   if (failedIndexes && failedIndexes.size > 0) {

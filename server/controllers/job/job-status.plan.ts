@@ -162,10 +162,10 @@ function finalEvents({ job, succeeded }: JobFacts, final: JobCondition): EventWo
 
 /** When the deadline comes nobody else will say so. */
 function deadlineLeft(
-  { job, now, startTime }: JobFacts,
+  { job, now, skippedMs, startTime }: JobFacts,
   ending: JobCondition | undefined,
 ): number | undefined {
   const { activeDeadlineSeconds: deadline } = job.spec;
   if (deadline === undefined || !startTime || isSuspended(job) || ending) return undefined;
-  return Math.max(0, timeOf(startTime) + deadline * 1000 - now);
+  return Math.max(0, timeOf(startTime) + skippedMs + deadline * 1000 - now);
 }

@@ -20,6 +20,7 @@ import { planJobStatus } from '#server/controllers/job/job-status.plan.ts';
 import { matchesSelector } from '#server/controllers/label-selector.ts';
 import { OwnedPods } from '#server/controllers/owned-pods.ts';
 import { controllerOf, controllerReference } from '#server/controllers/ownership.ts';
+import { skippedSince } from '#server/controllers/skipped-since.ts';
 
 const OURS = 'kubernetes.io/job-controller';
 const NOTHING_DONE: PodsOutcome = { created: 0, deleted: [], settled: true };
@@ -94,6 +95,7 @@ class JobController implements Controller {
       released,
       backoff: this.#backoff.get(key) ?? NO_FAILURES,
       now: this.#context.clock.now(),
+      skippedMs: skippedSince(this.#context.clock, job.status?.startTime),
     });
     const action: PodsAction = satisfied ? planPods(facts) : { type: 'none' };
     const { outcome, error } = await this.#act(key, facts, action, satisfied);

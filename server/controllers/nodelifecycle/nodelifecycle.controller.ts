@@ -27,7 +27,7 @@ const LEASE_NAMESPACE = 'kube-node-lease';
 /**
  * Watches over nodes: a silent one becomes Unknown, its pods not ready, and taints follow its conditions.
  * Silence is measured by this program's clock, from the moment at which it saw a sign of life: what a board
- * with a wrong clock wrote into its lease is compared with nothing. Nothing runs while all nodes renew.
+ * with a wrong clock wrote into its lease is compared with nothing, and a clock that is set is no silence. Nothing runs while all nodes renew.
  */
 class NodeLifecycleController implements Controller {
   readonly #context: ControllerContext;
@@ -35,7 +35,7 @@ class NodeLifecycleController implements Controller {
   readonly #pods: Informer<Pod>;
   readonly #events: EventRecorder;
   readonly #queue: WorkQueue;
-  /** When a sign of life was seen last. A restart gives everybody the whole grace again. */
+  /** When a sign of life was seen last, in uptime. A restart gives everybody the whole grace again. */
   readonly #seen = new Map<string, number>();
 
   constructor(context: ControllerContext) {
@@ -53,20 +53,20 @@ class NodeLifecycleController implements Controller {
   }
 
   start(signal: AbortSignal): void {
-    const now = this.#context.clock.now();
+    const now = this.#context.clock.uptimeMs();
     for (const name of this.#seen.keys()) this.#seen.set(name, now);
     this.#queue.start(signal);
   }
 
   #alive(name: string): void {
     if (!this.#seen.has(name)) return;
-    this.#seen.set(name, this.#context.clock.now());
+    this.#seen.set(name, this.#context.clock.uptimeMs());
   }
 
   #observeNode(type: string, node: Node, old: Node | undefined): void {
     const name = node.metadata.name ?? '';
     if (type === 'DELETED') this.#seen.delete(name);
-    else if (!this.#seen.has(name)) this.#seen.set(name, this.#context.clock.now());
+    else if (!this.#seen.has(name)) this.#seen.set(name, this.#context.clock.uptimeMs());
     else if (heartbeatOf(node) !== heartbeatOf(old)) this.#alive(name);
     // Whether others may be emptied depends on how many are ready.
     if (type !== 'MODIFIED' || (old && readyStatus(old) !== readyStatus(node))) {
@@ -80,7 +80,7 @@ class NodeLifecycleController implements Controller {
     const seen = this.#seen.get(name);
     if (!node || seen === undefined) return undefined;
     const now = clock.now();
-    const left = seen + GRACE_MS - now;
+    const left = seen + GRACE_MS - clock.uptimeMs();
     const conditions = left <= 0 ? planSilentConditions(node, now) : undefined;
     if (conditions) {
       if (readyStatus(node) === 'True') this.#events.event(node, nodeNotReady(name));

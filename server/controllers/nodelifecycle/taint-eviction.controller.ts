@@ -28,7 +28,7 @@ export function createTaintEvictionController(context: ControllerContext): Contr
   const allNodes = informers.for(nodes);
   const allPods = informers.for(pods);
   allPods.addIndex('node', indexByNode);
-  /** Since when a pod, by its uid, has been under taints. */
+  /** Since when, in uptime, a pod, by its uid, has been under taints. */
   const since = new Map<string, number>();
   const queue = createQueue(context, 'taint-eviction', async (key): Promise<Outcome> => {
     const pod = allPods.get(key);
@@ -41,9 +41,9 @@ export function createTaintEvictionController(context: ControllerContext): Contr
       return undefined;
     }
     const now = clock.now();
-    const began = since.get(uid) ?? now;
+    const began = since.get(uid) ?? clock.uptimeMs();
     since.set(uid, began);
-    const left = began + tolerated - now;
+    const left = began + tolerated - clock.uptimeMs();
     if (left > 0) return { requeueAfterMs: left };
     events.event(pod, taintEviction(pod));
     const message = 'Taint manager: deleting due to NoExecute taint';

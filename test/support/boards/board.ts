@@ -285,6 +285,13 @@ export class Board {
     );
   }
 
+  /** From the next start of the service on. */
+  setEnvironment(service: string, env: Readonly<Record<string, string>>): void {
+    const path = join(this.directory, 'services', service);
+    const exports = Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}\n`);
+    writeFileSync(path, `${exports.join('')}${readFileSync(path, 'utf8')}`);
+  }
+
   async #plugIn(): Promise<void> {
     const inBoard = (...args: string[]) => must(['ip', '-n', this.#netns, ...args]);
     await must(['ip', 'netns', 'add', this.#netns]);

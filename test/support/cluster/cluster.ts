@@ -33,6 +33,8 @@ export interface ClusterOptions {
   /** More flags of `coracle server`. */
   readonly serverFlags?: readonly string[];
   readonly agentFlags?: readonly string[];
+  /** More of the environment of a server that runs on this machine. */
+  readonly serverEnv?: (lan: Lan) => Readonly<Record<string, string>>;
   /** No board is told where the server is: they find it on the LAN. */
   readonly agentsFindServer?: boolean;
   /** Registries that boards reach under another address: `registry.k8s.io` at `http://10.77.0.254:5000`. */
@@ -134,12 +136,14 @@ function assemble(lan: Lan, options: ClusterOptions): Cluster {
   writeFileSync(join(lan.directory, 'empty.yaml'), '');
 
   const serverFlags = [
-    ...['--token', TOKEN, '--advertise-address', serverIp, ...(options.serverFlags ?? [])],
+    ...['--token', TOKEN, '--advertise-address', serverIp, '--set-clock', 'off'],
+    ...(options.serverFlags ?? []),
     // Not on every machine there is a broker, and its port is one for all clusters here.
     ...(options.serverFlags?.includes('--mqtt') ? [] : ['--mqtt', 'off']),
     ...(options.serverIsNode ? ['--containerd', '/run/containerd/containerd.sock'] : ['--no-agent']),
   ];
-  const agentFlags = ['--token', joinToken(dataDir)];
+  // The clock of all boards is this machine's.
+  const agentFlags = ['--token', joinToken(dataDir), '--set-clock', 'off'];
   if (!options.agentsFindServer) agentFlags.push('--server', url);
   const runtime = options.ownContainerd
     ? { containerd: false, containerdPath: '/run/coracle/containerd/containerd.sock' }
@@ -195,6 +199,7 @@ function assemble(lan: Lan, options: ClusterOptions): Cluster {
     : controlOnHost(
         new HostProcess(lan, {
           name: 'server',
+          env: options.serverEnv?.(lan) ?? {},
           command: [
             ...[...CORACLE, 'server', '--config', join(lan.directory, 'empty.yaml'), ...serverFlags],
             ...['--data-dir', dataDir, '--write-kubeconfig', kubeconfig],
