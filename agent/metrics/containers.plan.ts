@@ -3,7 +3,7 @@
  * page `/metrics/resource`.
  */
 import { netInterfaces } from '#agent/metrics/board.plan.ts';
-import type { CgroupUsage } from '#agent/runtime/cgroup/cgroups.ts';
+import type { CgroupDetails, CgroupUsage, Stalls } from '#agent/runtime/cgroup/cgroups.ts';
 import { milliValue, quantityValue } from '#proto/meta/quantity.ts';
 import { type Family, family, type LabelValues, type MetricType } from '#proto/metrics/exposition.ts';
 import type { Container, Pod } from '#proto/schema/generated/core-v1.ts';
@@ -18,6 +18,7 @@ export interface ContainerFacts {
   readonly cgroup: string;
   readonly startedAtMs: number;
   readonly usage: CgroupUsage;
+  readonly details: CgroupDetails | undefined;
 }
 
 /** A Pod's own network, as `/proc/<pid>/net/dev` of one of its processes shows it. */
@@ -85,6 +86,7 @@ export function cadvisorFamilies({ cpus, memoryBytes, containers, networks }: Bo
       'Memory that the kernel could not take back at once: what eviction looks at.',
       ({ usage }) => usage.workingSetBytes,
     ),
+    ...detailFamilies(of),
     of('container_processes', 'gauge', 'Processes of the container.', ({ usage }) => usage.processes),
     of(
       'container_start_time_seconds',
@@ -107,6 +109,49 @@ export function cadvisorFamilies({ cpus, memoryBytes, containers, networks }: Bo
       return memory === undefined ? 0 : quantityValue(memory);
     }),
     ...networkFamilies(networks),
+  ];
+}
+
+type OfContainers = (
+  name: string,
+  type: MetricType,
+  help: string,
+  value: (facts: ContainerFacts) => number | undefined,
+) => Family;
+
+function detailFamilies(of: OfContainers): readonly Family[] {
+  const counter = (
+    name: string,
+    help: string,
+    value: (details: CgroupDetails) => number | undefined,
+  ): Family => of(name, 'counter', help, ({ details }) => details && value(details));
+  const stalls = (resource: 'cpu' | 'memory' | 'io', which: keyof Stalls, name: string): Family =>
+    counter(
+      `container_pressure_${resource}_${name}_seconds_total`,
+      `Time in which ${which === 'someNs' ? 'some' : 'all'} of the container's processes waited for ${resource}.`,
+      ({ pressure }) => pressure && pressure[resource][which] / 1e9,
+    );
+  return [
+    counter('container_cpu_cfs_periods_total', 'Periods with a CPU quota.', ({ cpuPeriods }) => cpuPeriods),
+    counter(
+      'container_cpu_cfs_throttled_periods_total',
+      'Periods in which the quota was used up.',
+      ({ throttledPeriods }) => throttledPeriods,
+    ),
+    counter(
+      'container_cpu_cfs_throttled_seconds_total',
+      'Time in which the quota was used up.',
+      ({ throttledNs }) => throttledNs / 1e9,
+    ),
+    counter('container_oom_events_total', 'Processes killed for want of memory.', ({ oomKills }) => oomKills),
+    counter('container_fs_reads_bytes_total', 'Bytes read from devices.', ({ io }) => io.readBytes),
+    counter('container_fs_writes_bytes_total', 'Bytes written to devices.', ({ io }) => io.writtenBytes),
+    counter('container_fs_reads_total', 'Reads from devices.', ({ io }) => io.reads),
+    counter('container_fs_writes_total', 'Writes to devices.', ({ io }) => io.writes),
+    ...(['cpu', 'memory', 'io'] as const).flatMap((resource) => [
+      stalls(resource, 'someNs', 'waiting'),
+      stalls(resource, 'fullNs', 'stalled'),
+    ]),
   ];
 }
 

@@ -86,6 +86,18 @@ const facts: BoardFacts = {
       cgroup: '/kubepods/podu/c1',
       startedAtMs: 5_000,
       usage: { cpuNs: 2_500_000_000, memoryBytes: 100, workingSetBytes: 70, processes: 3 },
+      details: {
+        cpuPeriods: 10,
+        throttledPeriods: 4,
+        throttledNs: 3e9,
+        oomKills: 2,
+        io: { readBytes: 4096, writtenBytes: 512, reads: 1, writes: 2 },
+        pressure: {
+          cpu: { someNs: 2e9, fullNs: 1e9 },
+          memory: { someNs: 0, fullNs: 0 },
+          io: { someNs: 5e8, fullNs: 0 },
+        },
+      },
     },
   ],
   networks: [{ pod, cgroup: '/kubepods/podu', netDev: NET_DEV }],
@@ -100,6 +112,11 @@ it.each([
   `container_spec_cpu_quota{${own}} 50000`,
   `container_spec_memory_limit_bytes{${own}} 67108864`,
   `container_start_time_seconds{${own}} 5`,
+  `container_cpu_cfs_throttled_seconds_total{${own}} 3`,
+  `container_oom_events_total{${own}} 2`,
+  `container_fs_writes_bytes_total{${own}} 512`,
+  `container_pressure_cpu_stalled_seconds_total{${own}} 1`,
+  `container_pressure_io_waiting_seconds_total{${own}} 0.5`,
   'container_network_transmit_bytes_total{namespace="shop",pod="web",interface="eth0",id="/kubepods/podu"} 7654321',
 ])('tells of containers: %s', (line) => {
   expect(exposition(cadvisorFamilies(facts)).split('\n')).toContain(line);

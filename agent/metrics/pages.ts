@@ -2,6 +2,7 @@
  * The metric pages of a board, as a kubelet and node_exporter have them. Every figure is read when a page is asked for:
  * between scrapes they cost nothing.
  */
+
 import { readdir, statfs } from 'node:fs/promises';
 import os from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +18,7 @@ import { parseBusyNs, parseThrottled, parseWorkingSet } from '#agent/node/proc.p
 import { readIfThere } from '#agent/node/read-file.ts';
 import { runningContainers, type UsageSources } from '#agent/node/running-containers.ts';
 import { cgroupOf } from '#agent/pod/qos.plan.ts';
+import type { CgroupDetails } from '#agent/runtime/cgroup/cgroups.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import { exposition, type Family, family } from '#proto/metrics/exposition.ts';
 import { processFamilies } from '#proto/metrics/process.ts';
@@ -28,6 +30,7 @@ export interface MetricPagesDeps extends UsageSources {
   readonly cgroups: UsageSources['cgroups'] & {
     /** One of its processes; undefined where none is left. */
     containerProcess(pod: Pod, containerId: string): Promise<number | undefined>;
+    containerDetails(pod: Pod, containerId: string): Promise<CgroupDetails | undefined>;
   };
   readonly clock: Clock;
 }
@@ -89,7 +92,17 @@ export class MetricPages {
     const networks = new Map<Pod, PodNetwork>();
     for await (const { pod, container, usage } of runningContainers(this.#deps, pods())) {
       const { id, name, imageRef: image, createdAtMs: startedAtMs } = container;
-      containers.push({ pod, name, id, image, cgroup: `${cgroupOf(pod)}/${id}`, startedAtMs, usage });
+      const details = await cgroups.containerDetails(pod, id);
+      containers.push({
+        pod,
+        name,
+        id,
+        image,
+        cgroup: `${cgroupOf(pod)}/${id}`,
+        startedAtMs,
+        usage,
+        details,
+      });
       if (networks.has(pod) || pod.spec.hostNetwork) continue;
       const pid = await cgroups.containerProcess(pod, id);
       if (pid !== undefined)

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -113,4 +113,85 @@ describe('cgroup v2', () => {
     const usage = { cpuNs: 12_000, memoryBytes: 1000, workingSetBytes: 700, processes: 0 };
     expect(await cgroups.usage('/kubepods/podu')).toEqual(usage);
   });
+});
+
+describe('a cgroup v2 tree as Linux 6.12 had it', () => {
+  const recorded = join(import.meta.dirname, 'testdata/v2-linux-6.12');
+  const pod = '/kubepods/burstable/pod7f0c';
+  const details = async (path: string) => (await openCgroups(recorded)).details(path);
+
+  it('is taken for v2, and tells what is used', async () => {
+    const cgroups = await openCgroups(recorded);
+    expect(await cgroups.usage(pod)).toEqual({
+      cpuNs: 14_961_841_000,
+      memoryBytes: 32_768,
+      workingSetBytes: 32_768,
+      processes: 1,
+    });
+    expect(await cgroups.firstProcess(`${pod}/c1`)).toBe(140);
+    expect(await cgroups.firstProcess(`${pod}/c2`)).toBeUndefined();
+    expect(await cgroups.children(pod)).toEqual(['c1', 'c2']);
+    expect(await cgroups.usage(`${pod}/c3`)).toBeUndefined();
+  });
+
+  it('tells of throttling, devices and stalls', async () => {
+    expect(await details(`${pod}/c1`)).toEqual({
+      cpuPeriods: 462,
+      throttledPeriods: 378,
+      throttledNs: 24_688_953_000,
+      oomKills: 0,
+      io: { readBytes: 6_684_672, writtenBytes: 3_276_800, reads: 51, writes: 801 },
+      pressure: {
+        cpu: { someNs: 36_918_349_000, fullNs: 36_869_539_000 },
+        memory: { someNs: 0, fullNs: 0 },
+        io: { someNs: 94_978_000, fullNs: 94_978_000 },
+      },
+    });
+    expect(await details(`${pod}/c3`)).toBeUndefined();
+  });
+
+  it('tells of the process that was killed for want of memory, in its container and in the pod', async () => {
+    expect((await details(`${pod}/c2`))?.oomKills).toBe(1);
+    expect((await details(pod))?.oomKills).toBe(1);
+  });
+
+  it('has all that is handed down already: to set its limits again writes nothing else', async () => {
+    cpSync(recorded, root, { recursive: true });
+    const before = get('kubepods/burstable/cgroup.subtree_control');
+    const cgroups = await openCgroups(root);
+    await cgroups.apply(`${pod}/c1`, {
+      ...limits,
+      cpuQuotaUs: 20_000,
+      memoryLimitBytes: 33_554_432,
+      pidsLimit: 64,
+    });
+    expect(get('kubepods/burstable/cgroup.subtree_control')).toBe(before);
+    // What the kernel printed is known for what was written: with its line end, nothing is written twice.
+    expect(get(`${pod}/c1/cpu.max`)).toBe('20000 100000\n');
+    expect(get(`${pod}/c1/memory.max`)).toBe('33554432\n');
+    expect(get(`${pod}/c1/pids.max`)).toBe('64\n');
+    expect(get(`${pod}/c1/memory.high`)).toBe('max\n');
+  });
+});
+
+it('tells the same of v1, without stalls', async () => {
+  for (const name of ['cpu', 'memory', 'blkio', 'systemd']) mkdirSync(join(root, name));
+  put('memory/kubepods/podu/cgroup.procs', '12\n');
+  put('cpu/kubepods/podu/cpu.stat', 'nr_periods 10\nnr_throttled 4\nthrottled_time 5000\n');
+  put('memory/kubepods/podu/memory.oom_control', 'oom_kill_disable 0\nunder_oom 0\noom_kill 2\n');
+  put(
+    'blkio/kubepods/podu/blkio.throttle.io_service_bytes',
+    '8:0 Read 4096\n8:0 Write 512\n8:0 Total 4608\n8:16 Read 100\n8:16 Write 1\nTotal 4709\n',
+  );
+  put('blkio/kubepods/podu/blkio.throttle.io_serviced', '8:0 Read 1\n8:0 Write 2\n8:16 Read 3\nTotal 6\n');
+  const cgroups = await openCgroups(root);
+  expect(await cgroups.details('/kubepods/podu')).toEqual({
+    cpuPeriods: 10,
+    throttledPeriods: 4,
+    throttledNs: 5000,
+    oomKills: 2,
+    io: { readBytes: 4196, writtenBytes: 513, reads: 4, writes: 2 },
+    pressure: undefined,
+  });
+  expect(await cgroups.details('/kubepods/podx')).toBeUndefined();
 });

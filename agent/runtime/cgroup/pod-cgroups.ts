@@ -1,7 +1,7 @@
 import type { PodCgroups } from '#agent/pod/ports.ts';
 import { cgroupOf } from '#agent/pod/qos.plan.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
-import type { CgroupLimits, Cgroups, CgroupUsage } from './cgroups.ts';
+import type { CgroupDetails, CgroupLimits, Cgroups, CgroupUsage } from './cgroups.ts';
 import { podLimits } from './pod-resources.plan.ts';
 
 /** Where pods may lie: guaranteed ones directly, the others by their class. */
@@ -47,6 +47,10 @@ export class PodCgroupTree implements PodCgroups {
 
   containerProcess(pod: Pod, containerId: string): Promise<number | undefined> {
     return this.#cgroups.firstProcess(`${cgroupOf(pod)}/${containerId}`);
+  }
+
+  containerDetails(pod: Pod, containerId: string): Promise<CgroupDetails | undefined> {
+    return this.#cgroups.details(`${cgroupOf(pod)}/${containerId}`);
   }
 
   /** By the runtime's id of the container. */

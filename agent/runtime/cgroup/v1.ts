@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { childFolders, firstPid, makeFolder, readNumber, readText, removeTree, setFile } from './cgroupfs.ts';
-import type { CgroupLimits, Cgroups, CgroupUsage } from './cgroups.ts';
-import { flatKeyed, workingSet } from './parse.plan.ts';
+import type { CgroupDetails, CgroupLimits, Cgroups, CgroupUsage } from './cgroups.ts';
+import { flatKeyed, parseBlkio, workingSet } from './parse.plan.ts';
 
 /** One tree for each controller: cpu and memory hold limits, the others are removed along with them. */
 export class CgroupsV1 implements Cgroups {
@@ -68,6 +68,31 @@ export class CgroupsV1 implements Cgroups {
     const usage = (await readNumber(join(folder, 'memory.usage_in_bytes'))) ?? 0;
     const stat = flatKeyed((await readText(join(folder, 'memory.stat'))) ?? '');
     return { limitBytes, workingSetBytes: workingSet(usage, stat.get('total_inactive_file') ?? 0) };
+  }
+
+  async details(path: string): Promise<CgroupDetails | undefined> {
+    const read = async (hierarchy: string, name: string): Promise<string> => {
+      const folder = this.#at(hierarchy, path);
+      return (folder && (await readText(join(folder, name)))) ?? '';
+    };
+    const folder = this.#at('memory', path) ?? this.#at('cpu', path);
+    if (!folder || (await readText(join(folder, 'cgroup.procs'))) === undefined) return undefined;
+    const cpu = flatKeyed(await read('cpu', 'cpu.stat'));
+    const bytes = parseBlkio(await read('blkio', 'blkio.throttle.io_service_bytes'));
+    const operations = parseBlkio(await read('blkio', 'blkio.throttle.io_serviced'));
+    return {
+      cpuPeriods: cpu.get('nr_periods') ?? 0,
+      throttledPeriods: cpu.get('nr_throttled') ?? 0,
+      throttledNs: cpu.get('throttled_time') ?? 0,
+      oomKills: flatKeyed(await read('memory', 'memory.oom_control')).get('oom_kill') ?? 0,
+      io: {
+        readBytes: bytes.read,
+        writtenBytes: bytes.write,
+        reads: operations.read,
+        writes: operations.write,
+      },
+      pressure: undefined,
+    };
   }
 
   async firstProcess(path: string): Promise<number | undefined> {

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { childFolders, firstPid, makeFolder, readNumber, readText, removeTree, setFile } from './cgroupfs.ts';
-import type { CgroupLimits, Cgroups, CgroupUsage } from './cgroups.ts';
-import { flatKeyed, weightOfShares, workingSet } from './parse.plan.ts';
+import type { CgroupDetails, CgroupLimits, Cgroups, CgroupUsage } from './cgroups.ts';
+import { flatKeyed, parseIoStat, parsePressure, weightOfShares, workingSet } from './parse.plan.ts';
 
 const CONTROLLERS = ['cpu', 'cpuset', 'io', 'memory', 'pids'];
 
@@ -50,6 +50,31 @@ export class CgroupsV2 implements Cgroups {
     const usage = (await readNumber(join(folder, 'memory.current'))) ?? 0;
     const stat = flatKeyed((await readText(join(folder, 'memory.stat'))) ?? '');
     return { limitBytes, workingSetBytes: workingSet(usage, stat.get('inactive_file') ?? 0) };
+  }
+
+  async details(path: string): Promise<CgroupDetails | undefined> {
+    const read = async (name: string): Promise<string | undefined> => readText(join(this.#root, path, name));
+    const text = await read('cpu.stat');
+    if (text === undefined) return undefined;
+    const cpu = flatKeyed(text);
+    const [cpuStalls, memoryStalls, ioStalls] = await Promise.all(
+      ['cpu.pressure', 'memory.pressure', 'io.pressure'].map(read),
+    );
+    return {
+      cpuPeriods: cpu.get('nr_periods') ?? 0,
+      throttledPeriods: cpu.get('nr_throttled') ?? 0,
+      throttledNs: (cpu.get('throttled_usec') ?? 0) * 1000,
+      oomKills: flatKeyed((await read('memory.events')) ?? '').get('oom_kill') ?? 0,
+      io: parseIoStat((await read('io.stat')) ?? ''),
+      pressure:
+        cpuStalls === undefined || memoryStalls === undefined || ioStalls === undefined
+          ? undefined
+          : {
+              cpu: parsePressure(cpuStalls),
+              memory: parsePressure(memoryStalls),
+              io: parsePressure(ioStalls),
+            },
+    };
   }
 
   firstProcess(path: string): Promise<number | undefined> {
