@@ -45,6 +45,34 @@ describe('Images', () => {
     expect(runtime.calls).toEqual([]);
   });
 
+  it.each<[string, string, string | undefined, boolean]>([
+    [
+      'it ran from before, where no registry answers',
+      'dial tcp: lookup r.io: no such host',
+      'sha256:r.io/a:1',
+      true,
+    ],
+    ['it never ran from', 'dial tcp 10.0.0.1:443: i/o timeout', undefined, false],
+    [
+      'it ran from before, where the registry says no',
+      'pull access denied: 403 Forbidden',
+      'sha256:r.io/a:1',
+      false,
+    ],
+    ['it ran from before, by its digest', 'network is unreachable', 'r.io/a@sha256:1', true],
+    ['it did not run from before', 'connect: connection refused', 'sha256:r.io/a:0', false],
+  ])('makes do, or does not, with an image to pull always that %s', async (_, failure, ranFrom, ok) => {
+    const { runtime, images, pod, events } = setUp();
+    runtime.addImage('r.io/a:1', { digests: ['r.io/a@sha256:1'] });
+    runtime.registry.set('r.io/a:1', new RuntimeError('other', failure));
+    const wanted = { image: 'r.io/a:1', imagePullPolicy: 'Always', ranFrom };
+    const ensure = () => images.ensureImage(pod, wanted, (_type, reason) => events.push(reason));
+    expect(await ensure()).toMatchObject({ ok });
+    // The same while it is backed off.
+    expect(await ensure()).toMatchObject({ ok });
+    expect(events.includes('PulledBefore')).toBe(ok);
+  });
+
   it('pulls what is missing, and always what is to be pulled always', async () => {
     const { runtime, events, ensure } = setUp();
     const image = runtime.addImage('r.io/a:1', { sizeBytes: 42 });

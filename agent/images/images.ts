@@ -7,6 +7,7 @@ import {
   decidePull,
   goDuration,
   type ImageReference,
+  isUnreachable,
   nextBackoff,
   parseImage,
   pullPolicyOf,
@@ -35,6 +36,8 @@ export type ImageEvent = (type: 'Normal' | 'Warning', reason: string, message: s
 export interface WantedImage {
   readonly image: string;
   readonly imagePullPolicy?: string | undefined;
+  /** The image from which this very container has run before, as the runtime tells it: an id, or a digest. */
+  readonly ranFrom?: string | undefined;
 }
 
 /**
@@ -78,7 +81,7 @@ export class Images {
         return { ok: false, reason: 'ErrImageNeverPull', message, retryAtMs };
       }
       case 'pull':
-        return this.#backOffOrPull(pod, reference, image, event);
+        return this.#pullOrMakeDo(pod, reference, wanted, present, event);
     }
     if (!present) throw new Error(`image ${image} vanished from a decision`);
     event('Normal', 'Pulled', `Container image ${JSON.stringify(image)} already present on machine`);
@@ -99,6 +102,29 @@ export class Images {
       event('Warning', 'InspectFailed', message);
       return new Error(message, { cause: err });
     }
+  }
+
+  /**
+   * `imagePullPolicy: Always` asks the registry at each start. Where it can't be reached, a container that has run from the
+   * image that is here runs from it again: a board that was switched off while it was cut off goes on. A registry that
+   * answers, with no, is obeyed.
+   */
+  async #pullOrMakeDo(
+    pod: Pod,
+    reference: ImageReference,
+    { image, ranFrom }: WantedImage,
+    present: Image | undefined,
+    event: ImageEvent,
+  ): Promise<EnsureImageResult> {
+    const result = await this.#backOffOrPull(pod, reference, image, event);
+    if (result.ok || !present || !ranFrom || !isUnreachable(result.message)) return result;
+    if (![present.id, ...present.digests].includes(ranFrom)) return result;
+    event(
+      'Warning',
+      'PulledBefore',
+      `No registry in reach: image ${JSON.stringify(image)} is used as it is here`,
+    );
+    return { ok: true, image: present };
   }
 
   async #backOffOrPull(

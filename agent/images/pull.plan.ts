@@ -67,6 +67,12 @@ export function nextBackoff(last: Backoff | undefined, now: number): Backoff {
   return { waitMs, untilMs: now + waitMs };
 }
 
+const UNREACHABLE =
+  /dial tcp|no such host|connection re(fused|set)|no route to host|(network|host) is (unreachable|down)|i\/o timeout|TLS handshake timeout|deadline exceeded/i;
+
+/** Does a failed pull, in the runtime's words, say that no registry answered? */
+export const isUnreachable = (message: string): boolean => UNREACHABLE.test(message);
+
 /** `1.234s`, `12ms`: as Go prints a duration that was rounded to milliseconds. */
 export function goDuration(ms: number): string {
   const rounded = Math.max(0, Math.round(ms));

@@ -2,7 +2,7 @@
 import { RuntimeError } from '#agent/runtime/runtime.ts';
 import { isConflict, isNotFound } from '#proto/meta/status-error.ts';
 import { type Hands, identity, RETRY_MS } from './hands.ts';
-import { containersOf } from './history.plan.ts';
+import { containersOf, runsOf } from './history.plan.ts';
 import { POST_START_LIMIT_MS, runHook } from './hooks.ts';
 import { resizeContainer } from './resize.ts';
 import { runSandbox } from './run-sandbox.ts';
@@ -114,10 +114,11 @@ async function ensureImage(container: string, hands: Hands): Promise<void> {
   const { context, memory, snapshot, event } = hands;
   const spec = containersOf(snapshot.pod).find((c) => c.spec.name === container)?.spec;
   if (!spec) return;
+  const [last] = runsOf(snapshot.containers, container);
   try {
     const result = await context.images.ensureImage(
       snapshot.pod,
-      { image: spec.image ?? '', imagePullPolicy: spec.imagePullPolicy },
+      { image: spec.image ?? '', imagePullPolicy: spec.imagePullPolicy, ranFrom: last?.imageRef },
       (type, reason, message) => event(type, reason, message, container),
     );
     if (result.ok) memory.images.set(container, { state: 'ready', ref: result.image.id });

@@ -104,6 +104,15 @@ export class PodWorker {
     this.wake();
   }
 
+  /** The server is in reach again: tokens that ended meanwhile are renewed now, and not at their next turn. */
+  reconnected(): void {
+    if (!hasTokens(this.#pod)) return;
+    const memory = this.#memory;
+    if (memory.volumes.state === 'ready') memory.volumes = { state: 'stale' };
+    if (memory.volumes.state === 'failed') memory.volumes = { state: 'pending' };
+    this.wake();
+  }
+
   /** The pod has to go, whatever it wishes: eviction. */
   evict(verdict: Verdict): void {
     if (this.#memory.verdict) return;

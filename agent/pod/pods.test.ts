@@ -21,6 +21,7 @@ describe('pods on a board', () => {
   let abort: AbortController;
   let pods: Pods;
   let cleaned: string[];
+  let refreshed: string[];
 
   const start = (): void => {
     abort = new AbortController();
@@ -36,7 +37,7 @@ describe('pods on a board', () => {
         volumes: {
           prepareVolumes: async (pod) =>
             new Map((pod.spec.volumes ?? []).map((v) => [v.name, { path: `/volumes/${v.name}` }])),
-          refreshVolumes: async () => {},
+          refreshVolumes: async (pod) => void refreshed.push(pod.metadata.name ?? ''),
           prepareSubPath: async (_pod, _container, _index, volume, sub) => `${volume.path}/${sub}`,
           cleanupVolumes: async (uid) => void cleaned.push(uid),
           podsOnDisk: async () => [],
@@ -87,6 +88,7 @@ describe('pods on a board', () => {
     desired = new FakeDesired();
     cluster = new FakeCluster();
     cleaned = [];
+    refreshed = [];
     start();
     await settle();
   });
@@ -94,6 +96,20 @@ describe('pods on a board', () => {
     abort.abort();
     await pods.done;
     await rm(directory, { recursive: true, force: true });
+  });
+
+  it('renews tokens as soon as the server is back, and looks at nothing else', async () => {
+    const token = { serviceAccountToken: { path: 'token' } };
+    await wish(aPod({ volumes: [{ name: 'token', projected: { sources: [token] } }] }));
+    await wish({ ...aPod(), metadata: { name: 'other', namespace: 'default', uid: 'other' } });
+    expect(running()).toHaveLength(2);
+    cluster.setConnected(false);
+    await settle();
+    expect(refreshed).toEqual([]);
+    cluster.setConnected(true);
+    await settle();
+    expect(refreshed).toEqual(['web']);
+    expect(running()).toHaveLength(2);
   });
 
   it('runs a pod and says so', async () => {
@@ -186,9 +202,9 @@ describe('pods on a board', () => {
     expect(deletion?.body).toMatchObject({ gracePeriodSeconds: 0, preconditions: { uid: UID } });
     expect(cleaned).toEqual([UID]);
     desired.removePod(pod);
-    await settle();
+    // Files of the pod go meanwhile: how long that takes is the disk's business.
+    await expect.poll(() => pods.list(), { timeout: 15_000 }).toEqual([]);
     expect(runtime.containers.size + runtime.sandboxes.size).toBe(0);
-    expect(pods.list()).toEqual([]);
   });
 
   it('removes what nobody wishes only when it knows all wishes', async () => {

@@ -132,6 +132,10 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
     }
   });
   signal.addEventListener('abort', off, { once: true });
+  const offConnection = options.cluster.onConnection((connected) => {
+    if (connected) for (const worker of workers.values()) worker.reconnected();
+  });
+  signal.addEventListener('abort', offConnection, { once: true });
 
   /** Runtime events say that something has moved; which pod is found by looking, the list being cheap. */
   const moved = latest(async () => {
