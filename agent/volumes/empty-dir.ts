@@ -28,12 +28,13 @@ export class EmptyDirPlugin implements VolumePlugin {
       medium === 'Memory' && (await this.#host.mounter.mountsBelow(directory)).includes(directory);
     if (medium === 'Memory' && !mounted) {
       const size = memorySize(pod, sizeLimit, facts.allocatable['memory']);
-      await this.#host.mounter.mountTmpfs(directory, ['mode=0777', ...(size > 0 ? [`size=${size}`] : [])]);
+      await this.#host.mounter.mountTmpfs(directory, ['mode=1777', ...(size > 0 ? [`size=${size}`] : [])]);
     }
     const ready = join(podDir, 'plugins', `kubernetes.io~${this.name}`, volume.name, 'ready');
     const first = await mkdir(ready, { recursive: true });
     if (created !== undefined || first !== undefined || (medium === 'Memory' && !mounted)) {
-      await chmod(directory, 0o777);
+      // In memory it is as a tmpfs is elsewhere: nobody takes away what is another's.
+      if (medium !== 'Memory') await chmod(directory, 0o777);
       await applyFsGroup(directory, pod);
     }
     return directory;

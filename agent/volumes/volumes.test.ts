@@ -217,7 +217,7 @@ describe('emptyDir volumes', () => {
     await using host = await aVolumeHost();
     const pod = aPod([{ name: 'e', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }]);
     const path = (await host.volumes.prepareVolumes(pod, facts)).get('e')?.path ?? '';
-    expect(host.mounter.mounts.get(path)).toBe('tmpfs mode=0777,size=1048576');
+    expect(host.mounter.mounts.get(path)).toBe('tmpfs mode=1777,size=1048576');
     await host.volumes.cleanupVolumes('uid-1');
     expect(host.mounter.mounts.size).toBe(0);
     expect(await host.volumes.podsOnDisk()).toEqual([]);
