@@ -53,7 +53,7 @@ const EXECUTORS: Executors = {
   removeContainer: async ({ id, container, attempt }, { context, snapshot }) => {
     await gone(context.runtime.removeContainer(id));
     const pod = identity(snapshot.pod);
-    await context.files.removeLog(pod, container, attempt);
+    await context.files.removeLog(pod, container, attempt, id);
     await context.files.removeTerminationFile(pod.uid, container, attempt);
   },
   cleanUp: async (_step, { context, memory, snapshot }) => {

@@ -1,5 +1,5 @@
 /** What a pod has on the board's disk beside its volumes: hosts file, termination messages, log folders. */
-import { mkdir, open, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, open, readdir, readlink, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ContainerState } from '#agent/runtime/runtime.ts';
 import { TERMINATION_MESSAGE_PATH, TERMINATION_MESSAGE_POLICY } from './labels.ts';
@@ -17,10 +17,13 @@ export interface PodIdentity {
 export class PodFiles {
   readonly #podsDir: string;
   readonly #logsDir: string;
+  readonly #linksDir: string;
 
+  /** `<logsDir>` is `/var/log/pods`; the links are in `containers` beside it. */
   constructor(podsDir: string, logsDir: string) {
     this.#podsDir = podsDir;
     this.#logsDir = logsDir;
+    this.#linksDir = path.join(logsDir, '../containers');
   }
 
   /** The folder that the runtime writes the pod's logs to; the name is what log collectors expect. */
@@ -32,7 +35,33 @@ export class PodFiles {
     await mkdir(path.join(this.logDirectory(pod), container), { recursive: true });
   }
 
-  async removeLog(pod: PodIdentity, container: string, attempt: number): Promise<void> {
+  /**
+   * Where Filebeat, Fluent Bit and Promtail look for the log of a container: a link that names pod, namespace, container
+   * and its id. Rule: the kubelet's `legacyLogSymlink`, `/var/log/containers`.
+   */
+  async linkLog(pod: PodIdentity, container: string, attempt: number, id: string): Promise<void> {
+    const link = path.join(this.#linksDir, linkName(pod, container, id));
+    await mkdir(this.#linksDir, { recursive: true });
+    await rm(link, { force: true });
+    await symlink(path.join(this.logDirectory(pod), container, `${attempt}.log`), link);
+  }
+
+  /** Removes links to logs that are gone, of pods that ended while this board was off. */
+  sweepLinks(): Promise<void> {
+    return this.#removeLinks(`${this.#logsDir}/`);
+  }
+
+  async #removeLinks(targets: string): Promise<void> {
+    for (const name of await readdir(this.#linksDir).catch((): string[] => [])) {
+      const link = path.join(this.#linksDir, name);
+      const target = await readlink(link).catch(() => '');
+      if (!target.startsWith(targets)) continue;
+      await access(target).catch(() => rm(link, { force: true }));
+    }
+  }
+
+  async removeLog(pod: PodIdentity, container: string, attempt: number, id: string): Promise<void> {
+    await rm(path.join(this.#linksDir, linkName(pod, container, id)), { force: true });
     const dir = path.join(this.logDirectory(pod), container);
     const names = await readdir(dir).catch(() => []);
     const own = names.filter((name) => name.startsWith(`${attempt}.log`));
@@ -84,8 +113,16 @@ export class PodFiles {
     await rm(path.join(dir, 'etc-hosts'), { force: true });
     await rm(path.join(dir, 'containers'), { recursive: true, force: true });
     await rm(this.logDirectory(pod), { recursive: true, force: true });
+    await this.#removeLinks(`${this.logDirectory(pod)}/`);
     await rmdir(dir).catch(() => undefined);
   }
+}
+
+/** A file's name has 255 bytes, and log collectors want the id: the rest is cut. */
+function linkName({ name, namespace }: PodIdentity, container: string, id: string): string {
+  const MAX = 251;
+  const end = `-${id}.log`;
+  return `${`${name}_${namespace}_${container}`.slice(0, MAX - end.length)}${end}`;
 }
 
 async function head(file: string, bytes: number): Promise<string> {

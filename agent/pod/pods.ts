@@ -112,6 +112,7 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
     if (swept) return;
     // What a power cut left of pods that the runtime has already forgotten.
     swept = true;
+    await files.sweepLinks();
     for (const uid of await options.volumes.podsOnDisk()) {
       if (wanted.has(uid) || workers.has(uid)) continue;
       await options.volumes.cleanupVolumes(uid);

@@ -43,6 +43,10 @@ export async function startContainer(
     return undefined;
   }
   event('Normal', 'Started', 'Container started', step.container);
+  // A container runs as well without it.
+  await context.files
+    .linkLog(identity(hands.snapshot.pod), step.container, step.attempt, id)
+    .catch((err: unknown) => context.log.warn('no link to a log', { container: step.container, err }));
   return id;
 }
 
