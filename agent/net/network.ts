@@ -18,9 +18,10 @@ import { asNetworkMode, type NetworkMode, rangesOf } from './overlay/paths.plan.
 import { resizePods } from './pod-mtu.ts';
 import { Policies } from './policies/policies.ts';
 import { type Run, runProgram } from './run.ts';
+import { type Family, IPV4, IPV6, isOf, rangeOf } from './services/family.ts';
 import { HealthChecks } from './services/health-checks.ts';
 import { ServiceProxy } from './services/service-proxy.ts';
-import { isIpv4, type ServicesInput } from './services/services.plan.ts';
+import type { ServicesInput } from './services/services.plan.ts';
 
 export interface NetworkOptions {
   readonly nodeName: string;
@@ -62,25 +63,29 @@ export async function startNetwork(
   const services = (): readonly Service[] => desired.list<Service>('services');
   const slices = (): readonly EndpointSlice[] => desired.list<EndpointSlice>('endpointslices');
 
-  const observe = (): ServicesInput | undefined => {
+  const observe = (family: Family): ServicesInput | undefined => {
     const info = clusterInfo();
     const node = desired.node();
     if (!info || !node || !desired.complete) return undefined;
+    const clusterCidr = rangeOf(family, info.clusterCidr);
+    const serviceCidr = rangeOf(family, info.serviceCidr);
+    if (!clusterCidr || !serviceCidr) return undefined;
     return {
+      family,
       services: services(),
       slices: slices(),
       nodeName,
       zone: node.metadata.labels?.[ZONE_LABEL],
-      clusterCidr: info.clusterCidr,
-      serviceCidr: info.serviceCidr,
-      podCidrs: ownRanges(node),
+      ...{ clusterCidr, serviceCidr },
+      podCidrs: rangesOf(node).filter((range) => isOf(family, range)),
       bridgeFiltered,
       masqueradePods: mode() !== 'none',
       dnsAddress: info.dnsElsewhere ? undefined : info.clusterDns,
     };
   };
   const health = new HealthChecks(log);
-  const proxy = new ServiceProxy({ observe, health, run, clock, log });
+  const proxy = new ServiceProxy({ observe: () => observe(IPV4), health, run, clock, log });
+  const proxyV6 = new ServiceProxy({ observe: () => observe(IPV6), run, clock, log });
   const ipv6 = once(() => forwardIpv6(log));
   const overlay = new Overlay({
     mode,
@@ -113,7 +118,7 @@ export async function startNetwork(
           address: info.clusterDns,
           services: services(),
           slices: slices(),
-          ranges: [info.clusterCidr, info.serviceCidr],
+          ranges: [...info.clusterCidr.split(','), ...info.serviceCidr.split(',')],
           complete: desired.complete,
         }
       );
@@ -139,27 +144,32 @@ export async function startNetwork(
     dns.addressChanged();
     proxy.changed();
     overlay.changed();
+    proxyV6.changed();
   });
   const off = desired.onChange((plural, key) => {
     if (['networkpolicies', 'addressgroups', 'pods', ''].includes(plural)) policies.changed();
     if (plural === 'configmaps' && key === 'kube-system/kube-dns') dns.forwardingChanged();
     if (plural === 'services' || plural === 'endpointslices' || plural === '') dns.changed();
-    if (plural === 'services' || plural === 'endpointslices' || plural === 'nodes' || plural === '')
+    if (plural === 'services' || plural === 'endpointslices' || plural === 'nodes' || plural === '') {
       proxy.changed();
+      proxyV6.changed();
+    }
     if (plural === 'nodes' || plural === '') overlay.changed();
   });
-  const done = Promise.all([proxy.run(signal), dns.run(signal), policies.run(), overlay.run(signal)]).then(
-    () => {
-      off();
-      offInfo();
-      options.foreign?.stop();
-      health.set(new Map());
-    },
-  );
+  const done = Promise.all([
+    proxy.run(signal),
+    proxyV6.run(signal),
+    dns.run(signal),
+    policies.run(),
+    overlay.run(signal),
+  ]).then(() => {
+    off();
+    offInfo();
+    options.foreign?.stop();
+    health.set(new Map());
+  });
   return { done, admit: async (podUid) => policies.admit(podUid) };
 }
-
-const ownRanges = (node: Node): string[] => rangesOf(node).filter((range) => isIpv4(range.split('/')[0]));
 
 /** Addresses with their segments, by interface. */
 const interfaces = (): Record<string, string[]> =>

@@ -1,6 +1,7 @@
 /** The table of Services in a real kernel: a board with two Pods on its bridge and a client on its LAN, in namespaces of their own. */
 import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { IPV6 } from '#agent/net/services/family.ts';
 import { anInput, aService, aSlice } from '#agent/net/services/fixtures.ts';
 import { ServiceProxy } from '#agent/net/services/service-proxy.ts';
 import type { ServicesInput } from '#agent/net/services/services.plan.ts';
@@ -8,7 +9,7 @@ import { systemClock } from '#proto/meta/clock.ts';
 import { silent } from '#proto/meta/log.ts';
 import { eventually } from '../support/boards/eventually.ts';
 import { ServiceLab } from '../support/boards/service-lab.ts';
-import { must } from '../support/boards/shell.ts';
+import { command, must } from '../support/boards/shell.ts';
 
 const lab = new ServiceLab(`coracle-s${process.pid}-`);
 const { inside, run } = lab;
@@ -173,6 +174,37 @@ it('leads a UDP client on, that goes on talking, when its endpoint goes and when
   } finally {
     talking.kill('SIGKILL');
   }
+});
+
+it('serves IPv6 from a table of its own, beside that of IPv4', async () => {
+  const filter = await command(inside('board', ['sysctl', '-qw', 'net.bridge.bridge-nf-call-ip6tables=1']));
+  const clusterIPs = ['10.43.0.20', 'fd00:43::20'];
+  const services = [aService('web', { ...nodePort, clusterIPs, sessionAffinity: 'ClientIP' })];
+  const facts = { clusterCidr: 'fd00:42::/56', serviceCidr: 'fd00:43::/112', podCidrs: ['fd00:42:0:1::/64'] };
+  let slices = [aSlice('web', ['fd00:42:0:1::2@pi'], { addressType: 'IPv6' })];
+  const second = new ServiceProxy({
+    observe: () => anInput(services, slices, { family: IPV6, bridgeFiltered: filter.code === 0, ...facts }),
+    run,
+    clock: systemClock,
+    log: silent,
+  });
+  await apply(services, [aSlice('web', [B])]);
+  await second.apply();
+  await must(
+    inside('board', ['ip', '-6', 'route', 'replace', 'fd00:43::/112', 'dev', 'lo', 'src', 'fd00:1::5']),
+  );
+  for (const from of ['client', 'b', 'a', 'board'] as const)
+    expect(await tcp(from, 'fd00:43::20/80')).toMatch(/^a fd00:/);
+  expect(await tcp('client', 'fd00:1::5/30080')).toMatch(/^a fd00:/);
+  expect(await tcp('client', VIP)).toMatch(/^b /);
+  slices = [aSlice('web', ['fd00:42:0:1::2@pi', 'fd00:42:0:1::3@pi'], { addressType: 'IPv6' })];
+  await second.apply();
+  expect(await times(8, () => tcp('client', 'fd00:43::20/80'))).toHaveLength(1);
+  slices = [];
+  await second.apply();
+  // The kernel itself says no to what it would have to forward into its loopback.
+  await expect(tcp('client', 'fd00:43::20/80')).rejects.toThrow(/refused|unreachable/);
+  await expect(tcp('a', 'fd00:1::5/30080')).rejects.toThrow(/refused/);
 });
 
 it('leaves tables of others alone', async () => {

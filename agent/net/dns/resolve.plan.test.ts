@@ -23,7 +23,7 @@ const zone = buildZone({
       anEndpoint('10.42.2.3@pi2', { conditions: { ready: false } }),
     ]),
   ],
-  ranges: ['10.42.0.0/16', '10.43.0.0/16'],
+  ranges: ['10.42.0.0/16', '10.43.0.0/16', 'fd00::/112'],
   complete: true,
 });
 
@@ -58,6 +58,12 @@ describe('resolve', () => {
     ['out.default.svc.cluster.local', 'CNAME', ['example.org']],
     ['out.default.svc.cluster.local', 'A', ['example.org']],
     ['10-42-1-3.default.pod.cluster.local', 'A', ['10.42.1.3']],
+    ['fd00-42--3.default.pod.cluster.local', 'AAAA', ['fd00:42::3']],
+    ['fd00-42--3.default.pod.cluster.local', 'A', 'NODATA'],
+    [`1.2.${'0.'.repeat(26)}0.0.d.f.ip6.arpa`, 'PTR', ['dual.default.svc.cluster.local']],
+    [`2.2.${'0.'.repeat(26)}0.0.d.f.ip6.arpa`, 'PTR', 'NXDOMAIN'],
+    [`2.2.${'0.'.repeat(26)}0.1.d.f.ip6.arpa`, 'PTR', 'forward'],
+    ['x.ip6.arpa', 'PTR', 'forward'],
     ['10-42-1-333.default.pod.cluster.local', 'A', 'NXDOMAIN'],
     ['x.default.pod.cluster.local', 'A', 'NXDOMAIN'],
     ['dns-version.cluster.local', 'TXT', [TYPE.TXT]],

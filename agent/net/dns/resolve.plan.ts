@@ -1,5 +1,5 @@
 import { type Answer, type Data, RCODE, type ResourceRecord, TYPE } from '#proto/dns/message.plan.ts';
-import { contains } from '#proto/net/cidr.ts';
+import { contains, isIpv6, numberOf } from '#proto/net/cidr.ts';
 import type { Zone } from './zone.plan.ts';
 
 /** What the cluster itself knows about a name; `forward`: nothing, others are to be asked. */
@@ -43,24 +43,36 @@ function addressesOf(zone: Zone, name: string): ResourceRecord[] {
 
 /** Addresses of the cluster's networks have no name elsewhere; asking for one would only cost time. */
 function reverse(zone: Zone, name: string, type: number): Resolution {
-  if (!name.endsWith('.in-addr.arpa')) return 'forward';
+  if (!name.endsWith('.arpa')) return 'forward';
   const data = zone.names.get(name);
   if (data) return found(zone, name, type, data, 0);
-  const ip = name.slice(0, -'.in-addr.arpa'.length).split('.').reverse().join('.');
-  if (!/^\d{1,3}(\.\d{1,3}){3}$/.test(ip)) return 'forward';
-  return zone.ranges.some((range) => contains(range, ip)) ? missing(zone) : 'forward';
+  const ip = addressIn(name);
+  return ip && zone.ranges.some((range) => contains(range, ip)) ? missing(zone) : 'forward';
 }
 
-/** `10-42-1-3.default.pod.cluster.local` says itself what it means. */
+/** Of `1.0.43.10.in-addr.arpa`, or of 32 half bytes below `ip6.arpa`. */
+function addressIn(name: string): string | undefined {
+  const v4 = /^(\d{1,3}(?:\.\d{1,3}){3})\.in-addr\.arpa$/.exec(name)?.[1];
+  if (v4) return v4.split('.').reverse().join('.');
+  const v6 = /^([\da-f](?:\.[\da-f]){31})\.ip6\.arpa$/.exec(name)?.[1];
+  const digits = v6?.split('.').reverse().join('');
+  return digits?.match(/.{4}/g)?.join(':');
+}
+
+/** `10-42-1-3.default.pod.cluster.local`, `fd00-42--3.…`: it says itself what it means. */
 function podAddress(zone: Zone, name: string): readonly Data[] | undefined {
   const suffix = `.pod.${zone.domain}`;
   if (!name.endsWith(suffix)) return undefined;
   const labels = name.slice(0, -suffix.length).split('.');
   const [first = ''] = labels;
   if (labels.length === 1) return first === '' ? undefined : [];
-  if (labels.length !== 2 || !/^\d{1,3}(-\d{1,3}){3}$/.test(first)) return undefined;
-  const parts = first.split('-').map(Number);
-  return parts.every((part) => part < 256) ? [{ type: TYPE.A, ip: parts.join('.') }] : undefined;
+  if (labels.length !== 2) return undefined;
+  if (/^\d{1,3}(-\d{1,3}){3}$/.test(first)) {
+    const parts = first.split('-').map(Number);
+    return parts.every((part) => part < 256) ? [{ type: TYPE.A, ip: parts.join('.') }] : undefined;
+  }
+  const ip = first.replaceAll('-', ':');
+  return isIpv6(ip) && numberOf(ip) ? [{ type: TYPE.AAAA, ip }] : undefined;
 }
 
 function rotate<T>(list: readonly T[], turn: number): readonly T[] {

@@ -1,6 +1,7 @@
 /** The names of the cluster. Rule: Kubernetes' DNS-based service discovery, version 1.1.0. */
 
 import { type Data, TYPE } from '#proto/dns/message.plan.ts';
+import { isIpv6, numberOf } from '#proto/net/cidr.ts';
 import type { Service } from '#proto/schema/generated/core-v1.ts';
 import type { EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
 import { slicesByService } from '../services/targets.plan.ts';
@@ -62,8 +63,12 @@ type Put = (name: string, data: Data) => void;
 
 const addressOf = (ip: string): Data => (ip.includes(':') ? { type: TYPE.AAAA, ip } : { type: TYPE.A, ip });
 
-/** `10.43.0.1` is `1.0.43.10.in-addr.arpa`. */
-const reverse = (ip: string): string => `${ip.split('.').reverse().join('.')}.in-addr.arpa`;
+/** `10.43.0.1` is `1.0.43.10.in-addr.arpa`, and IPv6 the same by half bytes below `ip6.arpa`. */
+function reverse(ip: string): string {
+  if (!isIpv6(ip)) return `${ip.split('.').reverse().join('.')}.in-addr.arpa`;
+  const digits = (numberOf(ip)?.value ?? 0n).toString(16).padStart(32, '0');
+  return `${[...digits].reverse().join('.')}.ip6.arpa`;
+}
 
 function addService(
   names: Map<string, Data[]>,
@@ -83,7 +88,7 @@ function addService(
   const ips = (spec.clusterIPs ?? [spec.clusterIP ?? '']).filter((ip) => ip !== '' && ip !== 'None');
   for (const ip of ips) {
     put(name, addressOf(ip));
-    if (!ip.includes(':')) put(reverse(ip), { type: TYPE.PTR, target: name });
+    put(reverse(ip), { type: TYPE.PTR, target: name });
   }
   if (ips.length > 0)
     for (const port of spec.ports ?? [])
@@ -108,7 +113,7 @@ function addEndpoints(put: Put, name: string, slices: readonly EndpointSlice[], 
         if (fresh) {
           put(own, addressOf(ip));
           if (headless) put(name, addressOf(ip));
-          if (headless && !ip.includes(':')) put(reverse(ip), { type: TYPE.PTR, target: own });
+          if (headless) put(reverse(ip), { type: TYPE.PTR, target: own });
         }
         if (!headless) continue;
         for (const { name: portName, port, protocol } of ports ?? []) {

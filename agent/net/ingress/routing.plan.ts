@@ -193,7 +193,7 @@ function behind(
     return { protocol, targets: addressesOf(world).map((ip) => ({ ip, port: at })) };
   }
   if (!service || !port) return { protocol, targets: [] };
-  const { all } = targetsOf(port, slices.get(key) ?? [], place);
+  const { all } = targetsOf(port, slices.get(key) ?? [], place, 'IPv4');
   return { protocol, targets: all.filter(({ ip }) => IPV4.test(ip)) };
 }
 

@@ -1,8 +1,12 @@
+import type { Family } from './family.ts';
+
 /** What of the network the fixed part of the table depends on. */
 export interface TableFacts {
+  readonly family: Family;
+  /** Of this family, as the rest. */
   readonly clusterCidr: string;
   readonly serviceCidr: string;
-  /** This board's, IPv4 only. */
+  /** This board's. */
   readonly podCidrs: readonly string[];
   /** Whether packets between Pods of one bridge pass netfilter, so that answers find their way back by themselves. */
   readonly bridgeFiltered: boolean;
@@ -17,11 +21,12 @@ const MARK = '0x4000';
  * Refusals lie in filter hooks: a reset is an answer, and nat hooks can't give one.
  */
 export function planBase(facts: TableFacts): string {
-  const { clusterCidr, serviceCidr, podCidrs, bridgeFiltered, masqueradePods } = facts;
+  const { family, clusterCidr, serviceCidr, podCidrs, bridgeFiltered, masqueradePods } = facts;
+  const { ip, type, loopback, multicast } = family;
   const pods = `{ ${podCidrs.join(', ')} }`;
   const ownPods = podCidrs.length > 0;
-  const lookUp = 'ip daddr . meta l4proto . th dport';
-  const ownAddress = 'fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport';
+  const lookUp = `${ip} daddr . meta l4proto . th dport`;
+  const ownAddress = `fib daddr type local ${ip} daddr != ${loopback} meta l4proto . th dport`;
   const refusing = (hook: string): string =>
     [
       `type filter hook ${hook} priority -10`,
@@ -29,16 +34,16 @@ export function planBase(facts: TableFacts): string {
       ...(hook === 'forward' ? [] : [`ct state new ${ownAddress} vmap @refused-nodeports`]),
     ].join('; ');
   return [
-    ' map services { type ipv4_addr . inet_proto . inet_service : verdict; }',
+    ` map services { type ${type} . inet_proto . inet_service : verdict; }`,
     ' map nodeports { type inet_proto . inet_service : verdict; }',
-    ' map refused { type ipv4_addr . inet_proto . inet_service : verdict; }',
+    ` map refused { type ${type} . inet_proto . inet_service : verdict; }`,
     ' map refused-nodeports { type inet_proto . inet_service : verdict; }',
-    ' set hairpin { type ipv4_addr . ipv4_addr; }',
+    ` set hairpin { type ${type} . ${type}; }`,
     ` chain masquerade-later { meta mark set meta mark or ${MARK}; }`,
     ' chain refuse { meta l4proto tcp reject with tcp reset; reject; }',
     ' chain dispatch {',
     // Who is no Pod may have no way back from a Pod of another board.
-    `  ip saddr != ${clusterCidr} ip daddr ${serviceCidr} jump masquerade-later`,
+    `  ${ip} saddr != ${clusterCidr} ${ip} daddr ${serviceCidr} jump masquerade-later`,
     `  ${lookUp} vmap @services`,
     `  ${ownAddress} vmap @nodeports`,
     ' }',
@@ -46,12 +51,12 @@ export function planBase(facts: TableFacts): string {
     ' chain nat-output { type nat hook output priority -100; jump dispatch; }',
     ' chain nat-postrouting { type nat hook postrouting priority srcnat;',
     `  meta mark & ${MARK} == ${MARK} ct status dnat meta mark set meta mark xor ${MARK} masquerade fully-random`,
-    '  ct status dnat ip saddr . ip daddr @hairpin masquerade fully-random',
+    `  ct status dnat ${ip} saddr . ${ip} daddr @hairpin masquerade fully-random`,
     ...(ownPods && !bridgeFiltered
-      ? [`  ct status dnat ip saddr ${pods} ip daddr ${pods} masquerade fully-random`]
+      ? [`  ct status dnat ${ip} saddr ${pods} ${ip} daddr ${pods} masquerade fully-random`]
       : []),
     ...(ownPods && masqueradePods
-      ? [`  ip saddr ${pods} ip daddr != { ${clusterCidr}, 224.0.0.0/4 } masquerade fully-random`]
+      ? [`  ${ip} saddr ${pods} ${ip} daddr != { ${clusterCidr}, ${multicast} } masquerade fully-random`]
       : []),
     ' }',
     ` chain refuse-input { ${refusing('input')}; }`,

@@ -20,7 +20,15 @@ export function planConntrack(applied: Ruleset | undefined, wanted: Ruleset): st
       const port = parts.pop() ?? '';
       const [protocol = '', ip] = parts.reverse();
       if (protocol !== 'udp') continue;
-      const flow = ['-D', '-p', 'udp', ...(ip ? ['--orig-dst', ip] : []), '--orig-port-dst', port];
+      const flow = [
+        ...(wanted.family === 'ip6' ? ['-f', 'ipv6'] : []),
+        '-D',
+        '-p',
+        'udp',
+        ...(ip ? ['--orig-dst', ip] : []),
+        '--orig-port-dst',
+        port,
+      ];
       const before = targetsBehind(applied, applied.elements[map].get(key));
       const after = targetsBehind(wanted, wanted.elements[map].get(key));
       if (before.size === 0 && after.size > 0) calls.push(flow);
@@ -30,12 +38,15 @@ export function planConntrack(applied: Ruleset | undefined, wanted: Ruleset): st
   return calls;
 }
 
+/** `dnat to 10.42.1.2:53`, `dnat to [fd00::2]:53`, and what stands in a map: `0 : 10.42.1.2 . 53`. */
+const ENDS = /dnat to (?:\[([\da-f:.]+)\]|([\d.]+)):\d+|: ([\da-f:.]+) \. \d+/g;
+
 /** Addresses that a verdict leads to, through as many chains as it takes. */
 function targetsBehind(ruleset: Ruleset, verdict: string | undefined): Set<string> {
   const found = new Set<string>();
   const seen = new Set<string>();
   const visit = (text: string): void => {
-    for (const [, ip = ''] of text.matchAll(/(?:dnat to |: )(\d+\.\d+\.\d+\.\d+)/g)) found.add(ip);
+    for (const [, v6, v4, inMap] of text.matchAll(ENDS)) found.add(v6 ?? v4 ?? inMap ?? '');
     for (const [, chain = ''] of text.matchAll(/goto ([\w/.-]+)/g)) {
       if (seen.has(chain)) continue;
       seen.add(chain);

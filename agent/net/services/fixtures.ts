@@ -1,5 +1,6 @@
 import type { Service } from '#proto/schema/generated/core-v1.ts';
 import type { Endpoint, EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
+import { IPV4 } from './family.ts';
 import type { ServicesInput } from './services.plan.ts';
 
 /** A ClusterIP Service with one port, 80. */
@@ -50,6 +51,7 @@ export const anInput = (
 ): ServicesInput => ({
   services,
   slices,
+  family: IPV4,
   nodeName: 'pi',
   zone: undefined,
   dnsAddress: '10.43.0.10',

@@ -97,7 +97,7 @@ export class ServiceProxy {
   /** Somebody else's "flush ruleset" takes our table too. */
   async #check(): Promise<void> {
     const tables = await this.#options.run('nft', ['list', 'tables']);
-    if (!tables.split('\n').includes(`table ip ${TABLE}`)) this.#applied = undefined;
+    if (!tables.split('\n').includes(`table ${this.#applied?.family} ${TABLE}`)) this.#applied = undefined;
   }
 
   async #nft(script: string): Promise<void> {

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { planConntrack } from './conntrack.plan.ts';
+import { IPV6 } from './family.ts';
 import { anEndpoint, anInput, aService, aSlice } from './fixtures.ts';
 import { planServices, type ServicesInput } from './services.plan.ts';
 
@@ -51,7 +53,7 @@ describe('a ClusterIP', () => {
   it.each([
     ['headless', { clusterIP: 'None' }],
     ['ExternalName', { type: 'ExternalName', externalName: 'x.org' }],
-    ['IPv6', { clusterIP: 'fd00::1' }],
+    ['IPv6', { clusterIP: 'fd00::1', clusterIPs: ['fd00::1'] }],
   ])('is nobody’s business when %s', (_, spec) => {
     const planned = plan(spec, both);
     expect(planned.elements.services.size + planned.elements.refused.size).toBe(0);
@@ -182,4 +184,55 @@ it('masquerades Pods out of the cluster only where the network is ours', () => {
   const out = /10\.42\.1\.0\/24 .*masquerade/;
   expect(planServices(anInput([], [])).base).toMatch(out);
   expect(planServices(anInput([], [], { masqueradePods: false })).base).not.toMatch(out);
+});
+
+describe('the second family', () => {
+  const dual = (spec: Parameters<typeof aService>[1] = {}) =>
+    aService('web', { clusterIPs: ['10.43.0.20', 'fd00:43::20'], ipFamilies: ['IPv4', 'IPv6'], ...spec });
+  const slices = [
+    aSlice('web', both),
+    aSlice('web', ['fd00:42:0:1::2@pi', 'fd00:42:0:2::2@pi2'], { addressType: 'IPv6' }),
+  ];
+  const input = (spec?: Parameters<typeof aService>[1]) =>
+    anInput([dual(spec)], slices, {
+      ...{ family: IPV6, clusterCidr: 'fd00:42::/56', serviceCidr: 'fd00:43::/112' },
+      podCidrs: ['fd00:42:0:1::/64'],
+    });
+
+  it('is a table of its own, with its own addresses', () => {
+    const planned = planServices(input());
+    expect(planned.family).toBe('ip6');
+    expect([...planned.elements.services.keys()]).toEqual(['fd00:43::20 . tcp . 80']);
+    expect(rules(planned, 'all')).toBe(
+      'meta l4proto tcp dnat ip6 addr . port to numgen random mod 2 map { 0 : fd00:42:0:1::2 . 8080, 1 : fd00:42:0:2::2 . 8080 }',
+    );
+    expect([...planServices(anInput([dual()], slices)).elements.services.keys()]).toEqual([
+      '10.43.0.20 . tcp . 80',
+    ]);
+  });
+
+  it('remembers clients under names that nft takes', () => {
+    const planned = planServices(input({ sessionAffinity: 'ClientIP' }));
+    expect([...planned.sets][0]).toEqual([
+      'clients/10800/default/web/tcp-80/fd00_42_0_1__2/8080',
+      'type ipv6_addr; flags dynamic,timeout; timeout 10800s;',
+    ]);
+    expect(planned.chains.get('end/default/web/tcp-80/fd00_42_0_1__2/8080')?.[1]).toBe(
+      'meta l4proto tcp dnat to [fd00:42:0:1::2]:8080',
+    );
+  });
+
+  it('forgets UDP flows to what is gone', () => {
+    const udp = [{ name: 'http', protocol: 'UDP', port: 53 }];
+    const at = (...endpoints: string[]) =>
+      planServices({
+        ...input({ ports: udp }),
+        slices: [aSlice('web', endpoints, { addressType: 'IPv6', ports: udp })],
+      });
+    const flow = ['-f', 'ipv6', '-D', '-p', 'udp', '--orig-dst', 'fd00:43::20', '--orig-port-dst', '53'];
+    for (const before of [at('fd00:42:0:1::2@pi'), at('fd00:42:0:1::2@pi', 'fd00:42:0:2::2@pi2')])
+      expect(planConntrack(before, at('fd00:42:0:2::2@pi2'))).toEqual([
+        [...flow, '--dst-nat', 'fd00:42:0:1::2'],
+      ]);
+  });
 });

@@ -1,7 +1,8 @@
-/** Services as maps and chains of nftables. Rule: upstream's `pkg/proxy`. IPv4. */
+/** Services as maps and chains of nftables. Rule: upstream's `pkg/proxy`. One family of addresses at a time. */
 import type { Service, ServicePort } from '#proto/schema/generated/core-v1.ts';
 import type { EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
 import { planBase, type TableFacts } from './base.plan.ts';
+import { type Family, isOf } from './family.ts';
 import type { MapName, Ruleset } from './ruleset.plan.ts';
 import { type Place, slicesByService, type Target, targetsOf } from './targets.plan.ts';
 
@@ -17,6 +18,7 @@ const OTHER_PROXY = 'service.kubernetes.io/service-proxy-name';
 const AFFINITY_SECONDS = 10_800;
 
 interface Draft {
+  readonly family: Family['ip'];
   readonly base: string;
   readonly sets: Map<string, string>;
   readonly chains: Map<string, readonly string[]>;
@@ -26,6 +28,7 @@ interface Draft {
 /** Deterministic: the same objects give the same rules, in whichever order they come. */
 export function planServices(input: ServicesInput): Ruleset {
   const draft: Draft = {
+    family: input.family.ip,
     base: planBase(input),
     sets: new Map(),
     chains: new Map(),
@@ -39,34 +42,36 @@ export function planServices(input: ServicesInput): Ruleset {
   };
   const slices = slicesByService(input.slices);
   for (const service of [...input.services].sort(byKey)) {
-    if (!isServed(service)) continue;
+    const ip = servedAt(service, input.family);
+    if (ip === undefined) continue;
     for (const port of service.spec.ports ?? [])
-      planPort(draft, input, service, port, slices.get(nameOf(service)) ?? []);
+      planPort(draft, input, service, ip, port, slices.get(nameOf(service)) ?? []);
   }
   return draft;
 }
 
 const nameOf = (service: Service): string => `${service.metadata.namespace}/${service.metadata.name}`;
 const byKey = (a: Service, b: Service): number => (nameOf(a) < nameOf(b) ? -1 : 1);
-export const isIpv4 = (ip: string | undefined): ip is string =>
-  ip !== undefined && /^\d+(\.\d+){3}$/.test(ip);
 
-/** Neither headless nor ExternalName: DNS alone serves these. */
-export function isServed({ metadata, spec }: Service): boolean {
-  return isIpv4(spec.clusterIP) && spec.type !== 'ExternalName' && !metadata.labels?.[OTHER_PROXY];
+/** Its address of this family; undefined where it is headless or ExternalName, which DNS alone serves, or has none. */
+function servedAt({ metadata, spec }: Service, family: Family): string | undefined {
+  if (spec.type === 'ExternalName' || metadata.labels?.[OTHER_PROXY] !== undefined) return undefined;
+  return (spec.clusterIPs ?? [spec.clusterIP]).find((ip) => isOf(family, ip));
 }
 
 function planPort(
   draft: Draft,
   input: ServicesInput,
   service: Service,
+  clusterIp: string,
   port: ServicePort,
   slices: readonly EndpointSlice[],
 ): void {
+  const { family } = input;
   const protocol = (port.protocol ?? 'TCP').toLowerCase();
   const { spec } = service;
   const id = `${nameOf(service)}/${protocol}-${port.port}`;
-  const { all, local } = targetsOf(port, slices, input);
+  const { all, local } = targetsOf(port, slices, input, family.name);
   // Chains that nothing leads to are left out: a board keeps only what it needs.
   const needed = new Set<string>();
   const chainOf = (which: 'all' | 'local'): string => {
@@ -83,18 +88,18 @@ function planPort(
     outside = { map: true, to: `goto outside/${id}` };
   }
 
-  if (inside !== REFUSED || spec.clusterIP !== input.dnsAddress)
-    point(draft, 'services', 'refused', `${spec.clusterIP} . ${protocol} . ${port.port}`, inside);
+  if (inside !== REFUSED || clusterIp !== input.dnsAddress)
+    point(draft, 'services', 'refused', `${clusterIp} . ${protocol} . ${port.port}`, inside);
   const balancer = (spec.loadBalancerSourceRanges ?? [])
     .map((range) => range.trim())
-    .filter((range) => isIpv4(range.split('/')[0]));
+    .filter((range) => isOf(family, range));
   let reached = false;
   const outsideAt = (ip: string, to: Verdict): void => {
     reached = true;
     point(draft, 'services', 'refused', `${ip} . ${protocol} . ${port.port}`, to);
   };
-  for (const ip of (spec.externalIPs ?? []).filter(isIpv4)) outsideAt(ip, outside);
-  const balanced = balancerIps(service);
+  for (const ip of (spec.externalIPs ?? []).filter((one) => isOf(family, one))) outsideAt(ip, outside);
+  const balanced = balancerIps(service, family);
   for (const ip of balanced)
     outsideAt(ip, balancer.length > 0 && outside.map ? { map: true, to: `goto balancer/${id}` } : outside);
   if (port.nodePort && spec.type !== 'ClusterIP') {
@@ -109,7 +114,7 @@ function planPort(
         ? ['jump masquerade-later', chainOf('all')]
         : [
             // The policy is about clients outside: those inside go wherever the Service is.
-            `ip saddr ${input.clusterCidr} ${chainOf('all')}`,
+            `${family.ip} saddr ${input.clusterCidr} ${chainOf('all')}`,
             'fib saddr type local jump masquerade-later',
             `fib saddr type local ${chainOf('all')}`,
             local.length > 0 ? chainOf('local') : 'drop',
@@ -117,7 +122,7 @@ function planPort(
     );
     if (balanced.length > 0 && balancer.length > 0)
       draft.chains.set(`balancer/${id}`, [
-        `ip saddr != { ${[...balancer].sort().join(', ')} } drop`,
+        `${family.ip} saddr != { ${[...balancer].sort().join(', ')} } drop`,
         `goto outside/${id}`,
       ]);
   }
@@ -125,8 +130,8 @@ function planPort(
     spec.sessionAffinity === 'ClientIP'
       ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_SECONDS)
       : undefined;
-  if (needed.has('all')) planTargets(draft, `all/${id}`, id, protocol, all, affinity);
-  if (needed.has('local')) planTargets(draft, `local/${id}`, id, protocol, local, affinity);
+  if (needed.has('all')) planTargets(draft, family, `all/${id}`, id, protocol, all, affinity);
+  if (needed.has('local')) planTargets(draft, family, `local/${id}`, id, protocol, local, affinity);
   // Only what is on this board can reach itself through it.
   if (needed.size > 0) for (const { ip } of local) draft.elements.hairpin.set(`${ip} . ${ip}`, '');
 }
@@ -147,16 +152,17 @@ function point(draft: Draft, map: MapName, refused: MapName, key: string, { map:
 }
 
 /** Of boards, or what another program has given: the status alone says where a load balancer is. */
-function balancerIps({ spec, status }: Service): string[] {
+function balancerIps({ spec, status }: Service, family: Family): string[] {
   if (spec.type !== 'LoadBalancer') return [];
   const given = (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) =>
     ip && ipMode !== 'Proxy' ? [ip] : [],
   );
-  return [...new Set(given)].filter(isIpv4).sort();
+  return [...new Set(given)].filter((ip) => isOf(family, ip)).sort();
 }
 
 function planTargets(
   draft: Draft,
+  { ip: word, type }: Family,
   chain: string,
   id: string,
   protocol: string,
@@ -164,30 +170,35 @@ function planTargets(
   affinitySeconds: number | undefined,
 ): void {
   if (affinitySeconds === undefined) {
-    draft.chains.set(chain, spread(protocol, targets));
+    draft.chains.set(chain, spread(word, protocol, targets));
     return;
   }
   const ends = targets.map(({ ip, port }) => {
-    const end = `${id}/${ip}/${port}`;
+    // Names take no colons.
+    const end = `${id}/${ip.replaceAll(':', '_')}/${port}`;
     const clients = `clients/${affinitySeconds}/${end}`;
-    draft.sets.set(clients, `type ipv4_addr; flags dynamic,timeout; timeout ${affinitySeconds}s;`);
+    draft.sets.set(clients, `type ${type}; flags dynamic,timeout; timeout ${affinitySeconds}s;`);
     draft.chains.set(`end/${end}`, [
-      `update @${clients} { ip saddr }`,
-      `meta l4proto ${protocol} dnat to ${ip}:${port}`,
+      `update @${clients} { ${word} saddr }`,
+      `meta l4proto ${protocol} dnat to ${hostPort(ip, port)}`,
     ]);
     return { end, clients };
   });
   draft.chains.set(chain, [
-    ...ends.map(({ end, clients }) => `ip saddr @${clients} goto end/${end}`),
+    ...ends.map(({ end, clients }) => `${word} saddr @${clients} goto end/${end}`),
     `numgen random mod ${ends.length} vmap { ${ends.map(({ end }, i) => `${i} : goto end/${end}`).join(', ')} }`,
   ]);
 }
 
-function spread(protocol: string, targets: readonly Target[]): string[] {
+const hostPort = (ip: string, port: number): string =>
+  ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+
+function spread(word: string, protocol: string, targets: readonly Target[]): string[] {
   const [only] = targets;
-  if (only && targets.length === 1) return [`meta l4proto ${protocol} dnat to ${only.ip}:${only.port}`];
+  if (only && targets.length === 1)
+    return [`meta l4proto ${protocol} dnat to ${hostPort(only.ip, only.port)}`];
   const map = targets.map(({ ip, port }, index) => `${index} : ${ip} . ${port}`).join(', ');
   return [
-    `meta l4proto ${protocol} dnat ip addr . port to numgen random mod ${targets.length} map { ${map} }`,
+    `meta l4proto ${protocol} dnat ${word} addr . port to numgen random mod ${targets.length} map { ${map} }`,
   ];
 }

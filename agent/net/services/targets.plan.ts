@@ -42,8 +42,13 @@ interface Candidate extends Target {
 }
 
 /** Rule: upstream's `pkg/proxy/topology.go`. */
-export function targetsOf(port: ServicePort, slices: readonly EndpointSlice[], place: Place): Targets {
-  const candidates = candidatesOf(port, slices);
+export function targetsOf(
+  port: ServicePort,
+  slices: readonly EndpointSlice[],
+  place: Place,
+  family: string,
+): Targets {
+  const candidates = candidatesOf(port, slices, family);
   const isLocal = ({ endpoint }: Candidate): boolean => endpoint.nodeName === place.nodeName;
   const ready = candidates.filter(({ endpoint }) => endpoint.conditions?.ready ?? true);
   const near = nearest(ready, place);
@@ -53,10 +58,10 @@ export function targetsOf(port: ServicePort, slices: readonly EndpointSlice[], p
   };
 }
 
-function candidatesOf(port: ServicePort, slices: readonly EndpointSlice[]): Candidate[] {
+function candidatesOf(port: ServicePort, slices: readonly EndpointSlice[], family: string): Candidate[] {
   const found: Candidate[] = [];
   for (const slice of slices) {
-    if (slice.addressType !== 'IPv4') continue;
+    if (slice.addressType !== family) continue;
     const target = slice.ports?.find(
       (p) => (p.name ?? '') === (port.name ?? '') && (p.protocol ?? 'TCP') === (port.protocol ?? 'TCP'),
     );

@@ -10,12 +10,15 @@ export type LabName = 'board' | 'a' | 'b' | 'client';
 /** Says its name and who asks, over TCP and UDP. */
 const SERVER = `
 const name = process.argv[1];
-require('node:net').createServer((s) => { s.on('error', () => {}); s.end(name + ' ' + s.remoteAddress + '\\n'); }).listen(8080, '0.0.0.0');
+require('node:net').createServer((s) => { s.on('error', () => {}); s.end(name + ' ' + s.remoteAddress.replace('::ffff:', '') + '\\n'); }).listen(8080, '::');
 const udp = require('node:dgram').createSocket('udp4');
 udp.on('message', (_, from) => udp.send(name + ' ' + from.address + '\\n', from.port, from.address));
 udp.bind(8080, '0.0.0.0');`;
 
-/** Pods `a` 10.42.1.2 and `b` 10.42.1.3 answer on port 8080; the board is 192.168.1.5, the client 192.168.1.9. */
+/**
+ * Pods `a` 10.42.1.2 and `b` 10.42.1.3 answer on port 8080; the board is 192.168.1.5, the client 192.168.1.9. In IPv6 they are
+ * fd00:42:0:1::2 and ::3, fd00:1::5 and fd00:1::9.
+ */
 export class ServiceLab {
   readonly #prefix: string;
   readonly #servers: ChildProcess[] = [];
@@ -55,19 +58,27 @@ export class ServiceLab {
     }
     await this.#ip('board', 'link add cni0 type bridge');
     await this.#ip('board', 'address add 10.42.1.1/24 dev cni0');
+    await this.#ip('board', 'address add fd00:42:0:1::1/64 dev cni0 nodad');
     await this.#ip('board', 'link set cni0 up');
     for (const [index, name] of (['a', 'b'] as const).entries()) {
       await this.#plug(name, `10.42.1.${index + 2}/24`, name);
       await this.#ip('board', `link set dev ${name} master cni0`);
       await this.#ip('board', `link set dev ${name} type bridge_slave hairpin on`);
+      await this.#ip(name, `address add fd00:42:0:1::${index + 2}/64 dev eth0 nodad`);
       await this.#ip(name, 'route add default via 10.42.1.1');
+      await this.#ip(name, '-6 route add default via fd00:42:0:1::1');
       const [file = '', ...args] = this.inside(name, [process.execPath, '-e', SERVER, name]);
       this.#servers.push(spawn(file, args, { stdio: 'ignore' }));
     }
     await this.#plug('client', '192.168.1.9/24', 'lan');
     await this.#ip('board', 'address add 192.168.1.5/24 dev lan');
     await this.#ip('client', 'route add default via 192.168.1.5');
-    await must(this.inside('board', ['sysctl', '-qw', 'net.ipv4.ip_forward=1']));
+    await this.#ip('client', 'address add fd00:1::9/64 dev eth0 nodad');
+    await this.#ip('board', 'address add fd00:1::5/64 dev lan nodad');
+    await this.#ip('client', '-6 route add default via fd00:1::5');
+    await must(
+      this.inside('board', ['sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1']),
+    );
     // No default route on this board: an isolated LAN is a network too.
     const [route = ''] = planRoutes({
       paths: [],
