@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FAULTS, type Fault, planChaos, problemOfLines, SERVER } from './chaos.plan.ts';
+import { crashIn, FAULTS, type Fault, planChaos, problemOfLines, SERVER } from './chaos.plan.ts';
 
 const boards = ['board-1', 'board-2', 'board-3'];
 const planOf = (seed: number, cycles: number) => planChaos({ seed, cycles, boards });
@@ -33,6 +33,14 @@ describe('planChaos', () => {
       }
     },
   );
+});
+
+it.each<[string, string | undefined]>([
+  ['info  started\n--- agent exited with 137 ---\ninfo  started\n', undefined],
+  ['--- agent exited with 137 ---\n--- agent exited with 1 ---\n', '--- agent exited with 1 ---'],
+  ['--- agent exited with 0 ---\n', '--- agent exited with 0 ---'],
+])('finds a program that ended by itself', (log, crash) => {
+  expect(crashIn(log)).toBe(crash);
 });
 
 describe('problemOfLines', () => {

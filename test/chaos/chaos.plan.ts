@@ -104,6 +104,10 @@ function shuffled<T>(items: readonly T[], below: (limit: number) => number): T[]
 export const describeFault = ({ cycle, kind, target, atMs, forMs }: Fault): string =>
   `#${cycle} at ${(atMs / 1000).toFixed(1)} s: ${kind} ${target}${forMs > 0 ? ` for ${(forMs / 1000).toFixed(1)} s` : ''}`;
 
+/** How a service's log tells that it ended by itself and not by SIGKILL, which is the faults' way; undefined: it did not. */
+export const crashIn = (log: string): string | undefined =>
+  /^--- \S+ exited with (?!137 )\d+ ---$/m.exec(log)?.[0];
+
 /**
  * What is wrong with a writer's file, given the highest line that it had reported: lines are 1, 2, 3, … each once. A gap is a
  * lost line, a line twice is two writers at once. Undefined: nothing.

@@ -3,7 +3,14 @@ import type { Progress } from '../bench/progress.ts';
 import { eventually } from '../support/boards/eventually.ts';
 import { type Cluster, startCluster } from '../support/cluster/cluster.ts';
 import { breakThings } from './break.ts';
-import { type ChaosOptions, describeFault, planChaos, problemOfLines, type Round } from './chaos.plan.ts';
+import {
+  type ChaosOptions,
+  crashIn,
+  describeFault,
+  planChaos,
+  problemOfLines,
+  type Round,
+} from './chaos.plan.ts';
 import { Collector, createWriters, WRITERS } from './writers.ts';
 
 /** From the last fault of a round until everything must be as it was. */
@@ -77,7 +84,7 @@ async function unleash(cluster: Cluster, collector: Collector, options: ChaosRun
   };
 }
 
-/** Every node and Pod Ready, every writer writing and heard of, every line that was ever reported where it belongs. */
+/** No program ended by itself, every node and Pod Ready, every writer writing and heard of, every line that was ever reported where it belongs. */
 async function proveWhole(cluster: Cluster, collector: Collector, writers: readonly string[]): Promise<void> {
   const deadline = performance.now() + CONVERGE_MS;
   const left = (): number => Math.max(1_000, deadline - performance.now());
@@ -94,6 +101,11 @@ async function proveWhole(cluster: Cluster, collector: Collector, writers: reado
   );
   // A Pod that was Ready a moment ago, and is not any more, had not converged.
   await cluster.readyPods(WRITERS, writers.length, left());
+  for (const board of cluster.boards)
+    for (const service of ['agent', 'containerd']) {
+      const crash = crashIn(board.log(service));
+      if (crash) throw new Error(`${board.name} has a program that ended by itself: ${crash}`);
+    }
   for (const pod of writers) {
     const reported = collector.highest(pod);
     const text = await eventually(() => cluster.kubectl.ok(['exec', pod, '--', 'cat', '/data/lines']), {

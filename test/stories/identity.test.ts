@@ -2,15 +2,16 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import type { Node } from '#proto/schema/generated/core-v1.ts';
+import type { Node, PodSpec } from '#proto/schema/generated/core-v1.ts';
 import type { Board } from '../support/boards/board.ts';
 import { eventually } from '../support/boards/eventually.ts';
-import { must } from '../support/boards/shell.ts';
+import { command, must } from '../support/boards/shell.ts';
 import { CORACLE, isTrue } from '../support/cluster/cluster.ts';
 import { containersOf, tasksOn } from '../support/cluster/containers.ts';
 import { apply, helloDeployment } from '../support/cluster/manifests.ts';
 import { useCluster } from '../support/cluster/use-cluster.ts';
 
+const WORD = 'correct-horse-battery-staple';
 const cluster = useCluster({ boards: 2 });
 const kubectl = (args: string) => cluster().kubectl.ok(args);
 const node = (name: string) => cluster().kubectl.json<Node>(['get', 'node', name]);
@@ -30,9 +31,18 @@ async function reflash(board: Board): Promise<void> {
   await board.boot();
 }
 
-it('starts', async () => {
-  await apply(cluster(), helloDeployment('web', 2));
+it('starts, and keeps Secrets sealed on the card', async () => {
+  const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'key' }, stringData: { word: WORD } };
+  const volumes = [{ name: 'key', secret: { secretName: 'key' } }];
+  await apply(cluster(), secret, helloDeployment('web', 2, { volumes } as Partial<PodSpec>));
   await cluster().readyPods('app=web', 2);
+  for (const board of cluster().boards) {
+    const folder = join(board.directory, 'disk/var/lib/coracle/agent');
+    const encoded = Buffer.from(WORD).toString('base64').slice(0, 12);
+    const { code, stdout } = await command(['grep', '-rlE', `${WORD}|${encoded}`, folder]);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(readFileSync(join(folder, 'desired/journal'), 'utf8')).toContain('"key":"default/key","sealed"');
+  }
   const listed = await coracle('list');
   for (const { name } of cluster().boards)
     expect(listed).toMatch(new RegExp(`${name} +allowed .*[0-9a-f]{12}`));
