@@ -49,7 +49,7 @@ export const AGENT_OPTIONS = {
     description: 'what tells this board from others and outlives a re-flash',
     placeholder: 'TEXT',
     defaultValue: '',
-    defaultText: "the board's serial number, or its firmware's UUID",
+    defaultText: "the board's serial number, its firmware's UUID, or its network card's address",
     parse: str,
   },
   'set-clock': {
