@@ -12,6 +12,7 @@ import { createLogger } from '#proto/meta/log.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { BoardTime } from '#proto/time/board-time.ts';
 import { VERSION } from '#proto/version.ts';
+import { Devices } from './devices/devices.ts';
 import { openGauge, startEviction } from './eviction/start-eviction.ts';
 import { importBundledImages } from './images/bundled.ts';
 import { Images } from './images/images.ts';
@@ -219,6 +220,12 @@ export async function main(options: AgentOptions): Promise<void> {
     imageDisk: imageDisk?.mountpoint || dataDir,
     cgroups: tree,
   });
+  const devices = new Devices({
+    own: options.device,
+    shares: new Map(options.deviceShare.map(({ kind, count }) => [kind, count])),
+    runtime,
+    log,
+  });
   const parts = new PartVerdicts();
   const node = startNode(
     {
@@ -231,6 +238,7 @@ export async function main(options: AgentOptions): Promise<void> {
       inventory,
       sampler,
       reservations: options,
+      devices,
       pressure: () => gauge.conditions,
       metrics,
       parts,
@@ -275,6 +283,7 @@ export async function main(options: AgentOptions): Promise<void> {
       volumes,
       cgroups,
       images,
+      devices,
       hostIps,
       clusterDns: () => {
         const info = clusterInfo.current;

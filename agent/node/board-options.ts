@@ -1,3 +1,4 @@
+import { parseOwnDevice, parseShare } from '#agent/devices/pattern.plan.ts';
 import {
   DEFAULT_EVICTION_HARD,
   durationMs,
@@ -40,6 +41,22 @@ export const BOARD_OPTIONS = {
     defaultValue: 110,
     defaultText: '110',
     parse: count,
+  },
+  device: {
+    description:
+      'devices to offer to Pods as coracle.dev/NAME, beside gpio, i2c, spi, serial, usb and video; * and ? in the last part',
+    placeholder: 'NAME=PATH',
+    list: true,
+    defaultValue: [] as readonly ReturnType<typeof parseOwnDevice>[],
+    parse: parseOwnDevice as (text: string) => never,
+  },
+  'device-share': {
+    description: 'how many containers may have a device of this name at a time; 0: it is not offered',
+    placeholder: 'NAME=COUNT',
+    list: true,
+    defaultValue: [] as readonly ReturnType<typeof parseShare>[],
+    defaultText: 'gpio=10,i2c=10,spi=10, 1 for others',
+    parse: parseShare as (text: string) => never,
   },
   'eviction-hard': {
     description: 'Pods are evicted at once when less than this is left; replaces all defaults',

@@ -1,4 +1,5 @@
 /** The Node object of this board: what is said of it once, and what changes. Pure. */
+import { PREFIX } from '#agent/devices/devices.plan.ts';
 import type { PressureCondition } from '#agent/eviction/thresholds.plan.ts';
 import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Node, NodeCondition, NodeStatus } from '#proto/schema/generated/core-v1.ts';
@@ -9,6 +10,7 @@ import { allocatableOf, capacityOf, type Reservations } from './reserved.plan.ts
 
 const MAX_IMAGES = 50;
 const MAX_NAMES = 5;
+
 /** What does not change while the board is up. */
 export interface Inventory {
   readonly machineId: string;
@@ -38,6 +40,8 @@ export interface NodeFacts {
   readonly sample: NodeSample | undefined;
   readonly pressure: readonly PressureCondition[];
   readonly reservations: Reservations;
+  /** Extended resources: devices that Pods can be given. */
+  readonly devices: Readonly<Record<string, string>>;
   readonly images: readonly { readonly names: readonly string[]; readonly sizeBytes: number }[];
   /** What parts of the agent say beside the board itself. */
   readonly parts?: readonly Verdict[];
@@ -71,9 +75,10 @@ export function nodeObject(facts: NodeFacts): Node {
 export function nodeStatus(facts: NodeFacts, previous: NodeStatus | undefined): NodeStatus {
   const { inventory, runtime } = facts;
   const { reservations } = facts;
+  const devices = { ...goneDevices(previous), ...facts.devices };
   return {
-    capacity: capacityOf(inventory, reservations.maxPods),
-    allocatable: allocatableOf(inventory, reservations),
+    capacity: { ...capacityOf(inventory, reservations.maxPods), ...devices },
+    allocatable: { ...allocatableOf(inventory, reservations), ...devices },
     conditions: conditions(facts, previous),
     addresses: [
       ...facts.addresses.map((address) => ({ type: 'InternalIP', address })),
@@ -98,6 +103,14 @@ export function nodeStatus(facts: NodeFacts, previous: NodeStatus | undefined): 
       .map(({ names, sizeBytes }) => ({ names: names.slice(0, MAX_NAMES), sizeBytes })),
   };
 }
+
+/** A status is merged into what the server has: what was unplugged has to be named to go. */
+const goneDevices = (previous: NodeStatus | undefined): Record<string, string> =>
+  Object.fromEntries(
+    Object.keys(previous?.capacity ?? {})
+      .filter((name) => name.startsWith(PREFIX))
+      .map((name) => [name, '0']),
+  );
 
 function conditions(facts: NodeFacts, previous: NodeStatus | undefined): NodeCondition[] {
   const now = timestamp(facts.now);

@@ -38,6 +38,7 @@ const facts = (overrides: Partial<NodeFacts> = {}): NodeFacts => ({
   sample: aSample(),
   pressure: [],
   reservations: noReservations,
+  devices: {},
   images: [],
   now: 0,
   ...overrides,
@@ -77,6 +78,16 @@ describe('nodeStatus', () => {
     expect(condition(nodeStatus(facts(overrides), undefined), type)?.status).toBe(status);
   });
 
+  it('offers devices, and takes back what was unplugged', () => {
+    const first = nodeStatus(
+      facts({ devices: { 'coracle.dev/usb': '2', 'coracle.dev/gpio': '10' } }),
+      undefined,
+    );
+    expect(first.allocatable).toMatchObject({ 'coracle.dev/usb': '2', 'coracle.dev/gpio': '10' });
+    const next = nodeStatus(facts({ devices: { 'coracle.dev/usb': '1' } }), first);
+    expect(next.capacity).toMatchObject({ 'coracle.dev/usb': '1', 'coracle.dev/gpio': '0' });
+  });
+
   it('keeps the time of a transition that was none', () => {
     const first = nodeStatus(facts(), undefined);
     const later = condition(nodeStatus(facts({ now: 60_000 }), first), 'Ready');
@@ -112,6 +123,7 @@ describe('a board at its server', () => {
       sampler: { sample: async () => aSample() },
       metrics: new NodeMetrics(),
       reservations: noReservations,
+      devices: { amounts: {}, refresh: async () => {} },
       pressure: () => [],
       hostIps: () => ['192.168.1.10'],
     };

@@ -42,6 +42,7 @@ export interface NodeOptions {
   readonly sampler: Sampler;
   readonly metrics: NodeMetrics;
   readonly reservations: Reservations;
+  readonly devices: { readonly amounts: Readonly<Record<string, string>>; refresh(): Promise<void> };
   /** What the board is short of, by the last sample. */
   pressure(): readonly PressureCondition[];
   readonly parts?: PartVerdicts;
@@ -124,6 +125,9 @@ class NodeReporter {
     } catch (err) {
       log.debug('board not sampled', { err });
     }
+    await this.#options.devices
+      .refresh()
+      .catch((err: unknown) => log.debug('devices not looked at', { err }));
     await this.#options.checkAddress?.();
     if (!cluster.connected) return;
     try {
@@ -171,6 +175,7 @@ class NodeReporter {
       sample: metrics.last,
       pressure: pressure(),
       reservations,
+      devices: this.#options.devices.amounts,
       images: this.#images,
       ...(parts ? { parts: parts.list() } : {}),
       now,

@@ -1,4 +1,5 @@
 /** From a container of the spec to what the runtime is told. */
+import type { GivenDevices } from '#agent/devices/devices.ts';
 import type { ContainerConfig, Mount } from '#agent/runtime/runtime.ts';
 import type { PreparedVolume } from '#agent/volumes/volume.ts';
 import type {
@@ -13,6 +14,7 @@ import {
   BACKOFF_SECONDS,
   CONTAINER_HASH,
   CONTAINER_NAME,
+  DEVICES,
   GRACE_PERIOD,
   POD_NAME,
   POD_NAMESPACE,
@@ -45,6 +47,8 @@ export interface ContainerConfigInput {
   /** The file behind `terminationMessagePath`. */
   readonly terminationPath: string;
   readonly logPath: string;
+  /** Devices of the board. */
+  readonly given: GivenDevices;
 }
 
 /** A spec that can't be carried out: becomes `CreateContainerConfigError`. */
@@ -81,7 +85,14 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
         propagation: 'private',
       },
     ],
-    devices: (spec.volumeDevices ?? []).map((device) => volumeDevice(device, input.device(device.name))),
+    devices: [
+      ...input.given.nodes.map(({ path, containerPath }) => ({
+        hostPath: path,
+        containerPath,
+        permissions: 'rw',
+      })),
+      ...(spec.volumeDevices ?? []).map((device) => volumeDevice(device, input.device(device.name))),
+    ],
     labels: {
       [POD_NAME]: pod.metadata.name ?? '',
       [POD_NAMESPACE]: pod.metadata.namespace ?? '',
@@ -96,6 +107,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
       [TERMINATION_MESSAGE_POLICY]: spec.terminationMessagePolicy ?? 'File',
       [GRACE_PERIOD]: String(pod.spec.terminationGracePeriodSeconds ?? 30),
       [BACKOFF_SECONDS]: String(input.backoffSeconds),
+      ...(input.given.note ? { [DEVICES]: input.given.note } : {}),
     },
     logPath: input.logPath,
     stdin: spec.stdin ?? false,

@@ -60,6 +60,7 @@ const EXECUTORS: Executors = {
     const uid = snapshot.pod.metadata.uid ?? '';
     await context.volumes.cleanupVolumes(uid);
     await context.cgroups.remove(uid);
+    context.devices.release(uid);
     memory.cleaned = true;
   },
   deletePod: (_step, hands) => deletePod(hands),

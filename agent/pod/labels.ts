@@ -10,6 +10,8 @@ export const CONTAINER_NAME = 'io.kubernetes.container.name';
 export const CONTAINER_HASH = 'io.kubernetes.container.hash';
 /** Limits and requests at the start, for in-place resize. */
 export const RESOURCES = 'coracle.io/container-resources';
+/** Devices that the container was given: who has what is read back from here. */
+export const DEVICES = 'coracle.io/devices';
 export const RESTART_COUNT = 'io.kubernetes.container.restartCount';
 export const TERMINATION_MESSAGE_PATH = 'io.kubernetes.container.terminationMessagePath';
 export const TERMINATION_MESSAGE_POLICY = 'io.kubernetes.container.terminationMessagePolicy';

@@ -8,7 +8,7 @@ import type { ClusterDns, DnsConfig } from './dns.plan.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import type { Gate } from './gate.ts';
 import type { PodFiles } from './pod-files.ts';
-import type { PodCgroups, PodImages, PodVolumes } from './ports.ts';
+import type { PodCgroups, PodDevices, PodImages, PodVolumes } from './ports.ts';
 import type { RuntimeView } from './runtime-view.ts';
 import type { StatusReporter } from './status-reporter.ts';
 
@@ -20,6 +20,7 @@ export interface PodsOptions {
   readonly volumes: PodVolumes;
   readonly cgroups: PodCgroups;
   readonly images: PodImages;
+  readonly devices: PodDevices;
   readonly clock: Clock;
   readonly log: Logger;
   readonly nodeName: string;

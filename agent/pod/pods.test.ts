@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Devices } from '#agent/devices/devices.ts';
 import { Images } from '#agent/images/images.ts';
 import { FakeRuntime } from '#agent/runtime/fake/fake-runtime.ts';
 import { FakeClock } from '#proto/meta/clock.ts';
@@ -33,6 +34,7 @@ describe('pods on a board', () => {
         clock,
         log: silent,
         nodeName: 'pi',
+        devices: new Devices({ own: [], shares: new Map(), runtime, log: silent }),
         images: new Images({ runtime, state: desired, clock }),
         volumes: {
           prepareVolumes: async (pod) =>

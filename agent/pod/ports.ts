@@ -1,9 +1,10 @@
 /** What pods need of the rest of the agent: narrow, so that units can stand in for it. */
+import type { GivenDevices } from '#agent/devices/devices.ts';
 import type { EnsureImageResult, ImageEvent, WantedImage } from '#agent/images/images.ts';
 import type { CgroupUsage } from '#agent/runtime/cgroup/cgroups.ts';
 import type { PodFacts } from '#agent/volumes/facts.ts';
 import type { PreparedVolume } from '#agent/volumes/volume.ts';
-import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import type { Container, EphemeralContainer, Pod } from '#proto/schema/generated/core-v1.ts';
 
 /** `agent/volumes/volumes.ts` in the program. */
 export interface PodVolumes {
@@ -27,6 +28,13 @@ export interface PodCgroups {
   containerUsage(pod: Pod, containerId: string): Promise<CgroupUsage | undefined>;
   /** Idempotent; knows the pod by its uid alone. */
   remove(uid: string): Promise<void>;
+}
+
+/** `agent/devices/devices.ts` in the program. */
+export interface PodDevices {
+  /** For the next run of a container. Rejects with an Error whose message is for the container's status. */
+  allocate(podUid: string, spec: Container | EphemeralContainer, isInit: boolean): Promise<GivenDevices>;
+  release(podUid: string): void;
 }
 
 /** `agent/images/images.ts` in the program. */

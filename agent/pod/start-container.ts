@@ -85,6 +85,9 @@ async function build(step: StepOf<'startContainer'>, { context, memory, snapshot
   const hosts = await context.files.writeHosts(ids.uid, hostsFile(pod, podIps, names, boardHosts));
   await context.files.prepareLogs(ids, spec.name);
   const target = 'targetContainerName' in spec ? spec.targetContainerName : undefined;
+  const given = await context.devices.allocate(ids.uid, spec, found.role === 'init').catch((err: unknown) => {
+    throw new ConfigError(err instanceof Error ? err.message : String(err));
+  });
   const mounted = await mountedVolumes();
   const config: ContainerConfig = containerConfig({
     pod,
@@ -95,7 +98,7 @@ async function build(step: StepOf<'startContainer'>, { context, memory, snapshot
     env: resolved.env,
     security: {
       seccompDir: context.seccompDir,
-      groups: [],
+      groups: given.groups,
       targetPidContainer: target
         ? snapshot.containers.find((c) => c.name === target && c.state === 'running')?.id
         : undefined,
@@ -106,6 +109,7 @@ async function build(step: StepOf<'startContainer'>, { context, memory, snapshot
     hostsPath: hosts,
     terminationPath: await context.files.terminationFile(ids.uid, spec.name, step.attempt),
     logPath: `${spec.name}/${step.attempt}.log`,
+    given,
   });
   return {
     config,

@@ -84,6 +84,8 @@ function hostOf(input: ContainerdConfigInput): Record<string, string | boolean> 
     disable_apparmor: !input.appArmor,
     restrict_oom_score_adj: input.restrictOomScoreAdj,
     netns_mounts_under_state_dir: true,
+    // A container that is no root could not open what it was given: as the kubelet's documentation recommends.
+    device_ownership_from_security_context: true,
   };
 }
 

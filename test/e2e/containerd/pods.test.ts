@@ -1,6 +1,7 @@
 /** Whole pods on Debian's containerd: what the units say of the fake holds for the real one. Needs root. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Devices } from '#agent/devices/devices.ts';
 import { Images } from '#agent/images/images.ts';
 import { createImageMounts } from '#agent/images/mount.ts';
 import { Seal } from '#agent/link/seal.ts';
@@ -49,6 +50,7 @@ async function start(): Promise<void> {
       volumes,
       cgroups: new PodCgroupTree(await openCgroups()),
       images,
+      devices: new Devices({ own: [], shares: new Map(), runtime, log: silent }),
       nodeName: 'board',
       hostIps: () => ['127.0.0.1'],
       clusterDns: () => ({ server: '10.43.0.10', domain: 'cluster.local' }),
