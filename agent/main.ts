@@ -293,6 +293,7 @@ export async function main(options: AgentOptions): Promise<void> {
       hostHosts: () => readFile('/etc/hosts', 'utf8').catch(() => '127.0.0.1 localhost\n'),
       allocatable: () => desired.node()?.status?.allocatable ?? {},
       pressure: () => gauge.conditions,
+      unsafeSysctls: options.allowedUnsafeSysctls,
       memoryCapacityBytes: inventory.memoryBytes,
       podsDir: join(dataDir, 'pods'),
       logsDir: LOGS_DIR,

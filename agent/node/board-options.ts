@@ -7,6 +7,7 @@ import {
   parseThreshold,
   type SignalValue,
 } from '#agent/eviction/thresholds.plan.ts';
+import { parseUnsafeSysctl } from '#agent/pod/sysctls.plan.ts';
 import { parseReserved, type Reserved } from './reserved.plan.ts';
 
 const count = (text: string): number => {
@@ -57,6 +58,14 @@ export const BOARD_OPTIONS = {
     defaultValue: [] as readonly ReturnType<typeof parseShare>[],
     defaultText: 'gpio=10,i2c=10,spi=10, 1 for others',
     parse: parseShare as (text: string) => never,
+  },
+  'allowed-unsafe-sysctls': {
+    description:
+      'kernel parameters that Pods may set beside the safe ones, as in net.core.somaxconn or kernel.msg*',
+    placeholder: 'NAME',
+    list: true,
+    defaultValue: [] as readonly string[],
+    parse: parseUnsafeSysctl as (text: string) => never,
   },
   'eviction-hard': {
     description: 'Pods are evicted at once when less than this is left; replaces all defaults',

@@ -6,7 +6,7 @@ const aPod = (ports: ContainerPort[], hostNetwork = false): Pod => ({
   metadata: {},
   spec: { hostNetwork, containers: [{ name: 'main', ports }] },
 });
-const room: BoardRoom = { others: [], allocatable: {}, pressure: [] };
+const room: BoardRoom = { others: [], allocatable: {}, pressure: [], unsafeSysctls: [] };
 const port = (hostPort: number, more: Partial<ContainerPort> = {}): ContainerPort => ({
   containerPort: 80,
   hostPort,
@@ -62,6 +62,33 @@ it.each<[string, Record<string, string>, string | undefined]>([
     allocatable: { cpu: '1', memory: '1Gi' },
   });
   expect(rejection?.message).toBe(message);
+});
+
+it.each<[string, string, Partial<Pod['spec']>, string | undefined]>([
+  ['a safe one', 'kernel.shm_rmid_forced', {}, undefined],
+  ['one that harms', 'kernel.msgmax', {}, 'forbidden sysctl: "kernel.msgmax" not allowlisted'],
+  ['one that is allowed here', 'net.core.somaxconn', {}, undefined],
+  [
+    "one of the host's network",
+    'net/ipv4/tcp_syncookies',
+    { hostNetwork: true },
+    'forbidden sysctl: "net.ipv4.tcp_syncookies" not allowed with host net enabled',
+  ],
+  [
+    "one of the host's IPC",
+    'kernel.shm_rmid_forced',
+    { hostIPC: true },
+    'forbidden sysctl: "kernel.shm_rmid_forced" not allowed with host ipc enabled',
+  ],
+])('kernel parameters: %s', (_what, name, spec, message) => {
+  const pod = aPod([]);
+  const asking = {
+    ...pod,
+    spec: { ...pod.spec, ...spec, securityContext: { sysctls: [{ name, value: '1' }] } },
+  };
+  const verdict = planAdmission(asking, { ...room, unsafeSysctls: ['net.core.*'] });
+  expect(verdict?.message).toBe(message);
+  expect(verdict?.reason).toBe(message && 'SysctlForbidden');
 });
 
 describe('pressure', () => {

@@ -4,6 +4,7 @@ import { podAmounts } from '#proto/api/core/amounts.ts';
 import { milliValue, quantityValue } from '#proto/meta/quantity.ts';
 import type { Container, Pod } from '#proto/schema/generated/core-v1.ts';
 import { qosClass } from './qos.plan.ts';
+import { forbiddenSysctl } from './sysctls.plan.ts';
 
 /** Why a board does not take a Pod. */
 export interface Rejection {
@@ -25,6 +26,8 @@ export interface BoardRoom {
   readonly allocatable: Readonly<Record<string, string>>;
   /** What the board is short of. */
   readonly pressure: readonly PressureCondition[];
+  /** Kernel parameters that Pods may set beside the safe ones. */
+  readonly unsafeSysctls: readonly string[];
 }
 
 /**
@@ -36,6 +39,8 @@ export function planAdmission(pod: Pod, room: BoardRoom): Rejection | undefined 
   const { others, allocatable } = room;
   const short = underPressure(pod, room.pressure);
   if (short) return short;
+  const sysctl = forbiddenSysctl(pod, room.unsafeSysctls);
+  if (sysctl) return { reason: 'SysctlForbidden', message: sysctl };
   const capacity = Number(allocatable['pods'] ?? Number.POSITIVE_INFINITY);
   if (others.length + 1 > capacity) {
     const amounts = `requested: 1, used: ${others.length}, capacity: ${capacity}`;

@@ -35,6 +35,7 @@ export interface PodsOptions {
   readonly allocatable: () => Readonly<Record<string, string>>;
   /** What the board is short of. */
   readonly pressure: () => readonly PressureCondition[];
+  readonly unsafeSysctls: readonly string[];
   readonly memoryCapacityBytes: number;
   /** `<data-dir>/pods`: the same folder that volumes have. */
   readonly podsDir: string;

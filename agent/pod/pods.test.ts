@@ -55,6 +55,7 @@ describe('pods on a board', () => {
         hostHosts: async () => '127.0.0.1 localhost\n',
         allocatable: () => ({ cpu: '4', memory: '1Gi' }),
         pressure: () => [],
+        unsafeSysctls: [],
         memoryCapacityBytes: 1 << 30,
         podsDir: path.join(directory, 'pods'),
         logsDir: path.join(directory, 'logs'),

@@ -98,7 +98,12 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
       if (worker) worker.update(pod);
       else if (listing.has(uid)) work(uid, pod, true);
       else {
-        const room = { others: unended(), allocatable: options.allocatable(), pressure: options.pressure() };
+        const room = {
+          others: unended(),
+          allocatable: options.allocatable(),
+          pressure: options.pressure(),
+          unsafeSysctls: options.unsafeSysctls,
+        };
         const rejection = hasEnded(pod) ? undefined : planAdmission(pod, room);
         const fresh = work(uid, pod, false);
         if (rejection) fresh.reject(rejection);

@@ -2,7 +2,7 @@
  * What a spec may ask for that a board does not do. Each is named to the user; none is quietly dropped, but SELinux labels:
  * upstream's nodes ignore them wherever the kernel has no SELinux, and manifests rely on that.
  */
-import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import type { Pod, Volume } from '#proto/schema/generated/core-v1.ts';
 import { containersOf } from './history.plan.ts';
 
 const LIST: Readonly<Record<string, string>> = {
@@ -11,6 +11,30 @@ const LIST: Readonly<Record<string, string>> = {
   init: 'initContainers',
   sidecar: 'initContainers',
 };
+
+/** Storage of clouds and of clusters beside the cluster: through CSI upstream, and there is no driver on a board. */
+const VOLUMES = [
+  'gcePersistentDisk',
+  'awsElasticBlockStore',
+  'gitRepo',
+  'iscsi',
+  'glusterfs',
+  'rbd',
+  'flexVolume',
+  'cinder',
+  'cephfs',
+  'flocker',
+  'fc',
+  'azureFile',
+  'vsphereVolume',
+  'quobyte',
+  'azureDisk',
+  'photonPersistentDisk',
+  'portworxVolume',
+  'scaleIO',
+  'storageos',
+  'csi',
+] as const satisfies readonly (keyof Volume)[];
 
 /** One sentence for each field of the pod that this board cannot follow. */
 export function unsupportedFields(pod: Pod): readonly string[] {
@@ -30,6 +54,14 @@ export function unsupportedFields(pod: Pod): readonly string[] {
   if (localhostAppArmor(spec.securityContext?.appArmorProfile?.type)) {
     no('spec.securityContext.appArmorProfile');
   }
+  for (const volume of spec.volumes ?? []) {
+    const path = `spec.volumes[${volume.name}]`;
+    for (const type of VOLUMES) if (volume[type]) no(`${path}.${type}`);
+    for (const [index, source] of (volume.projected?.sources ?? []).entries()) {
+      if (source.clusterTrustBundle) no(`${path}.projected.sources[${index}].clusterTrustBundle`);
+      if (source.podCertificate) no(`${path}.projected.sources[${index}].podCertificate`);
+    }
+  }
   const seen = new Map<string, number>();
   for (const { role, spec: container } of containersOf(pod)) {
     const list = LIST[role] ?? role;
@@ -44,6 +76,8 @@ export function unsupportedFields(pod: Pod): readonly string[] {
     if ((container.restartPolicyRules ?? []).some((rule) => rule.action === 'RestartAllContainers')) {
       no(`${path}.restartPolicyRules: RestartAllContainers`);
     }
+    for (const { name, valueFrom } of container.env ?? [])
+      if (valueFrom?.fileKeyRef) no(`${path}.env[${name}].valueFrom.fileKeyRef`);
     for (const mount of container.volumeMounts ?? []) {
       if (mount.recursiveReadOnly === 'Enabled') {
         no(`${path}.volumeMounts[${mount.name}].recursiveReadOnly: Enabled`);

@@ -54,6 +54,14 @@ it.each([
     } as Pod,
     [2048, 300_000, 300 * Mi],
   ],
+  [
+    'an overhead of its runtime',
+    {
+      ...pod([container(small, small)]),
+      spec: { ...pod([container(small, small)]).spec, overhead: { cpu: '250m', memory: '36Mi' } },
+    },
+    [768, 75_000, 100 * Mi],
+  ],
 ])('limits of a pod with %s', (_name, value, [shares, quota, memory]) => {
   expect(podLimits(value)).toEqual({
     cpuShares: shares,

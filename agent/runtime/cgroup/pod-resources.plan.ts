@@ -19,11 +19,20 @@ export function podLimits(pod: Pod): CgroupLimits {
     { name: '', resources: { limits: limits ?? {}, requests: requests ?? {} } },
     0,
   );
+  // What the runtime itself needs around the containers comes on top of each limit that there is.
+  const overhead = kernelResources(
+    pod,
+    { name: '', resources: { limits: pod.spec.overhead ?? {}, requests: pod.spec.overhead ?? {} } },
+    0,
+  );
+  const on = (limit: number, more: number): number => (limit > 0 ? limit + more : 0);
+  const ownShares = requests?.['cpu'] ? own.cpuShares : shares;
+  const moreShares = pod.spec.overhead?.['cpu'] ? overhead.cpuShares : 0;
   return {
-    cpuShares: requests?.['cpu'] ? own.cpuShares : Math.min(262_144, Math.max(2, shares)),
-    cpuQuotaUs: limits?.['cpu'] ? own.cpuQuotaUs : quota,
+    cpuShares: Math.min(262_144, Math.max(2, ownShares + moreShares)),
+    cpuQuotaUs: on(limits?.['cpu'] ? own.cpuQuotaUs : quota, overhead.cpuQuotaUs),
     cpuPeriodUs: PERIOD_US,
-    memoryLimitBytes: limits?.['memory'] ? own.memoryLimitBytes : memory,
+    memoryLimitBytes: on(limits?.['memory'] ? own.memoryLimitBytes : memory, overhead.memoryLimitBytes),
   };
 }
 

@@ -58,6 +58,7 @@ async function start(): Promise<void> {
       hostHosts: async () => '127.0.0.1 localhost\n',
       allocatable: () => ({ cpu: '2', memory: '1Gi' }),
       pressure: () => [],
+      unsafeSysctls: [],
       memoryCapacityBytes: 1 << 30,
       podsDir: join(directory, 'pods'),
       logsDir: join(directory, 'logs'),
