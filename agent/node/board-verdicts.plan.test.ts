@@ -5,8 +5,15 @@ import { aSample } from './fixtures.ts';
 import type { NodeSample } from './metrics.ts';
 
 const NOW = Date.UTC(2026, 0, 1, 12);
+const disk = (over: Partial<NodeSample['card']>): NodeSample['card'] => ({
+  ...{ writeMs: undefined, errors: 0, lifeUsedPercent: undefined, isEndOfLife: false, isReadOnly: false },
+  ...over,
+});
 const sample = (over: Partial<NodeSample>): NodeSample =>
-  aSample({ atMs: NOW, load1: 0.5, temperatureCelsius: undefined, throttled: undefined, ...over });
+  aSample({
+    ...{ atMs: NOW, load1: 0.5, temperatureCelsius: undefined, throttled: undefined, card: disk({}) },
+    ...over,
+  });
 const since = (type: string, status: string, secondsAgo: number): NodeCondition => ({
   ...{ type, status, lastTransitionTime: new Date(NOW - secondsAgo * 1000).toISOString() },
 });
@@ -23,9 +30,10 @@ describe('what a board tells of how it bears its work', () => {
   });
 
   it('leaves out what it has no sensor for', () => {
-    expect(types({})).toEqual(['HighLoad']);
-    expect(types({ temperatureCelsius: 40 })).toEqual(['HighLoad', 'HighTemperature']);
-    expect(types({ throttled: 0 })).toEqual(['HighLoad', 'Throttled', 'UnderVoltage']);
+    expect(types({})).toEqual(['HighLoad', 'FailingStorage']);
+    expect(types({ temperatureCelsius: 40 })).toEqual(['HighLoad', 'HighTemperature', 'FailingStorage']);
+    expect(types({ card: disk({ writeMs: 2 }) })).toEqual(['HighLoad', 'SlowStorage', 'FailingStorage']);
+    expect(types({ throttled: 0 })).toEqual(['HighLoad', 'Throttled', 'UnderVoltage', 'FailingStorage']);
   });
 
   it.each<[string, Partial<NodeSample>, NodeCondition[], string[]]>([
@@ -47,6 +55,14 @@ describe('what a board tells of how it bears its work', () => {
     ['short of power', { throttled: 0b1 }, [], ['UnderVoltage']],
     ['once short of power, since boot', { throttled: 0x50000 }, [], []],
     ['short of power a moment ago', { throttled: 0 }, [since('UnderVoltage', 'True', 119)], ['UnderVoltage']],
+    ['slow to write', { card: disk({ writeMs: 500 }) }, [], ['SlowStorage']],
+    ['slow still', { card: disk({ writeMs: 200 }) }, [since('SlowStorage', 'True', 600)], ['SlowStorage']],
+    ['fast again', { card: disk({ writeMs: 199 }) }, [since('SlowStorage', 'True', 600)], []],
+    ['read-only', { card: disk({ isReadOnly: true }) }, [], ['FailingStorage']],
+    ['with errors on its disk', { card: disk({ errors: 1 }) }, [], ['FailingStorage']],
+    ['with a worn card', { card: disk({ lifeUsedPercent: 100 }) }, [], ['FailingStorage']],
+    ['with a card near its end', { card: disk({ isEndOfLife: true }) }, [], ['FailingStorage']],
+    ['with a card in its prime', { card: disk({ lifeUsedPercent: 90 }) }, [], []],
     ['short of power a while ago', { throttled: 0 }, [since('UnderVoltage', 'True', 120)], []],
   ])('a board that is %s', (_, over, previous, want) => {
     expect(bad(over, ...previous)).toEqual(want);

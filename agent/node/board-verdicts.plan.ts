@@ -4,6 +4,7 @@
  */
 import { BOARD_CONDITIONS } from '#proto/agent/board-conditions.ts';
 import type { NodeCondition } from '#proto/schema/generated/core-v1.ts';
+import type { CardSample } from './card.plan.ts';
 import type { NodeSample } from './metrics.ts';
 
 export type Verdict = readonly [type: string, status: boolean, reason: string, message: string];
@@ -21,6 +22,9 @@ export interface BoardFacts {
 const LOAD = [1.5, 1] as const;
 /** Degrees Celsius; firmware slows the cores down from 80 on. */
 const TEMPERATURE = [75, 70] as const;
+/** Milliseconds of a write, over about a minute. A good card takes a few; at half a second an API server begins to time out. */
+const WRITE_MS = [500, 200] as const;
+const WORN_PERCENT = 100;
 /** What was bad stays so for this long: firmware's bits come and go by the second. */
 const MIN_BAD_MS = 120_000;
 /** Bits of the firmware: too little power; cores capped, slowed down, or at the soft limit of temperature. */
@@ -40,7 +44,7 @@ export function boardVerdicts({ sample, cpus, previous, now }: BoardFacts): read
   const above = (type: string, value: number, [from, below]: readonly [number, number]): boolean =>
     held(type) || value >= (before(type)?.status === 'True' ? below : from);
   const { highLoad, highTemperature, throttled, underVoltage } = BOARD_CONDITIONS;
-  const { load1, temperatureCelsius, throttled: bits } = sample;
+  const { load1, temperatureCelsius, throttled: bits, card } = sample;
   const verdicts: Verdict[] = [
     above(highLoad, load1 / Math.max(1, cpus), LOAD)
       ? [highLoad, true, 'MoreWorkThanCores', 'more work waits than the board has cores']
@@ -62,5 +66,27 @@ export function boardVerdicts({ sample, cpus, previous, now }: BoardFacts): read
         : [underVoltage, false, 'PowerSufficient', 'the power supply is sufficient'],
     );
   }
+  const { slowStorage, failingStorage } = BOARD_CONDITIONS;
+  if (card.writeMs !== undefined)
+    verdicts.push(
+      above(slowStorage, card.writeMs, WRITE_MS)
+        ? [slowStorage, true, 'WritesTakeLong', 'writing to the disk takes long']
+        : [slowStorage, false, 'WritesAreFast', 'writing to the disk is fast enough'],
+    );
+  const failing = failingOf(card);
+  verdicts.push(
+    failing
+      ? [failingStorage, true, ...failing]
+      : [failingStorage, false, 'NoErrors', 'the disk has no errors that it knows of'],
+  );
   return verdicts;
+}
+
+/** The gravest first; the messages have no figures, for each change of one would be a write. */
+function failingOf(card: CardSample): readonly [reason: string, message: string] | undefined {
+  if (card.isReadOnly) return ['ReadOnly', 'the file system can only be read'];
+  if (card.errors > 0)
+    return ['FileSystemErrors', 'the file system has met errors: back up, then check or replace the disk'];
+  const isWorn = card.isEndOfLife || (card.lifeUsedPercent ?? 0) >= WORN_PERCENT;
+  return isWorn ? ['WornOut', 'the card has used up its life: back up and replace it'] : undefined;
 }

@@ -16,6 +16,7 @@ export const aSample = (overrides: Partial<NodeSample> = {}): NodeSample => ({
   uptimeSeconds: 60,
   temperatureCelsius: 48.7,
   throttled: 0,
+  card: { writeMs: 3, errors: 0, lifeUsedPercent: 20, isEndOfLife: false, isReadOnly: false },
   disk: { totalBytes: 32e9, availableBytes: 16e9, inodes: 1_000_000, freeInodes: 800_000 },
   network: { receivedBytes: 0, sentBytes: 0 },
   processes: 200,

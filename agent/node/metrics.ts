@@ -1,3 +1,5 @@
+import type { CardSample } from './card.plan.ts';
+
 export interface DiskSample {
   readonly totalBytes: number;
   readonly availableBytes: number;
@@ -26,6 +28,8 @@ export interface NodeSample {
   readonly underVoltage?: boolean | undefined;
   /** Of what feeds the board; undefined where nothing measures it. */
   readonly volts?: number | undefined;
+  /** How that disk fares. */
+  readonly card: CardSample;
   /** Where Pods write. */
   readonly disk: DiskSample;
   /** Where images lie, if that is another file system. */

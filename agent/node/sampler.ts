@@ -5,6 +5,7 @@ import { currentLoad } from 'systeminformation/lib/cpu.js';
 import { mem as readMemory } from 'systeminformation/lib/memory.js';
 import type { Cgroups } from '#agent/runtime/cgroup/cgroups.ts';
 import type { Clock } from '#proto/meta/clock.ts';
+import { CardReader } from './card.ts';
 import type { DiskSample, NodeSample } from './metrics.ts';
 import { parseLoadAvg, parseNetDev, parseThrottled } from './proc.plan.ts';
 import { readIfThere } from './read-file.ts';
@@ -30,6 +31,7 @@ export const PODS_CGROUP = '/kubepods';
 
 export function boardSampler({ clock, disk, imageDisk, cgroups }: SampledBoard): Sampler {
   const sensors = new Sensors();
+  const card = new CardReader(disk);
   return {
     async sample() {
       const [load, mem] = await Promise.all([currentLoad(), readMemory()]);
@@ -59,6 +61,7 @@ export function boardSampler({ clock, disk, imageDisk, cgroups }: SampledBoard):
         uptimeSeconds: os.uptime(),
         ...readings,
         throttled: parseThrottled(throttled),
+        card: await card.read(),
         disk: nodeFs ?? { totalBytes: 0, availableBytes: 0, inodes: 0, freeInodes: 0 },
         imageDisk: imageFs,
         podsMemory: pods,

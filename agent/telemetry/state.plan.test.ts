@@ -16,6 +16,7 @@ const aSample = (change: Partial<NodeSample> = {}): NodeSample => ({
   throttled: 0x50005,
   underVoltage: undefined,
   volts: undefined,
+  card: { writeMs: undefined, errors: 0, lifeUsedPercent: undefined, isEndOfLife: false, isReadOnly: false },
   disk: { totalBytes: 32_000_000_000, availableBytes: 20_000_000_000, inodes: 100, freeInodes: 90 },
   network: { receivedBytes: 5_000, sentBytes: 1_000 },
   processes: 100,

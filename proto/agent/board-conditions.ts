@@ -11,4 +11,24 @@ export const BOARD_CONDITIONS = {
   throttled: 'Throttled',
   /** The power supply gives less than the board needs. */
   underVoltage: 'UnderVoltage',
+  /** Writing takes long: a worn or cheap card. */
+  slowStorage: 'SlowStorage',
+  /** The card comes to its end: worn out, errors in its file system, or read-only already. */
+  failingStorage: 'FailingStorage',
 } as const;
+
+/**
+ * The taints that follow from them: others first, but no Pod goes, and where there is no other board these do. Onto a card that fails
+ * nothing new comes.
+ */
+export const BOARD_TAINTS: readonly {
+  readonly type: string;
+  readonly key: string;
+  readonly effect: 'NoSchedule' | 'PreferNoSchedule';
+}[] = [
+  { type: BOARD_CONDITIONS.highTemperature, key: 'coracle.dev/high-temperature', effect: 'PreferNoSchedule' },
+  { type: BOARD_CONDITIONS.throttled, key: 'coracle.dev/throttled', effect: 'PreferNoSchedule' },
+  { type: BOARD_CONDITIONS.underVoltage, key: 'coracle.dev/under-voltage', effect: 'PreferNoSchedule' },
+  { type: BOARD_CONDITIONS.slowStorage, key: 'coracle.dev/slow-storage', effect: 'PreferNoSchedule' },
+  { type: BOARD_CONDITIONS.failingStorage, key: 'coracle.dev/failing-storage', effect: 'NoSchedule' },
+];

@@ -28,6 +28,26 @@ describe('planTaints', () => {
       ['memory-pressure:NoSchedule'],
     ],
     [
+      'hot, on a card that fails',
+      aNode([
+        ['Ready', 'True'],
+        ['HighTemperature', 'True'],
+        ['FailingStorage', 'True'],
+      ]),
+      ['coracle.dev/high-temperature:PreferNoSchedule', 'coracle.dev/failing-storage:NoSchedule'],
+    ],
+    [
+      'cool again',
+      aNode(
+        [
+          ['Ready', 'True'],
+          ['HighTemperature', 'False'],
+        ],
+        [{ key: 'coracle.dev/high-temperature', effect: 'PreferNoSchedule' }],
+      ),
+      [],
+    ],
+    [
       "somebody's own taint",
       aNode([['Ready', 'True']], [{ key: 'mine', effect: 'NoSchedule' }, taint('unreachable', 'NoExecute')]),
       ['mine:NoSchedule'],

@@ -1,3 +1,4 @@
+import { BOARD_TAINTS } from '#proto/agent/board-conditions.ts';
 import { timestamp } from '#proto/meta/timestamp.ts';
 import type { Node, NodeCondition, Taint } from '#proto/schema/generated/core-v1.ts';
 
@@ -18,6 +19,7 @@ const CONDITION_TAINTS: readonly { type: string; status: string; key: string }[]
   { type: 'NetworkUnavailable', status: 'True', key: 'node.kubernetes.io/network-unavailable' },
 ];
 const OWN_NO_SCHEDULE = new Set([...CONDITION_TAINTS.map(({ key }) => key), UNSCHEDULABLE]);
+const OWN_OF_BOARD = new Set(BOARD_TAINTS.map(({ key, effect }) => `${key}:${effect}`));
 const OWN_NO_EXECUTE = new Set([NOT_READY, UNREACHABLE]);
 
 export const readyStatus = (node: Node): string =>
@@ -61,9 +63,9 @@ export function planTaints(node: Node, mode: 'evict' | 'hold' | 'none', now: num
   const current = node.spec.taints ?? [];
   const wanted = wantedTaints(node, mode, current);
   const isOwn = (taint: Taint): boolean =>
-    taint.effect === 'NoSchedule'
-      ? OWN_NO_SCHEDULE.has(taint.key)
-      : taint.effect === 'NoExecute' && OWN_NO_EXECUTE.has(taint.key);
+    OWN_OF_BOARD.has(`${taint.key}:${taint.effect}`) ||
+    (taint.effect === 'NoSchedule' && OWN_NO_SCHEDULE.has(taint.key)) ||
+    (taint.effect === 'NoExecute' && OWN_NO_EXECUTE.has(taint.key));
   const same = (a: Taint, b: Taint): boolean => a.key === b.key && a.effect === b.effect;
   const kept = current.filter((taint) => !isOwn(taint) || wanted.some((one) => same(one, taint)));
   const added = wanted.filter((taint) => !current.some((one) => same(one, taint)));
@@ -75,6 +77,9 @@ function wantedTaints(node: Node, mode: 'evict' | 'hold' | 'none', current: read
   const taints = CONDITION_TAINTS.filter(({ type, status }) =>
     node.status?.conditions?.some((c) => c.type === type && c.status === status),
   ).map(({ key }): Taint => ({ key, effect: 'NoSchedule' }));
+  for (const { type, key, effect } of BOARD_TAINTS)
+    if (node.status?.conditions?.some((c) => c.type === type && c.status === 'True'))
+      taints.push({ key, effect });
   if (node.spec.unschedulable) taints.push({ key: UNSCHEDULABLE, effect: 'NoSchedule' });
   const ready = node.status?.conditions?.find(({ type }) => type === 'Ready')?.status;
   // Upstream's controller takes admission's taint from a node that has not spoken yet. Here it stays until it is Ready.
