@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -67,7 +67,15 @@ describe('pods on a board', () => {
 
   /** Lets files, fakes and workers come to rest; the fake clock stands still. */
   const settle = async (): Promise<void> => {
-    for (let i = 0; i < 60; i++) await new Promise((resolve) => setTimeout(resolve, 1));
+    const moved = (): number => runtime.calls.length + cluster.calls.length + cleaned.length;
+    for (let still = 0, before = moved(); still < 60; still++) {
+      // Behind the file work of the pods: a machine that is busy takes longer over both.
+      await stat(directory);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      if (moved() === before) continue;
+      before = moved();
+      still = 0;
+    }
   };
   const pass = async (seconds: number): Promise<void> => {
     for (let left = seconds; left > 0; left -= 5) {
