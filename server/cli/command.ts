@@ -13,6 +13,7 @@ import {
 import { VERSION } from '#proto/version.ts';
 import { SERVER_OPTIONS } from '#server/options.ts';
 import { addBackupCommands } from './backup.ts';
+import { addCheckCommand } from './check-command.ts';
 import { addInstallCommands } from './install.ts';
 import { addMqttCommands } from './mqtt.ts';
 import { addNodeCommands } from './node.ts';
@@ -64,6 +65,7 @@ const agent = declare(
     }),
   );
 
+addCheckCommand(program);
 addTokenCommands(program);
 addUpgradeCommand(program);
 addMqttCommands(program);
