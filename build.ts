@@ -20,6 +20,7 @@ const PROGRAMS = [
   { name: 'command', entry: 'server/cli/command.ts', native: false },
   { name: 'server', entry: 'server/main.ts', native: true },
   { name: 'agent', entry: 'agent/main.ts', native: false },
+  { name: 'manifest', entry: 'agent/static/manifest.ts', native: false },
   { name: 'cel', entry: 'server/cel/cel.ts', native: false },
   { name: 'backup', entry: 'server/backup/backup.ts', native: true },
   { name: 'install', entry: 'firmware-images/install/install.ts', native: false },
@@ -92,15 +93,15 @@ const ascii: Plugin = {
   },
 };
 
-/** What is loaded only when it is needed stays a file of its own: the two programs, the parser of commands, CEL, backups,
- * the installer. */
+/** What is loaded only when it is needed stays a file of its own: the two programs, the parsers of commands and manifests, CEL,
+ * backups, the installer. */
 const programs: Plugin = {
   name: 'programs',
   setup(build) {
     build.onResolve(
       {
         filter:
-          /^(#(server|agent)\/main|\.\/command|#server\/cel\/cel|#server\/backup\/backup|#firmware\/install\/install)\.ts$/,
+          /^(#(server|agent)\/main|\.\/command|#agent\/static\/manifest|#server\/cel\/cel|#server\/backup\/backup|#firmware\/install\/install)\.ts$/,
       },
       ({ path, kind }) => {
         const name = /(\w+)(\/main)?\.ts$/.exec(path)?.[1];

@@ -53,6 +53,7 @@ import { startPods } from './pod/pods.ts';
 import { openCgroups } from './runtime/cgroup/open.ts';
 import { PodCgroupTree } from './runtime/cgroup/pod-cgroups.ts';
 import { CNI_PROGRAMS, openContainerd, runDirOf } from './runtime/containerd/open.ts';
+import { StaticPods } from './static/static-pods.ts';
 import { runTelemetry } from './telemetry/telemetry.ts';
 import { LinuxMounter } from './volumes/mounter.ts';
 import { Volumes } from './volumes/volumes.ts';
@@ -109,7 +110,7 @@ export async function main(options: AgentOptions): Promise<void> {
   // Until Pods are taken up again, what is known of them is what is wanted.
   let podsHere = (): readonly Pod[] => desired.pods();
   const openLog: NodeHttpDeps['openLog'] = (wanted, until) =>
-    openPodLog({ runtime, desired, logsDir: LOGS_DIR, clock }, wanted, until);
+    openPodLog({ runtime, desired: statics, logsDir: LOGS_DIR, clock }, wanted, until);
   const tree = await openCgroups();
   const cgroups = new PodCgroupTree(tree);
   const mounter = new LinuxMounter();
@@ -130,7 +131,7 @@ export async function main(options: AgentOptions): Promise<void> {
     hardware,
     desired,
     onOpenStream: (request, client) =>
-      serveStream(request, client, {
+      serveStream({ ...request, uid: statics.uidHere(request.uid) }, client, {
         runtime,
         openLog,
         serveHttp: (stream) => nodeHttp.accept(stream),
@@ -157,6 +158,14 @@ export async function main(options: AgentOptions): Promise<void> {
     log,
   });
   keepLinkedFile(session, join(runDirOf(dataDir), 'linked'));
+  const statics = new StaticPods({
+    desired,
+    cluster: session,
+    folder: options.podManifestPath,
+    nodeName,
+    clock,
+    log,
+  });
   const linked = session.run(signal);
 
   const hostDns = async () => parseResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => ''));
@@ -272,10 +281,12 @@ export async function main(options: AgentOptions): Promise<void> {
       signal,
     );
   });
+  await statics.refresh();
+  metrics.onSample(() => void statics.refresh());
   const pods = startPods(
     {
       runtime: isolated(runtime, network.admit),
-      desired,
+      desired: statics,
       cluster: session,
       clock,
       log,
@@ -302,6 +313,7 @@ export async function main(options: AgentOptions): Promise<void> {
     signal,
   );
   podsHere = () => pods.withStatus();
+  statics.onMirrored((uid) => pods.resend(uid));
   startEviction(
     {
       options,
@@ -312,7 +324,7 @@ export async function main(options: AgentOptions): Promise<void> {
       runtime,
       cgroups,
       pods,
-      desired,
+      desired: statics,
       keptImages: [SANDBOX_IMAGE, ...bundled],
       nodeName,
       podsDir: join(dataDir, 'pods'),

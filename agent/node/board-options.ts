@@ -8,6 +8,7 @@ import {
   type SignalValue,
 } from '#agent/eviction/thresholds.plan.ts';
 import { parseUnsafeSysctl } from '#agent/pod/sysctls.plan.ts';
+import { path } from '#proto/config/options.ts';
 import { parseReserved, type Reserved } from './reserved.plan.ts';
 
 const count = (text: string): number => {
@@ -35,6 +36,12 @@ export const BOARD_OPTIONS = {
     list: true,
     defaultValue: [] as readonly Reserved[],
     parse: parseReserved as (text: string) => never,
+  },
+  'pod-manifest-path': {
+    description: 'a folder of static Pods: manifests that this board runs, with or without a server',
+    placeholder: 'DIR',
+    defaultValue: '/etc/coracle/manifests',
+    parse: path,
   },
   'max-pods': {
     description: 'how many Pods the board takes',

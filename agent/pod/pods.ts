@@ -2,6 +2,8 @@
  * The pods of this board: one worker a pod, found by uid, so that a pod that was replaced under its name while the
  * board was away is two. What is not desired is removed only once the board holds its full set of wishes.
  */
+
+import { isStatic } from '#agent/static/static-pod.plan.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { planAdmission } from './admission.plan.ts';
 import { EventRecorder } from './event-recorder.ts';
@@ -27,6 +29,8 @@ export interface Pods {
   evict(uid: string, verdict: Verdict): void;
   /** Pods with a worker, wanted or still going. */
   list(): readonly Pod[];
+  /** Tells the status of this pod to the server once more. */
+  resend(uid: string): void;
   /** Those that have not ended, each with its status of now. */
   active(): readonly Pod[];
   /** All, each with its status of now. */
@@ -70,11 +74,18 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
       .finally(() => {
         workers.delete(uid);
         running.delete(run);
+        // Its successor of the same file has waited for it.
+        if (isStatic(pod)) wishes();
       });
     running.add(run);
     return worker;
   };
 
+  /** Whether an earlier pod of the same name has not gone yet: two of one file would be in each other's way. */
+  const goesOn = ({ metadata: { namespace, name } }: Pod): boolean =>
+    [...workers.values()].some(
+      ({ pod: { metadata } }) => metadata.name === name && metadata.namespace === namespace,
+    );
   const hasEnded = (pod: Pod): boolean => {
     const phase = (context.reporter.current(pod.metadata.uid ?? '') ?? pod.status)?.phase;
     return phase === 'Failed' || phase === 'Succeeded';
@@ -97,6 +108,7 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
       const worker = workers.get(uid);
       if (worker) worker.update(pod);
       else if (listing.has(uid)) work(uid, pod, true);
+      else if (isStatic(pod) && goesOn(pod)) continue;
       else {
         const room = {
           others: unended(),
@@ -218,6 +230,7 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
       workers.get(uid)?.evict(verdict);
     },
     list: () => [...workers.values()].map((worker) => worker.pod),
+    resend: (uid) => context.reporter.resend(uid),
     active: () => unended().map(withStatus),
     withStatus: () => [...workers.values()].map(({ pod }) => withStatus(pod)),
     wake: () => {

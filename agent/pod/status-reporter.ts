@@ -5,9 +5,10 @@
  * statuses in memory for minutes, so one that crashed, or was restored, comes back with older ones.
  */
 import type { Cluster } from '#agent/link/cluster.ts';
+import { CONFIG_MIRROR, isStatic } from '#agent/static/static-pod.plan.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
-import { isConflict, isNotFound } from '#proto/meta/status-error.ts';
+import { isConflict, isNotFound, notFound } from '#proto/meta/status-error.ts';
 import type { Pod, PodStatus } from '#proto/schema/generated/core-v1.ts';
 import { PASSING_CONDITIONS } from './status.plan.ts';
 
@@ -21,6 +22,8 @@ interface Entry {
   sent: string | undefined;
   server: PodStatus | undefined;
   busy: boolean;
+  /** Of the mirror, for a static pod. */
+  serverUid: string;
 }
 
 export interface StatusReporterOptions {
@@ -52,9 +55,17 @@ export class StatusReporter {
     const entry = this.#entries.get(uid);
     if (entry) entry.wanted = status;
     else {
-      const fresh = { pod, wanted: status, sent: undefined, server: undefined, busy: false };
+      const fresh = { pod, wanted: status, sent: undefined, server: undefined, busy: false, serverUid: uid };
       this.#entries.set(uid, fresh);
     }
+    this.#pump();
+  }
+
+  /** The server has lost what it was told of this pod. */
+  resend(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (!entry) return;
+    entry.sent = undefined;
     this.#pump();
   }
 
@@ -100,20 +111,26 @@ export class StatusReporter {
     try {
       if (entry.sent === undefined) {
         const current = await cluster.api<Pod>('GET', path);
-        if (current.metadata.uid !== uid) return this.forget(uid);
+        if (current.metadata.uid !== uid && !isMirrorOf(current, uid)) {
+          if (isStatic(entry.pod)) throw notFound({ group: '', resource: 'pods' }, name ?? '');
+          return this.forget(uid);
+        }
+        entry.serverUid = current.metadata.uid ?? uid;
         entry.server = current.status;
         entry.sent = JSON.stringify(current.status ?? {});
       }
       const wanted = keepTimes(entry.wanted, entry.server);
       const own = JSON.stringify(entry.wanted);
       if (entry.server === undefined || !sameStatus(wanted, entry.server)) {
-        const body = { metadata: { uid }, status: statusPatch(wanted, entry.server) };
+        const body = { metadata: { uid: entry.serverUid }, status: statusPatch(wanted, entry.server) };
         await cluster.api('PATCH', `${path}/status`, body, 'application/strategic-merge-patch+json');
       }
       entry.server = wanted;
       entry.sent = own;
     } catch (err) {
-      if (isNotFound(err)) return this.forget(uid);
+      // A static pod's mirror may come yet, or again.
+      if (isNotFound(err) && !isStatic(entry.pod)) return this.forget(uid);
+      if (isNotFound(err)) entry.sent = undefined;
       if (isConflict(err)) entry.sent = undefined;
       log.debug('pod status not written', { pod: `${namespace}/${name}`, err });
       this.#retryLater();
@@ -132,6 +149,8 @@ export class StatusReporter {
       .catch(() => undefined);
   }
 }
+
+const isMirrorOf = ({ metadata }: Pod, uid: string): boolean => metadata.annotations?.[CONFIG_MIRROR] === uid;
 
 const isSent = (entry: Entry): boolean => entry.sent === JSON.stringify(entry.wanted);
 

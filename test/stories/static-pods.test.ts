@@ -1,0 +1,77 @@
+/** Pods of files on a board: seen by the cluster, and independent of it. */
+import { expect, it } from 'vitest';
+import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import { eventually } from '../support/boards/eventually.ts';
+import { useCluster } from '../support/cluster/use-cluster.ts';
+
+const cluster = useCluster({ boards: 1 });
+const board = () => cluster().board('board-1');
+const NAME = 'beacon-board-1';
+const put = (text: string) =>
+  board().exec(
+    `mkdir -p /etc/coracle/manifests && cat >/etc/coracle/manifests/beacon.yaml <<'END'
+apiVersion: v1
+kind: Pod
+metadata:
+  name: beacon
+  labels: {app: beacon}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+    - name: main
+      image: coracle.local/busybox:1
+      imagePullPolicy: IfNotPresent
+      command: [sh, -c, "echo ${text}; while :; do sleep 1; done"]
+END`,
+  );
+const mirror = () => cluster().kubectl.json<Pod>(['get', 'pod', NAME]);
+const containerOf = (pod: Pod) => pod.status?.containerStatuses?.[0]?.containerID;
+const running = (isRight: (pod: Pod) => boolean = () => true) =>
+  eventually(
+    async () => {
+      const pod = await mirror();
+      expect(pod.status?.phase).toBe('Running');
+      expect(isRight(pod)).toBe(true);
+      return pod;
+    },
+    { timeoutMs: 40_000 },
+  );
+const tasks = async (): Promise<string[]> =>
+  (await board().ctr('tasks', 'list'))
+    .split('\n')
+    .flatMap((line) => (line.includes('RUNNING') ? [line.split(/\s+/)[0] ?? ''] : []));
+
+it('run, are mirrored, outlive the deletion of their mirror, and follow their file', async () => {
+  await put('one');
+  const first = await running();
+  expect(first.metadata.annotations).toMatchObject({ 'kubernetes.io/config.source': 'file' });
+  expect(first.metadata.ownerReferences).toMatchObject([{ kind: 'Node', name: 'board-1' }]);
+  expect(await cluster().kubectl.ok(['logs', NAME])).toBe('one\n');
+  expect(await cluster().kubectl.ok(['exec', NAME, '--', 'echo', 'here'])).toBe('here\n');
+
+  await cluster().kubectl.ok(['delete', 'pod', NAME]);
+  const again = await running((pod) => pod.metadata.uid !== first.metadata.uid);
+  expect(containerOf(again)).toBe(containerOf(first));
+
+  await put('two');
+  await running((pod) => containerOf(pod) !== undefined && containerOf(pod) !== containerOf(first));
+  expect(await cluster().kubectl.ok(['logs', NAME])).toBe('two\n');
+});
+
+it('start after a power cut with no server in reach, and go with their file', async () => {
+  await cluster().server.kill();
+  await board().powerCut();
+  await board().boot();
+  await eventually(async () => expect(await tasks()).toHaveLength(2), { timeoutMs: 40_000 });
+  await cluster().server.start();
+  await running();
+  await board().exec('rm /etc/coracle/manifests/beacon.yaml');
+  await eventually(
+    async () => {
+      expect((await cluster().kubectl.run(['get', 'pod', NAME])).stderr).toContain('not found');
+      expect(await tasks()).toEqual([]);
+      return true;
+    },
+    { timeoutMs: 40_000 },
+  );
+});
