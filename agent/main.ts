@@ -50,6 +50,7 @@ import { reportUsage } from './node/usage.ts';
 import type { AgentOptions } from './options.ts';
 import { parseResolvConf } from './pod/dns.plan.ts';
 import { startPods } from './pod/pods.ts';
+import { endPods, LastDeeds } from './pod/shutdown.ts';
 import { openCgroups } from './runtime/cgroup/open.ts';
 import { PodCgroupTree } from './runtime/cgroup/pod-cgroups.ts';
 import { CNI_PROGRAMS, openContainerd, runDirOf } from './runtime/containerd/open.ts';
@@ -67,7 +68,10 @@ export async function main(options: AgentOptions): Promise<void> {
   const log = createLogger(options.logLevel);
   const clock = new SystemClock();
   const stop = new AbortController();
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort(new Error(name)));
+  // A part that has something to do before the board is switched off puts it here.
+  const last = new LastDeeds(options.shutdownGracePeriod > 0);
+  for (const name of ['SIGTERM', 'SIGINT'] as const)
+    process.once(name, () => void last.run(log).finally(() => stop.abort(new Error(name))));
   const { signal } = stop;
 
   const { dataDir, nodeName } = options;
@@ -247,6 +251,7 @@ export async function main(options: AgentOptions): Promise<void> {
       inventory,
       sampler,
       reservations: options,
+      isShuttingDown: () => last.isShuttingDown,
       devices,
       pressure: () => gauge.conditions,
       metrics,
@@ -305,6 +310,7 @@ export async function main(options: AgentOptions): Promise<void> {
       allocatable: () => desired.node()?.status?.allocatable ?? {},
       pressure: () => gauge.conditions,
       unsafeSysctls: options.allowedUnsafeSysctls,
+      isShuttingDown: () => last.isShuttingDown,
       memoryCapacityBytes: inventory.memoryBytes,
       podsDir: join(dataDir, 'pods'),
       logsDir: LOGS_DIR,
@@ -314,6 +320,18 @@ export async function main(options: AgentOptions): Promise<void> {
   );
   podsHere = () => pods.withStatus();
   statics.onMirrored((uid) => pods.resend(uid));
+  last.add(async () => {
+    await node.report();
+    await endPods({
+      graceMs: options.shutdownGracePeriod,
+      criticalGraceMs: options.shutdownGracePeriodCriticalPods,
+      pods: () => pods.active(),
+      evict: (uid, verdict) => pods.evict(uid, verdict),
+      isTold: (uid) => pods.isTold(uid),
+      clock,
+      log,
+    });
+  });
   startEviction(
     {
       options,

@@ -43,6 +43,20 @@ export const BOARD_OPTIONS = {
     defaultValue: '/etc/coracle/manifests',
     parse: path,
   },
+  'shutdown-grace-period': {
+    description: 'how long Pods have to end when the board is switched off; 0: they end with the system',
+    placeholder: 'DURATION',
+    defaultValue: 0,
+    defaultText: '0s',
+    parse: durationMs,
+  },
+  'shutdown-grace-period-critical-pods': {
+    description: 'of that, the time of critical Pods, which end last',
+    placeholder: 'DURATION',
+    defaultValue: 0,
+    defaultText: '0s',
+    parse: durationMs,
+  },
   'max-pods': {
     description: 'how many Pods the board takes',
     placeholder: 'NUMBER',

@@ -40,6 +40,8 @@ export interface NodeFacts {
   readonly sample: NodeSample | undefined;
   readonly pressure: readonly PressureCondition[];
   readonly reservations: Reservations;
+  /** The board is being switched off. */
+  readonly isShuttingDown?: boolean;
   /** Extended resources: devices that Pods can be given. */
   readonly devices: Readonly<Record<string, string>>;
   readonly images: readonly { readonly names: readonly string[]; readonly sizeBytes: number }[];
@@ -128,11 +130,11 @@ function conditions(facts: NodeFacts, previous: NodeStatus | undefined): NodeCon
   });
 }
 
-function verdicts({ pressure, health }: NodeFacts): readonly Verdict[] {
+function verdicts({ pressure, health, isShuttingDown }: NodeFacts): readonly Verdict[] {
   const [lowMemory, lowDisk, lowPids] = (['MemoryPressure', 'DiskPressure', 'PIDPressure'] as const).map(
     (type) => pressure.includes(type),
   );
-  const ready = health.runtimeReady && health.networkReady;
+  const ready = health.runtimeReady && health.networkReady && !isShuttingDown;
   return [
     lowMemory
       ? ['MemoryPressure', true, 'KubeletHasInsufficientMemory', 'kubelet has insufficient memory available']
@@ -145,7 +147,7 @@ function verdicts({ pressure, health }: NodeFacts): readonly Verdict[] {
       : ['PIDPressure', false, 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
     ready
       ? ['Ready', true, 'KubeletReady', 'kubelet is posting ready status']
-      : ['Ready', false, 'KubeletNotReady', notReady(health)],
+      : ['Ready', false, 'KubeletNotReady', isShuttingDown ? 'node is shutting down' : notReady(health)],
   ];
 }
 

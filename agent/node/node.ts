@@ -42,6 +42,8 @@ export interface NodeOptions {
   readonly sampler: Sampler;
   readonly metrics: NodeMetrics;
   readonly reservations: Reservations;
+  /** The board is being switched off. */
+  isShuttingDown?(): boolean;
   readonly devices: { readonly amounts: Readonly<Record<string, string>>; refresh(): Promise<void> };
   /** What the board is short of, by the last sample. */
   pressure(): readonly PressureCondition[];
@@ -51,8 +53,15 @@ export interface NodeOptions {
   readonly checkAddress?: () => Promise<void>;
 }
 
-/** Runs until the signal; the promise resolves after it. */
-export function startNode(options: NodeOptions, signal: AbortSignal): { readonly done: Promise<void> } {
+export interface NodeLoop {
+  /** Resolves after the signal. */
+  readonly done: Promise<void>;
+  /** Tells how things are now. */
+  report(): Promise<void>;
+}
+
+/** Runs until the signal. */
+export function startNode(options: NodeOptions, signal: AbortSignal): NodeLoop {
   const reporter = new NodeReporter(options);
   const offs = [
     options.cluster.onConnection((connected) => {
@@ -73,7 +82,7 @@ export function startNode(options: NodeOptions, signal: AbortSignal): { readonly
       await options.clock.sleep(starting ? STARTING_MS : PERIOD_MS, signal).catch(() => undefined);
     }
   };
-  return { done: loop() };
+  return { done: loop(), report: () => reporter.tick() };
 }
 
 class NodeReporter {
@@ -175,6 +184,7 @@ class NodeReporter {
       sample: metrics.last,
       pressure: pressure(),
       reservations,
+      isShuttingDown: this.#options.isShuttingDown?.() ?? false,
       devices: this.#options.devices.amounts,
       images: this.#images,
       ...(parts ? { parts: parts.list() } : {}),

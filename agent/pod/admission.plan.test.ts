@@ -6,7 +6,13 @@ const aPod = (ports: ContainerPort[], hostNetwork = false): Pod => ({
   metadata: {},
   spec: { hostNetwork, containers: [{ name: 'main', ports }] },
 });
-const room: BoardRoom = { others: [], allocatable: {}, pressure: [], unsafeSysctls: [] };
+const room: BoardRoom = {
+  others: [],
+  allocatable: {},
+  pressure: [],
+  unsafeSysctls: [],
+  isShuttingDown: false,
+};
 const port = (hostPort: number, more: Partial<ContainerPort> = {}): ContainerPort => ({
   containerPort: 80,
   hostPort,
@@ -89,6 +95,13 @@ it.each<[string, string, Partial<Pod['spec']>, string | undefined]>([
   const verdict = planAdmission(asking, { ...room, unsafeSysctls: ['net.core.*'] });
   expect(verdict?.message).toBe(message);
   expect(verdict?.reason).toBe(message && 'SysctlForbidden');
+});
+
+it('takes nobody when the board is being switched off', () => {
+  expect(planAdmission(aPod([]), { ...room, isShuttingDown: true })).toEqual({
+    reason: 'NodeShutdown',
+    message: 'Pod was rejected as the node is shutting down.',
+  });
 });
 
 describe('pressure', () => {

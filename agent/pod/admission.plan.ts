@@ -28,6 +28,8 @@ export interface BoardRoom {
   readonly pressure: readonly PressureCondition[];
   /** Kernel parameters that Pods may set beside the safe ones. */
   readonly unsafeSysctls: readonly string[];
+  /** The board is being switched off. */
+  readonly isShuttingDown: boolean;
 }
 
 /**
@@ -37,6 +39,8 @@ export interface BoardRoom {
  */
 export function planAdmission(pod: Pod, room: BoardRoom): Rejection | undefined {
   const { others, allocatable } = room;
+  if (room.isShuttingDown)
+    return { reason: 'NodeShutdown', message: 'Pod was rejected as the node is shutting down.' };
   const short = underPressure(pod, room.pressure);
   if (short) return short;
   const sysctl = forbiddenSysctl(pod, room.unsafeSysctls);

@@ -36,6 +36,8 @@ export interface PodsOptions {
   /** What the board is short of. */
   readonly pressure: () => readonly PressureCondition[];
   readonly unsafeSysctls: readonly string[];
+  /** The board is being switched off. */
+  isShuttingDown(): boolean;
   readonly memoryCapacityBytes: number;
   /** `<data-dir>/pods`: the same folder that volumes have. */
   readonly podsDir: string;

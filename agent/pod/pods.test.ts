@@ -56,6 +56,7 @@ describe('pods on a board', () => {
         allocatable: () => ({ cpu: '4', memory: '1Gi' }),
         pressure: () => [],
         unsafeSysctls: [],
+        isShuttingDown: () => false,
         memoryCapacityBytes: 1 << 30,
         podsDir: path.join(directory, 'pods'),
         logsDir: path.join(directory, 'logs'),

@@ -29,6 +29,8 @@ export interface Pods {
   evict(uid: string, verdict: Verdict): void;
   /** Pods with a worker, wanted or still going. */
   list(): readonly Pod[];
+  /** Whether the server has the newest status of the pod. */
+  isTold(uid: string): boolean;
   /** Tells the status of this pod to the server once more. */
   resend(uid: string): void;
   /** Those that have not ended, each with its status of now. */
@@ -115,6 +117,7 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
           allocatable: options.allocatable(),
           pressure: options.pressure(),
           unsafeSysctls: options.unsafeSysctls,
+          isShuttingDown: options.isShuttingDown(),
         };
         const rejection = hasEnded(pod) ? undefined : planAdmission(pod, room);
         const fresh = work(uid, pod, false);
@@ -226,10 +229,11 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
   });
   return {
     evict: (uid, verdict) => {
-      workers.get(uid)?.tell('Warning', verdict.reason, verdict.message);
+      if (!verdict.isQuiet) workers.get(uid)?.tell('Warning', verdict.reason, verdict.message);
       workers.get(uid)?.evict(verdict);
     },
     list: () => [...workers.values()].map((worker) => worker.pod),
+    isTold: (uid) => context.reporter.isFlushed(uid),
     resend: (uid) => context.reporter.resend(uid),
     active: () => unended().map(withStatus),
     withStatus: () => [...workers.values()].map(({ pod }) => withStatus(pod)),

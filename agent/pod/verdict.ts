@@ -6,4 +6,6 @@ export interface Verdict {
   readonly graceSeconds?: number | undefined;
   /** Said as its condition `DisruptionTarget`. */
   readonly isDisruption?: boolean | undefined;
+  /** No event tells of it. */
+  readonly isQuiet?: boolean | undefined;
 }

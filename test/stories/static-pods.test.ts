@@ -1,10 +1,14 @@
-/** Pods of files on a board: seen by the cluster, and independent of it. */
+/** Pods of files on a board: seen by the cluster, and independent of it. And what becomes of all Pods when a board is switched off. */
 import { expect, it } from 'vitest';
-import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import type { Node, Pod } from '#proto/schema/generated/core-v1.ts';
 import { eventually } from '../support/boards/eventually.ts';
+import { apply, shellPod } from '../support/cluster/manifests.ts';
 import { useCluster } from '../support/cluster/use-cluster.ts';
 
-const cluster = useCluster({ boards: 1 });
+const cluster = useCluster({
+  boards: 1,
+  agentFlags: ['--shutdown-grace-period', '20s', '--shutdown-grace-period-critical-pods', '5s'],
+});
 const board = () => cluster().board('board-1');
 const NAME = 'beacon-board-1';
 const put = (text: string) =>
@@ -74,4 +78,32 @@ it('start after a power cut with no server in reach, and go with their file', as
     },
     { timeoutMs: 40_000 },
   );
+});
+
+it('end in order when their board is switched off, and not when its agent is restarted', async () => {
+  await apply(cluster(), shellPod('web'));
+  await cluster().kubectl.ok('wait --for=condition=Ready pod/web --timeout=30s');
+  await board().killService('agent', 'SIGTERM');
+  expect(await tasks()).toHaveLength(2);
+  // There is no systemd on a virtual board: this one says that the system stops.
+  await board().exec(
+    "printf '#!/bin/sh\\necho stopping; exit 1\\n' >/run/systemctl && chmod +x /run/systemctl && mount --bind /run/systemctl /usr/bin/systemctl",
+  );
+  await eventually(
+    async () => (await board().exec('systemctl is-system-running')).stdout.includes('stopping') || undefined,
+  );
+  // Once it takes a Pod up, it has taken up the others.
+  await apply(cluster(), shellPod('late'));
+  await cluster().kubectl.ok('wait --for=condition=Ready pod/late --timeout=40s');
+  await board().stopService('agent', 'SIGTERM');
+  const { status } = await cluster().kubectl.json<Pod>(['get', 'pod', 'web']);
+  expect(status).toMatchObject({
+    ...{ phase: 'Failed', reason: 'Terminated' },
+    message: 'Pod was terminated in response to imminent node shutdown.',
+  });
+  expect(await tasks()).toEqual([]);
+  const node = await cluster().kubectl.json<Node>(['get', 'node', 'board-1']);
+  expect(node.status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({
+    ...{ status: 'False', message: 'node is shutting down' },
+  });
 });

@@ -59,6 +59,7 @@ async function start(): Promise<void> {
       allocatable: () => ({ cpu: '2', memory: '1Gi' }),
       pressure: () => [],
       unsafeSysctls: [],
+      isShuttingDown: () => false,
       memoryCapacityBytes: 1 << 30,
       podsDir: join(directory, 'pods'),
       logsDir: join(directory, 'logs'),
