@@ -246,6 +246,12 @@ it('the class is the default, made once, left as it was changed, and gone when s
   expect((await get()).metadata.annotations).toEqual(annotations);
   await ensureLocalPathClass(client, false);
   await expect(get()).rejects.toMatchObject({ code: 404 });
+  // Where another is the default already, that one stays it.
+  const own = { 'storageclass.kubernetes.io/is-default-class': 'true' };
+  await client.create(storageclasses, { metadata: { name: 'own', annotations: own }, provisioner: 'p' });
+  await ensureLocalPathClass(client, true);
+  expect((await get()).metadata.annotations).toEqual(annotations);
+  await client.delete(storageclasses, { name: 'local-path' });
   await client.create(storageclasses, {
     metadata: { name: 'local-path' },
     provisioner: 'rancher.io/local-path',
