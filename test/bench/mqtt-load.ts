@@ -23,7 +23,14 @@ export interface LoadResult {
   readonly published: number;
   readonly received: number;
   readonly bytesEach: number;
-  readonly frozenConnection: 'open' | 'cut';
+  readonly frozen: {
+    /** One for each time that publishing began. */
+    readonly subscribers: number;
+    /** More than a connection's buffers hold: what is beyond waits in the broker, or is dropped there. */
+    readonly bytesOffered: number;
+    /** Those that the broker had sent away by the end. */
+    readonly cut: number;
+  };
 }
 
 const { boards, ca, boardPort, passwordPort, users, everyMs } = workerData as LoadData;
@@ -57,7 +64,7 @@ function freeze(): Promise<TLSSocket> {
           cmd: 'connect',
           protocolId: 'MQTT',
           protocolVersion: 5,
-          clientId: 'frozen',
+          clientId: `frozen-${frozen.size}`,
           keepalive: 0,
           clean: true,
         },
@@ -82,18 +89,27 @@ const healthy = await connect({ port: passwordPort, username: 'healthy', passwor
 const seen = new Set<string>();
 healthy.on('message', (_topic: string, payload: Buffer) => seen.add(payload.toString()));
 await healthy.subscribeAsync('coracle/v1/nodes/+/state', { qos: 0 });
-const frozen = await freeze();
-let cut = false;
-frozen.on('error', () => {});
-frozen.on('close', () => {
-  cut = true;
-});
 const clients: MqttClient[] = [];
 for (const { name, cert, key } of boards)
   clients.push(await connect({ port: boardPort, cert, key, clientId: name }));
+/** Frozen subscribers, and which of them were cut. */
+const frozen = new Map<TLSSocket, boolean>();
+const filler = Buffer.alloc(60_000, 'x');
+const FILLERS = 150;
+/** One more who reads nothing, with so much to read that whoever waits for it waits for ever. */
+async function freezeOne(): Promise<void> {
+  const socket = await freeze();
+  frozen.set(socket, false);
+  socket.on('error', () => {});
+  socket.on('close', () => frozen.set(socket, true));
+  for (let i = 0; i < FILLERS; i++)
+    await clients[0]?.publishAsync(`coracle/v1/nodes/${boards[0]?.name}/filler`, filler, { qos: 1 });
+}
+
 let order: LoadOrder = 'pause';
 parentPort?.on('message', (given: LoadOrder) => {
   order = given;
+  if (given === 'publish') void freezeOne();
 });
 parentPort?.postMessage('ready');
 
@@ -113,16 +129,20 @@ await Promise.all(
   }),
 );
 await sleep(1_000); // what is on its way arrives
-// A socket that is paused hears of nothing: it is asked by a write.
-frozen.resume();
-await sleep(500);
+// Who is paused hears of nothing, not even of its end.
+for (const socket of frozen.keys()) socket.resume();
+await sleep(2_000);
 const result: LoadResult = {
   published,
   received: seen.size,
   bytesEach: state.length,
-  frozenConnection: cut ? 'cut' : 'open',
+  frozen: {
+    subscribers: frozen.size,
+    bytesOffered: FILLERS * filler.length,
+    cut: [...frozen.values()].filter(Boolean).length,
+  },
 };
 parentPort?.postMessage(result);
 parentPort?.close();
 for (const client of [...clients, healthy]) client.end(true);
-frozen.destroy();
+for (const socket of frozen.keys()) socket.destroy();
