@@ -35,6 +35,11 @@ class FakeBroker {
     );
   }
 
+  /** To whoever is connected. */
+  say(packet: Packet): void {
+    for (const socket of this.sockets) socket.write(mqttPacket.generate(packet, { protocolVersion: 5 }));
+  }
+
   #serve(socket: Socket): void {
     this.sockets.add(socket);
     const parser = mqttPacket.parser({ protocolVersion: 5 });
@@ -167,4 +172,37 @@ it('carries expiry', async () => {
     retain: true,
     properties: { messageExpiryInterval: 90 },
   });
+});
+
+it('tells what a message was published with, and says once what is of no use later', async () => {
+  const heard: unknown[] = [];
+  const connection = connect(undefined, {
+    subscribe: ['a/#'],
+    subscribeAsPublished: ['cmd/#'],
+    onMessage: (message) => void heard.push(message),
+  });
+  await until(() => broker.packets.some(({ cmd }) => cmd === 'subscribe'));
+  const subscribed = broker.packets.find((packet) => packet.cmd === 'subscribe');
+  expect(subscribed).toMatchObject({
+    subscriptions: [
+      { topic: 'a/#', qos: 1 },
+      { topic: 'cmd/#', qos: 1, rap: true, nl: true },
+    ],
+  });
+  const properties = { messageExpiryInterval: 30, correlationData: Buffer.from('a1') };
+  broker.say({ cmd: 'publish', topic: 'cmd/x', payload: 'ON', qos: 0, dup: false, retain: true, properties });
+  broker.say({ cmd: 'publish', topic: 'a/x', payload: '', qos: 0, dup: false, retain: false });
+  await until(() => heard.length === 2);
+  expect(heard).toEqual([
+    { topic: 'cmd/x', payload: 'ON', retained: true, expirySeconds: 30, correlationData: 'a1' },
+    { topic: 'a/x', payload: '', retained: false, expirySeconds: undefined, correlationData: undefined },
+  ]);
+  connection.tell({ ...message('once', '1'), retain: false });
+  await until(() => broker.published.includes('once 1'));
+  broker.packets.length = 0;
+  const before = connection.awaySinceMs;
+  for (const socket of broker.sockets) socket.destroy();
+  await until(() => broker.published.includes('a online'));
+  expect(connection.awaySinceMs).toBeGreaterThanOrEqual(before);
+  expect(broker.published).toEqual(['a online']);
 });
