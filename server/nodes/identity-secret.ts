@@ -30,6 +30,10 @@ export function readIdentity(secret: Secret | undefined): NodeIdentity | undefin
   };
 }
 
+/** The nodes that are shut out, among any Secrets. */
+export const revokedNodes = (secrets: readonly Secret[]): ReadonlySet<string> =>
+  new Set(secrets.map(readIdentity).flatMap((known) => (known?.revokedMs === undefined ? [] : [known.name])));
+
 export function identitySecret(identity: NodeIdentity): Secret {
   const { name, key, hardware, sinceMs, revokedMs } = identity;
   const data: Record<string, string> = { node: name, key, hardware, since: timestamp(sinceMs) };

@@ -16,6 +16,7 @@ import { toPem } from '#proto/pki/pem.ts';
 import type { Dispatch } from '#server/apiserver/http/dispatch.ts';
 import type { ApiClient } from '#server/client/client.ts';
 import type { InformerFactory } from '#server/client/informer-factory.ts';
+import { IDENTITY_TYPE, revokedNodes } from '#server/nodes/identity-secret.ts';
 import { NOT_BEFORE_MS, type Pki } from '#server/pki/pki.ts';
 import { SERVER_USER } from './access.plan.ts';
 import type { Broker } from './broker.ts';
@@ -98,18 +99,21 @@ async function runOwn(
     : new EmbeddedBroker(common);
   const boards = informers.for(nodes);
   const people = informers.for(secrets);
-  const admit = (): void =>
+  const admit = (): void => {
+    const revoked = revokedNodes(people.list());
+    const nodeNames = boards.list().map(({ metadata }) => metadata.name ?? '');
     broker.admit({
-      nodeNames: boards.list().map(({ metadata }) => metadata.name ?? ''),
+      nodeNames: nodeNames.filter((name) => !revoked.has(name)),
       users: mqttUsersOf(people.list()),
     });
+  };
   const ends = [
     // A node's status changes all the time; its coming and going is rare.
     boards.onChange((type) => {
       if (type !== 'MODIFIED') admit();
     }),
     people.onChange((_, secret) => {
-      if (isMqttUser(secret)) admit();
+      if (isMqttUser(secret) || secret.type === IDENTITY_TYPE) admit();
     }),
   ];
   try {
