@@ -8,7 +8,14 @@ import { useCluster } from '../support/cluster/use-cluster.ts';
 const cluster = useCluster({
   boards: 2,
   memoryMiB: 500,
-  agentFlags: ['--system-reserved', 'memory=50Mi', '--eviction-pressure-transition-period', '5s'],
+  // Without the thresholds of images: those lie on this machine's disk.
+  agentFlags: [
+    ...['--eviction-hard', 'memory.available<100Mi,nodefs.available<10%'],
+    '--system-reserved',
+    'memory=50Mi',
+    '--eviction-pressure-transition-period',
+    '5s',
+  ],
 });
 const on = (board: string) => ({ nodeName: board });
 const podOf = (name: string) => cluster().kubectl.json<Pod>(['get', 'pod', name]);

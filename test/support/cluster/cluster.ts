@@ -148,6 +148,8 @@ function assemble(lan: Lan, options: ClusterOptions): Cluster {
   const runtime = options.ownContainerd
     ? { containerd: false, containerdPath: '/run/coracle/containerd/containerd.sock' }
     : { containerd: true };
+  // How full this machine's disk is says nothing of a board's: images that a test has imported stay.
+  agentFlags.push('--image-gc-high-threshold', '100');
   if (!options.ownContainerd) agentFlags.push('--containerd', '/run/containerd/containerd.sock');
   const boards = Array.from({ length: options.boards ?? 2 }, (_, index) => {
     const name = `board-${index + 1}`;
