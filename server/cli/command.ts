@@ -19,6 +19,7 @@ import { addMqttCommands } from './mqtt.ts';
 import { addNodeCommands } from './node.ts';
 import { runProgram } from './programs.ts';
 import { addTokenCommands } from './token.ts';
+import { addTopCommand } from './top/top.ts';
 import { retune } from './tune.ts';
 import { addUpgradeCommand } from './upgrade.ts';
 
@@ -72,6 +73,7 @@ addMqttCommands(program);
 addNodeCommands(program);
 addBackupCommands(program);
 addInstallCommands(program, declare);
+addTopCommand(program);
 await program.parseAsync();
 
 function declare(command: Command, table: OptionTable): Command {

@@ -1,9 +1,13 @@
 /** Autoscaling by what containers really use, and `kubectl top`, on two boards. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { milliValue, quantityValue } from '#proto/meta/quantity.ts';
 import type { HorizontalPodAutoscaler } from '#proto/schema/generated/autoscaling-v2.ts';
 import type { NodeMetrics, PodMetrics } from '#proto/schema/generated/metrics-v1beta1.ts';
 import { eventually } from '../support/boards/eventually.ts';
+import { command } from '../support/boards/shell.ts';
+import { CORACLE } from '../support/cluster/cluster.ts';
 import { apply, shellPod } from '../support/cluster/manifests.ts';
 import { useCluster } from '../support/cluster/use-cluster.ts';
 
@@ -119,6 +123,13 @@ it('shows what boards and Pods use', async () => {
   expect(await kubectl('top nodes')).toMatch(/board-1 +\d+m +\d+% +\d+Mi +\d+%/);
   expect(await kubectl('top pods --containers')).toMatch(/worker-\S+ +main +\d+m +\d+Mi/);
   expect(await kubectl('top pods -l app=worker --no-headers')).toMatch(/^worker-\S+ +\d+m +\d+Mi *\n$/);
+  // And as `coracle top` draws it, beside the names of the boards.
+  const config = readFileSync(cluster().kubeconfig, 'utf8').replace(/server: .*/, `server: ${cluster().url}`);
+  const kubeconfig = join(cluster().lan.directory, 'kubeconfig-lan.yaml');
+  writeFileSync(kubeconfig, config, { mode: 0o600 });
+  const { stdout } = await command([...CORACLE, 'top', '--once', '--kubeconfig', kubeconfig]);
+  expect(stdout).toMatch(/board-1 .*[▁-█] +\d+% .*[▁-█] +\d+% +\d+\S*i\/\S+ +\d+\/110 +\w/);
+  expect(stdout).toMatch(/default\/worker-\S+ +board-\d .*\d+m +\d/);
   const { code, stderr } = await cluster().kubectl.run('top pod nobody');
   expect(code).not.toBe(0);
   expect(stderr).toContain('podmetrics.metrics.k8s.io "default/nobody" not found');

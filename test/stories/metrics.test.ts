@@ -3,7 +3,7 @@
  * Kubernetes' service discovery, so that the boards are listed by name here.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -117,6 +117,29 @@ it('tells what dashboards ask for', async () => {
       },
       { timeoutMs: 30_000 },
     );
+});
+
+it('fills the panels of the Grafana dashboard', async () => {
+  const file = join(import.meta.dirname, '../../server/metrics/grafana/coracle.json');
+  const { panels } = JSON.parse(readFileSync(file, 'utf8')) as {
+    panels: { title: string; targets: { expr: string }[] }[];
+  };
+  // A virtual board has no thermometer.
+  const shown = panels.filter(({ title }) => title !== 'Temperature');
+  expect(shown.length).toBeGreaterThan(10);
+  await eventually(
+    async () => {
+      const empty: string[] = [];
+      for (const { title, targets } of shown)
+        for (const { expr } of targets) {
+          const text = expr.replaceAll('$__rate_interval', '10s').replaceAll('$board', '.*');
+          if ((await query(text)).length === 0) empty.push(title);
+        }
+      expect(empty).toEqual([]);
+      return true;
+    },
+    { timeoutMs: 40_000, intervalMs: 1_000 },
+  );
 });
 
 it('writes every page as promtool wants it', async () => {
