@@ -51,6 +51,15 @@ describe('with commands', () => {
     expect(cluster.cmps['restart_home_web_api']).toMatchObject({ p: 'button', dev_cla: 'restart' });
   });
 
+  it('stays short enough for a broker, however many Deployments want a button', () => {
+    const many = Array.from({ length: 500 }, (_, i) => ({
+      namespace: 'n'.repeat(63),
+      name: `${'d'.repeat(60)}${i}`,
+    }));
+    const payload = JSON.stringify(planClusterDiscovery(commanding, many));
+    expect(payload.length).toBeLessThan(32_768);
+  });
+
   it('is discarded with a command that is kept, or goes nowhere', () => {
     const good = planNodeDiscovery(node, commanding);
     const withCordon = (change: object) =>

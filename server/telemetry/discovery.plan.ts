@@ -58,6 +58,9 @@ export interface Restartable {
 /** On a Deployment, `true`: Home Assistant shows a button that restarts it. */
 export const HOME_ASSISTANT_BUTTON = 'coracle.dev/home-assistant-button';
 
+/** A message that is too long for the broker would be lost as a whole. */
+const MAX_BUTTONS = 40;
+
 /** Of a command, in the component: older versions discard a device with it at the root, and leave it out here. */
 const EXPIRES = { message_expiry_interval: 30 };
 const CONFIG = { ent_cat: 'config', ...EXPIRES };
@@ -80,7 +83,7 @@ export function planClusterDiscovery(facts: DiscoveryFacts, restartable: readonl
   const part = partsOf(id);
   const count = (key: string, name: string, icon: string) =>
     part(key, 'sensor', name, { stat_cla: 'measurement', ic: icon, val_tpl: `{{ value_json.${key} }}` });
-  const buttons = commandUser === undefined ? [] : restartable;
+  const buttons = commandUser === undefined ? [] : restartable.slice(0, MAX_BUTTONS);
   return {
     dev: { ids: [id], name: 'Coracle', mf: 'Coracle', mdl: 'Kubernetes cluster', sw: facts.version },
     o: origin(facts),

@@ -35,8 +35,9 @@ it('configures a listener for certificates, one for passwords, and one on loopba
     log_type warning
     max_queued_messages 500
     max_queued_bytes 1048576
-    message_size_limit 65536
-    max_packet_size 131072
+    message_size_limit 32768
+    max_packet_size 40960
+    max_keepalive 600
     persistent_client_expiration 1d
     memory_limit 67108864
 

@@ -24,8 +24,11 @@ export interface BrokerListeners {
 const LIMITS = [
   'max_queued_messages 500',
   'max_queued_bytes 1048576',
-  'message_size_limit 65536',
-  'max_packet_size 131072',
+  // The queue of a client that takes nothing has so many messages, of whatever size.
+  'message_size_limit 32768',
+  'max_packet_size 40960',
+  // Who takes nothing does not ping either: it is gone after that, and half as long again.
+  'max_keepalive 600',
   'persistent_client_expiration 1d',
   'memory_limit 67108864',
 ];

@@ -94,8 +94,8 @@ for (const { name, cert, key } of boards)
   clients.push(await connect({ port: boardPort, cert, key, clientId: name }));
 /** Frozen subscribers, and which of them were cut. */
 const frozen = new Map<TLSSocket, boolean>();
-const filler = Buffer.alloc(60_000, 'x');
-const FILLERS = 150;
+const filler = Buffer.alloc(30_000, 'x');
+const FILLERS = 300;
 /** One more who reads nothing, with so much to read that whoever waits for it waits for ever. */
 async function freezeOne(): Promise<void> {
   const socket = await freeze();

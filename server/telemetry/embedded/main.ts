@@ -13,7 +13,8 @@ import type { BrokerMessage, Configure } from './messages.ts';
 import { Sessions } from './sessions.ts';
 
 /** As mosquitto's: see mosquitto.plan.ts. */
-const MAX_PACKET_BYTES = 131_072;
+const MAX_PACKET_BYTES = 40_960;
+const MAX_KEEPALIVE_S = 600;
 const MAX_CONNECTIONS = 1_000;
 const MAX_SESSION_S = 86_400;
 /** A subscriber that takes nothing for so long is cut. */
@@ -35,6 +36,7 @@ async function main({ boards, people, localPort, access, ...tls }: Configure, ga
     drainTimeout: FROZEN_MS,
     connectTimeout: CONNECT_MS,
     maximumPacketSize: MAX_PACKET_BYTES,
+    keepaliveLimit: MAX_KEEPALIVE_S,
     sessionExpiryIntervalLimit: MAX_SESSION_S,
     pendingSessionsLimit: MAX_CONNECTIONS,
     maxTopicLevels: 32,
