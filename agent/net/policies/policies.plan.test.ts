@@ -138,6 +138,19 @@ describe('rules', () => {
     expect(elements(table, 'named/in/default/p/tcp-http/4')).toEqual({ '10.42.1.5 . tcp . 8080': '' });
   });
 
+  it('asks no packet for two families', () => {
+    const named = {
+      ...web,
+      ips: ['10.42.1.5', 'fd42::5'],
+      ports: [{ name: 'http', protocol: 'tcp', port: 80 }],
+    };
+    const peers = [{ block: { cidr: '10.0.0.0/8' } }, { block: { cidr: 'fd00::/8' } }];
+    expect(rulesOf({ peers, ports: [{ port: 'http' }] }, { pods: [named] })).toEqual([
+      'ip saddr 10.0.0.0/8 ip daddr . meta l4proto . th dport @named/in/default/p/tcp-http/4 accept',
+      'ip6 saddr fd00::/8 ip6 daddr . meta l4proto . th dport @named/in/default/p/tcp-http/6 accept',
+    ]);
+  });
+
   it('looks it up in the group on the way out, of all Pods where there is none', () => {
     const member = (ip: string) => ({ ips: [ip], ports: [{ name: 'http', protocol: 'tcp', port: 8080 }] });
     const ports = [{ port: 'http', protocol: 'TCP' }];

@@ -118,6 +118,12 @@ function idOf({
   return id.length > 180 ? `${uid}` : id;
 }
 
+/** A part of a rule, and the family of addresses that it is about; undefined: both. */
+interface Match {
+  readonly text: string;
+  readonly version?: '4' | '6';
+}
+
 /** A port of a rule by its name, as elements `address . protocol . port`. */
 type NameLookup = (port: NetworkPolicyPort) => string[];
 
@@ -156,9 +162,12 @@ class Draft {
   policy(chain: string, direction: Direction, rules: readonly BoardPolicyRule[], own: NameLookup): void {
     if (rules.length === 0) return;
     const lines: string[] = [];
+    // No packet is of two families, and nft refuses to ask for one.
+    const agree = (a: Match, b: Match): boolean => !a.version || !b.version || a.version === b.version;
     for (const rule of rules)
       for (const { peer, names } of this.#peers(rule, direction, own))
-        for (const port of this.#ports(rule.ports, chain, names)) lines.push(joined(peer, port, 'accept'));
+        for (const port of this.#ports(rule.ports, chain, names))
+          if (agree(peer, port)) lines.push(joined(peer.text, port.text, 'accept'));
     this.chains.set(chain, [...new Set(lines)]);
   }
 
@@ -166,10 +175,10 @@ class Draft {
     { peers, everyPod }: BoardPolicyRule,
     direction: Direction,
     own: NameLookup,
-  ): { peer: string; names: NameLookup }[] {
+  ): { peer: Match; names: NameLookup }[] {
     const namesIn = (group: string | undefined): NameLookup =>
       direction === 'in' ? own : (port) => this.#groupPorts(group, port);
-    if (!peers) return [{ peer: '', names: namesIn(everyPod) }];
+    if (!peers) return [{ peer: { text: '' }, names: namesIn(everyPod) }];
     return peers.flatMap((peer) =>
       'group' in peer
         ? this.#groupMatches(peer.group, direction).map((match) => ({
@@ -181,14 +190,14 @@ class Draft {
   }
 
   /** A group that has not come yet, or is empty, lets nobody pass. */
-  #groupMatches(name: string, direction: Direction): string[] {
+  #groupMatches(name: string, direction: Direction): Match[] {
     const ips = (this.#groups.get(name)?.members ?? []).flatMap((member) => member.ips);
     return FAMILIES.flatMap((family) => {
       const own = ips.filter(family.has);
       if (own.length === 0 && family.version === '6') return [];
       const set = `group/${name}/${family.version}`;
       this.#set(set, `type ${family.type};`, own);
-      return [`${family.ip} ${PEER[direction]} @${set}`];
+      return [{ text: `${family.ip} ${PEER[direction]} @${set}`, version: family.version }];
     });
   }
 
@@ -200,13 +209,13 @@ class Draft {
     );
   }
 
-  #ports(ports: readonly NetworkPolicyPort[] | undefined, chain: string, names: NameLookup): string[] {
-    if (!ports) return [''];
+  #ports(ports: readonly NetworkPolicyPort[] | undefined, chain: string, names: NameLookup): Match[] {
+    if (!ports) return [{ text: '' }];
     const numbers = new Map<string, [number, number][]>();
-    const matches: string[] = [];
+    const matches: Match[] = [];
     for (const entry of ports) {
       const protocol = (entry.protocol ?? 'TCP').toLowerCase();
-      if (entry.port === undefined) matches.push(`meta l4proto ${protocol}`);
+      if (entry.port === undefined) matches.push({ text: `meta l4proto ${protocol}` });
       else if (typeof entry.port === 'number') {
         const ranges = numbers.get(protocol) ?? [];
         ranges.push([entry.port, entry.endPort ?? entry.port]);
@@ -214,17 +223,17 @@ class Draft {
       } else matches.push(...this.#named(`named/${chain}/${protocol}-${entry.port}`, names(entry)));
     }
     for (const [protocol, ranges] of numbers)
-      matches.push(`${protocol} dport { ${merged(ranges).join(', ')} }`);
+      matches.push({ text: `${protocol} dport { ${merged(ranges).join(', ')} }` });
     return matches;
   }
 
-  #named(prefix: string, elements: readonly string[]): string[] {
+  #named(prefix: string, elements: readonly string[]): Match[] {
     return FAMILIES.flatMap((family) => {
       const own = elements.filter((element) => family.has(element));
       if (own.length === 0 && family.version === '6') return [];
       const set = `${prefix}/${family.version}`;
       this.#set(set, `type ${family.type} . inet_proto . inet_service;`, own);
-      return [`${family.ip} daddr . meta l4proto . th dport @${set}`];
+      return [{ text: `${family.ip} daddr . meta l4proto . th dport @${set}`, version: family.version }];
     });
   }
 
@@ -237,14 +246,17 @@ class Draft {
 
 const joined = (...parts: string[]): string => parts.filter((part) => part !== '').join(' ');
 
-function blockMatch({ block }: Extract<BoardPolicyPeer, { block: unknown }>, direction: Direction): string {
+function blockMatch({ block }: Extract<BoardPolicyPeer, { block: unknown }>, direction: Direction): Match {
   const match = (cidr: string, not: string): string => {
     const v6 = cidr.includes(':');
     return cidr.endsWith('/0')
       ? `meta nfproto ${not}${v6 ? 'ipv6' : 'ipv4'}`
       : `${v6 ? 'ip6' : 'ip'} ${PEER[direction]} ${not}${cidr}`;
   };
-  return joined(match(block.cidr, ''), ...(block.except ?? []).map((cidr) => match(cidr, '!= ')));
+  return {
+    text: joined(match(block.cidr, ''), ...(block.except ?? []).map((cidr) => match(cidr, '!= '))),
+    version: block.cidr.includes(':') ? '6' : '4',
+  };
 }
 
 /** Ranges that overlap are refused by older nft. */
