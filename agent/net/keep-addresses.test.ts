@@ -56,6 +56,21 @@ it('gives a Pod its address again, whatever the order in which they come back', 
   expect(state.most).toBe(1);
 });
 
+it('keeps an address of each family', async () => {
+  writeFileSync(file('last_reserved_ip.0'), '10.42.1.9');
+  writeFileSync(file('last_reserved_ip.1'), 'fd42:0:0:1::9');
+  writeFileSync(file('10.42.1.3'), 'a-0\r\neth0');
+  writeFileSync(file('fd42:0:0:1::4'), 'a-0\r\neth0');
+  const { state, runtime } = aRuntime();
+  state.sandboxes.push({ id: 'a-0', uid: 'a' } as Sandbox);
+  const kept = keepAddresses(runtime, folder);
+  await kept.list();
+  await kept.stopSandbox('a-0');
+  await kept.runSandbox(config('a'));
+  expect(holderOf('10.42.1.3')).toBe('a');
+  expect(readFileSync(file('last_reserved_ip.1'), 'utf8')).toBe('fd42:0:0:1::3');
+});
+
 it('lets new Pods in beside each other, and a failure holds nobody up', async () => {
   writeFileSync(file('last_reserved_ip.0'), '10.42.1.1');
   const { state, runtime } = aRuntime();
