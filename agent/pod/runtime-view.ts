@@ -3,6 +3,7 @@
  * container read once for each state that it is in.
  */
 import type { Container, ContainerState, Runtime, Sandbox } from '#agent/runtime/runtime.ts';
+import { SharedRun } from '#proto/meta/shared-run.ts';
 import { POD_UID } from './labels.ts';
 import type { ContainerView, SandboxView } from './snapshot.ts';
 
@@ -22,8 +23,7 @@ type Listing = ReadonlyMap<string, PodRuntime>;
 export class RuntimeView {
   readonly #runtime: Runtime;
   readonly #readMessage: (state: ContainerState, sandbox: Sandbox | undefined) => Promise<string>;
-  #running: Promise<Listing> | undefined;
-  #next: Promise<Listing> | undefined;
+  readonly #listings = new SharedRun(() => this.#read());
   readonly #details = new Map<string, ContainerView>();
   readonly #addresses = new Map<string, readonly string[]>();
 
@@ -37,19 +37,7 @@ export class RuntimeView {
 
   /** A list that was begun after this call, so that it shows what the caller has just done. */
   list(): Promise<Listing> {
-    if (!this.#running) {
-      this.#running = this.#read().finally(() => {
-        this.#running = undefined;
-      });
-      return this.#running;
-    }
-    this.#next ??= this.#running
-      .catch(() => undefined)
-      .then(() => {
-        this.#next = undefined;
-        return this.list();
-      });
-    return this.#next;
+    return this.#listings.ask();
   }
 
   /** One pod, in detail. */

@@ -6,6 +6,7 @@
 import { type AddressGroup, type BoardPolicy, namedPorts } from '#proto/agent/board-policy.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
+import { SharedRun } from '#proto/meta/shared-run.ts';
 import type { DesiredState } from '../../link/cluster.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { KeptTable } from '../nft/kept-table.ts';
@@ -33,13 +34,13 @@ export class PolicyEnforcer {
   /** By sandbox: they do not change. */
   readonly #addresses = new Map<string, readonly string[]>();
   #isolated: ReadonlySet<string> = new Set();
-  #running: Promise<void> | undefined;
-  #next: Promise<void> | undefined;
+  readonly #run: SharedRun<void>;
 
   constructor(options: PolicyOptions) {
     this.#options = options;
     this.#trigger = new Trigger(options.clock);
     this.#table = new KeptTable(options.run, options.log);
+    this.#run = new SharedRun(() => this.#apply());
   }
 
   changed(): void {
@@ -78,19 +79,7 @@ export class PolicyEnforcer {
 
   /** A look that begins after this call, and what follows from it. */
   apply(): Promise<void> {
-    if (!this.#running) {
-      this.#running = this.#apply().finally(() => {
-        this.#running = undefined;
-      });
-      return this.#running;
-    }
-    this.#next ??= this.#running
-      .catch(() => undefined)
-      .then(() => {
-        this.#next = undefined;
-        return this.apply();
-      });
-    return this.#next;
+    return this.#run.ask();
   }
 
   async #apply(): Promise<void> {
