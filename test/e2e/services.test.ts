@@ -161,6 +161,10 @@ it('leads a UDP client on, that goes on talking, when its endpoint goes and when
       return last.startsWith(name);
     });
   try {
+    // The same endpoint at another port, where nobody is.
+    const elsewhere = aSlice('web', [A], { ports: [{ name: 'http', protocol: 'UDP', port: 9 }] });
+    await apply([service], [elsewhere]);
+    await hears('');
     await apply([service], [slice(A)]);
     await hears('a');
     await apply([service], [slice(A, B)]);

@@ -32,21 +32,26 @@ export function planConntrack(applied: Ruleset | undefined, wanted: Ruleset): st
       const before = targetsBehind(applied, applied.elements[map].get(key));
       const after = targetsBehind(wanted, wanted.elements[map].get(key));
       if (before.size === 0 && after.size > 0) calls.push(flow);
-      for (const target of before) if (!after.has(target)) calls.push([...flow, '--dst-nat', target]);
+      for (const target of before) {
+        if (after.has(target)) continue;
+        const [at = '', its = ''] = target.split(' ');
+        calls.push([...flow, '--reply-src', at, '--reply-port-src', its]);
+      }
     }
   }
   return calls;
 }
 
 /** `dnat to 10.42.1.2:53`, `dnat to [fd00::2]:53`, and what stands in a map: `0 : 10.42.1.2 . 53`. */
-const ENDS = /dnat to (?:\[([\da-f:.]+)\]|([\d.]+)):\d+|: ([\da-f:.]+) \. \d+/g;
+const ENDS = /dnat to (?:\[([\da-f:.]+)\]|([\d.]+)):(\d+)|: ([\da-f:.]+) \. (\d+)/g;
 
-/** Addresses that a verdict leads to, through as many chains as it takes. */
+/** Addresses with ports, `10.42.1.2 53`, that a verdict leads to, through as many chains as it takes. */
 function targetsBehind(ruleset: Ruleset, verdict: string | undefined): Set<string> {
   const found = new Set<string>();
   const seen = new Set<string>();
   const visit = (text: string): void => {
-    for (const [, v6, v4, inMap] of text.matchAll(ENDS)) found.add(v6 ?? v4 ?? inMap ?? '');
+    for (const [, v6, v4, port, inMap, itsPort] of text.matchAll(ENDS))
+      found.add(`${v6 ?? v4 ?? inMap} ${port ?? itsPort}`);
     for (const [, chain = ''] of text.matchAll(/goto ([\w/.-]+)/g)) {
       if (seen.has(chain)) continue;
       seen.add(chain);

@@ -88,12 +88,26 @@ describe('planConntrack', () => {
       'an endpoint went',
       at('10.42.1.2@pi', '10.42.1.3@pi'),
       at('10.42.1.3@pi'),
-      [[...flow, '--dst-nat', '10.42.1.2']],
+      [[...flow, '--reply-src', '10.42.1.2', '--reply-port-src', '53']],
     ],
     ['the first came', at(), at('10.42.1.2@pi'), [flow]],
     ['the Service came', planned([], []), at('10.42.1.2@pi'), [flow]],
+    [
+      'an endpoint got another port',
+      at('10.42.1.2@pi'),
+      planned(
+        [udp],
+        [aSlice('dns', ['10.42.1.2@pi'], { ports: [{ name: 'dns', protocol: 'UDP', port: 54 }] })],
+      ),
+      [[...flow, '--reply-src', '10.42.1.2', '--reply-port-src', '53']],
+    ],
     ['another came', at('10.42.1.2@pi'), at('10.42.1.2@pi', '10.42.1.3@pi'), []],
-    ['the Service went', at('10.42.1.2@pi'), planned([], []), [[...flow, '--dst-nat', '10.42.1.2']]],
+    [
+      'the Service went',
+      at('10.42.1.2@pi'),
+      planned([], []),
+      [[...flow, '--reply-src', '10.42.1.2', '--reply-port-src', '53']],
+    ],
   ])('when %s', (_, before, after, calls) => {
     expect(planConntrack(before, after)).toEqual(calls);
   });

@@ -232,7 +232,7 @@ describe('the second family', () => {
     const flow = ['-f', 'ipv6', '-D', '-p', 'udp', '--orig-dst', 'fd00:43::20', '--orig-port-dst', '53'];
     for (const before of [at('fd00:42:0:1::2@pi'), at('fd00:42:0:1::2@pi', 'fd00:42:0:2::2@pi2')])
       expect(planConntrack(before, at('fd00:42:0:2::2@pi2'))).toEqual([
-        [...flow, '--dst-nat', 'fd00:42:0:1::2'],
+        [...flow, '--reply-src', 'fd00:42:0:1::2', '--reply-port-src', '53'],
       ]);
   });
 });

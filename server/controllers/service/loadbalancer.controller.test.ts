@@ -66,9 +66,9 @@ describe('a LoadBalancer', () => {
     expect(await addresses('web')).toEqual([]);
   });
 
-  it('with the policy Local is where its endpoints are', async () => {
+  it('with the policy Local is where its endpoints are, once it has some', async () => {
     await create('web', { externalTrafficPolicy: 'Local' });
-    expect(await addresses('web')).toEqual([]);
+    expect(await addresses('web')).toEqual(BOTH);
     const endpoint = (nodeName: string, ready: boolean) => ({
       addresses: ['10.42.1.2'],
       nodeName,

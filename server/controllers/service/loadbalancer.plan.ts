@@ -74,7 +74,9 @@ export function planLoadBalancers(input: LoadBalancerInput): LoadBalancerStep[] 
         steps.push({ service, ingress: [], refused: undefined });
       continue;
     }
-    const local = service.spec.externalTrafficPolicy === 'Local' ? nodesWithEndpoints(service) : undefined;
+    const near = service.spec.externalTrafficPolicy === 'Local' ? nodesWithEndpoints(service) : undefined;
+    // As long as nobody answers anywhere, one board is as good as another: who waits for an address gets one.
+    const local = near?.size === 0 ? undefined : near;
     const wanted = boardAddresses(nodes, local).filter(({ ip }) => suits(service, ip));
     const ports = service.spec.ports ?? [];
     const own = ports.find((port) => reserved.has(portText(port)));
