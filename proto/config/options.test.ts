@@ -36,6 +36,11 @@ describe('resolveOptions', () => {
   it('reads lists from repeats, commas and YAML sequences', () => {
     for (const value of [['a', 'b'], 'a,b', 'a, b'])
       expect(resolveOptions(table, { ...none, flags: { 'tls-san': value } }).tlsSan).toEqual(['a', 'b']);
+    expect(resolveOptions(table, { ...none, flags: { 'tls-san': ['a,b', 'c'] } }).tlsSan).toEqual([
+      'a',
+      'b',
+      'c',
+    ]);
   });
 });
 

@@ -78,9 +78,10 @@ export function resolveOptions<Table extends OptionTable>(
 
 function readValue(option: Option<unknown>, value: unknown): unknown {
   if (!option.list) return option.parse(text(value));
-  const parts = Array.isArray(value) ? value : text(value).split(',');
+  // A flag that was given once with commas comes as a list of one.
+  const parts = (Array.isArray(value) ? value : [value]).flatMap((part) => text(part).split(','));
   return parts
-    .map((part) => text(part).trim())
+    .map((part) => part.trim())
     .filter(Boolean)
     .map(option.parse);
 }
