@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { must } from './boards/shell.ts';
 
@@ -34,6 +35,12 @@ export async function goProgram({ name, directory, package: wanted }: GoProgram)
   });
   renameSync(partial, path);
   return path;
+}
+
+/** The folder of a module at a version, `sigs.k8s.io/gateway-api@v1.3.0`: only to be read. Rejects with what go printed. */
+export async function goModule(module: string): Promise<string> {
+  const told = await must([await goTool(), 'mod', 'download', '-json', module], { cwd: tmpdir() });
+  return (JSON.parse(told) as { Dir: string }).Dir;
 }
 
 function hashOf(directory: string, wanted: string): string {
