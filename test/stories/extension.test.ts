@@ -3,12 +3,16 @@ import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { selfSigned } from '#server/apiserver/testing/self-signed.ts';
 import { eventually } from '../support/boards/eventually.ts';
+import { Api, credentialsOf } from '../support/cluster/api.ts';
 import { apply, helloDeployment, shellPod } from '../support/cluster/manifests.ts';
 import { useCluster } from '../support/cluster/use-cluster.ts';
+import { echo, openWebSocket } from '../support/http/client.ts';
+import type { Asked } from '../support/http/origin.ts';
 
 const cluster = useCluster({ boards: 1 });
 const kubectl = () => cluster().kubectl;
 const PORT = 9443;
+const ORIGIN_PORT = 18_080;
 const { cert, key, ca } = selfSigned(['hook.default.svc']);
 const LOG = '/var/log/pods/webhook.log';
 
@@ -131,4 +135,34 @@ it('proxies to Services, Pods and nodes', async () => {
   expect(refused.stderr).toMatch(
     /error trying to reach service: dial tcp [\d.]+:81: connect: connection refused/,
   );
+});
+
+it('proxies every method, bodies and WebSockets through the link of a board', async () => {
+  const { url, kubeconfig, lan } = cluster();
+  const [board] = cluster().boards;
+  // In the board's own network, so that a program beside the Pod is at the Pod's address.
+  await apply(cluster(), shellPod('deck', undefined, {}, { hostNetwork: true }));
+  const script = join(import.meta.dirname, '../support/http/origin-on-board.ts');
+  await board?.exec(
+    `PORT=${ORIGIN_PORT} setsid '${process.execPath}' '${script}' </dev/null >/dev/null 2>&1 &`,
+  );
+  await cluster().readyPods('app=deck', 1);
+
+  const credentials = credentialsOf(kubeconfig);
+  const api = new Api(url, credentials);
+  const path = `/api/v1/namespaces/default/pods/deck:${ORIGIN_PORT}/proxy/some/path?query=1`;
+  await eventually(async () => (await api.send('GET', path)).status === 200);
+  for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+    const sent = method === 'GET' || method === 'OPTIONS' ? {} : { body: 'cargo', contentType: 'text/plain' };
+    const answer = await api.send(method, path, sent);
+    expect(answer.status, answer.text).toBe(200);
+    expect(answer.json<Asked>()).toMatchObject({ method, url: '/some/path?query=1', body: sent.body ?? '' });
+  }
+  const head = await api.send('HEAD', path);
+  expect([head.status, head.text]).toEqual([200, '']);
+  const at = { ip: lan.hostIp, port: Number(new URL(url).port), host: new URL(url).host };
+  const socket = await openWebSocket(at, path, credentials);
+  for (const words of ['ahoy', 'x'.repeat(100_000)]) expect(await echo(socket, words)).toBe(words);
+  socket.destroy();
+  api.close();
 });

@@ -47,4 +47,5 @@ export class ExternalNames {
   }
 }
 
-const isElsewhere = (ip: string): boolean => !/^(0|127|169\.254|22[4-9]|2[3-5]\d)\./.test(ip);
+/** Neither this board itself nor many at once: not of 0/8, loopback, link-local, or from multicast on. */
+export const isElsewhere = (ip: string): boolean => !/^(0|127|169\.254|22[4-9]|2[3-5]\d)\./.test(ip);

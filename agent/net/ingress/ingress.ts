@@ -127,7 +127,9 @@ class IngressProxy {
       if (clock.now() - this.#startedAtMs > HEALTHY_MS) this.#failures = 0;
       const delayMs = RELOAD_PAUSE_MS + reconnectDelayMs(this.#failures++, random());
       log.warn('Ingresses are not served as they should be, again later', { err, delayMs });
-      this.#say(this.#proxy?.isRunning ?? false, 'ProxyFails', (err as Error).message);
+      // Without process numbers: the same trouble is told once.
+      const message = (err as Error).message.replace(/ *\(\d+\) *:/g, '');
+      this.#say(this.#proxy?.isRunning ?? false, 'ProxyFails', message);
       return delayMs;
     }
   }

@@ -5,7 +5,7 @@ import { connect as connectH2 } from 'node:http2';
 import { request as requestTls } from 'node:https';
 import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { PeerCertificate, TLSSocket } from 'node:tls';
+import type { PeerCertificate, SecureContextOptions, TLSSocket } from 'node:tls';
 
 export interface At {
   readonly ip: string;
@@ -63,11 +63,15 @@ export function ask(
   });
 }
 
-/** A WebSocket after its handshake, as the bare connection. */
-export function openWebSocket({ ip, port, host }: At, path: string): Promise<Socket> {
+/** A WebSocket after its handshake, as the bare connection; over TLS where `tls` says how. */
+export function openWebSocket(
+  { ip, port, host }: At,
+  path: string,
+  tls?: SecureContextOptions,
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const going = request({
-      ...{ host: ip, port, path, agent: false },
+    const going = (tls ? requestTls : request)({
+      ...{ host: ip, port, path, agent: false, ...tls },
       headers: {
         host,
         connection: 'Upgrade',
