@@ -86,6 +86,7 @@ export class ProxyProcess {
       ...(before ? ['-x', before.socket] : []),
     ]);
     const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    shieldNoMore(child);
     const reason = this.#follow(child, generation);
     await this.#untilReady(socket, reason);
     this.#serving = { pid: child.pid ?? 0, generation, socket, ports };
@@ -209,6 +210,15 @@ export class ProxyProcess {
 
   #socket(generation: number): string {
     return join(this.#options.sockets, `${generation}.sock`);
+  }
+}
+
+/** The agent may be the last that the kernel kills for memory; a proxy is started again in a moment, and is not. */
+function shieldNoMore({ pid }: ChildProcess): void {
+  try {
+    if (pid) writeFileSync(`/proc/${pid}/oom_score_adj`, '0');
+  } catch {
+    // It has ended, or the kernel has no such thing.
   }
 }
 
