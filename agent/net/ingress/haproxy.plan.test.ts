@@ -85,6 +85,13 @@ describe('files', () => {
     expect(config).toContain('  server s1 10.42.1.1:8080\n  server s2 192.0.2.1:9 disabled\n');
   });
 
+  it('write addresses of both families as HAProxy reads them', () => {
+    const routing = { ...ROUTING, backends: backends({ ip: 'fd00::2', port: 8080 }) };
+    const slots = assignSlots(NONE, routing.backends);
+    expect(planFiles(routing, slots, SETTINGS)['haproxy.cfg']).toContain('  server s1 [fd00::2]:8080\n');
+    expect(planSlotChanges(NONE, slots)).toContain('set server web/s1 addr fd00::2 port 8080');
+  });
+
   it('leave out a port that another program has', () => {
     const routing = ROUTING;
     const settings = { ...SETTINGS, httpPort: undefined, ipv6: false };

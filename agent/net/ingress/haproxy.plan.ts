@@ -49,7 +49,7 @@ export function assignSlots(before: Slots, backends: Routing['backends']): Slots
   return after;
 }
 
-const keyOf = ({ ip, port }: Target): string => `${ip}:${port}`;
+const keyOf = ({ ip, port }: Target): string => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`);
 
 /** What the runtime API is told. Connections that a Pod has stay; a Pod that is taken out gets no more. */
 export function planSlotChanges(before: Slots, after: Slots): readonly string[] {

@@ -159,6 +159,14 @@ describe('what is behind a rule', () => {
       expect(backendOf(ingress, { slices })[0]?.[1].targets).toEqual([{ ip: '10.42.1.2', port: 8080 }]);
   });
 
+  it('is asked in the first family of the Service', () => {
+    const services = [aService('web', { ipFamilies: ['IPv6', 'IPv4'] })];
+    const six = aSlice('web', ['fd00::2'], { addressType: 'IPv6' });
+    const slices = [aSlice('web', ['10.42.1.2']), { ...six, metadata: { ...six.metadata, name: 'web-2' } }];
+    const [[, found] = []] = backendOf(anIngress('one', { '': ['Prefix / web'] }), { services, slices });
+    expect(found?.targets).toEqual([{ ip: 'fd00::2', port: 8080 }]);
+  });
+
   it.each([
     ['no Service', toService('nothing')],
     ['no such port', toService('web', 'nothing')],

@@ -57,7 +57,7 @@ export const UNAVAILABLE = 'unavailable';
 
 const HOST = /^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
-const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
+const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:.]*)$/i;
 
 /** Of a Service port's appProtocol. Rule: KEP-3726, and what was in use before it. */
 const PROTOCOLS: Readonly<Record<string, BackendProtocol>> = {
@@ -193,8 +193,9 @@ function behind(
     return { protocol, targets: addressesOf(world).map((ip) => ({ ip, port: at })) };
   }
   if (!service || !port) return { protocol, targets: [] };
-  const { all } = targetsOf(port, slices.get(key) ?? [], place, 'IPv4');
-  return { protocol, targets: all.filter(({ ip }) => IPV4.test(ip)) };
+  // A Pod of two families is one Pod: it is asked in the first one of its Service.
+  const { all } = targetsOf(port, slices.get(key) ?? [], place, service.spec.ipFamilies?.[0] ?? 'IPv4');
+  return { protocol, targets: all.filter(({ ip }) => ADDRESS.test(ip)) };
 }
 
 /** A certificate is shown for the hosts that an Ingress says, or, where it says none, for those in the certificate. */
