@@ -14,7 +14,7 @@ import { BoardTime } from '#proto/time/board-time.ts';
 import { VERSION } from '#proto/version.ts';
 import { Devices } from './devices/devices.ts';
 import { openGauge, startEviction } from './eviction/start-eviction.ts';
-import { importBundledImages } from './images/bundled.ts';
+import { haveBundledImages } from './images/bundled.ts';
 import { Images } from './images/images.ts';
 import { createImageMounts } from './images/mount.ts';
 import type { DesiredState } from './link/cluster.ts';
@@ -203,13 +203,17 @@ export async function main(options: AgentOptions): Promise<void> {
     },
     signal,
   );
-  const bundled = await importBundledImages({
-    folder: options.imagesDir || bundledImages(),
-    socketPath,
-    runtime,
-    stateFile: join(own, 'images.json'),
-    log,
-  });
+  const bundled = await haveBundledImages(
+    {
+      folder: options.imagesDir || bundledImages(),
+      socketPath,
+      runtime,
+      stateFile: join(own, 'images.json'),
+      clock,
+      log,
+    },
+    signal,
+  );
 
   const inventory = await readInventory(dataDir, await memoryCapacity(tree));
   const gauge = openGauge(options);

@@ -4,21 +4,55 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Runtime } from '#agent/runtime/runtime.ts';
 import { writeFileAtomic } from '#proto/meta/atomic-file.ts';
+import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import { importImageArchive } from './archive.ts';
 
 /** By archive: its digest, and the references that were in it. */
 type Imported = Record<string, { readonly digest: string; readonly references: readonly string[] }>;
 
-/** Imports each archive of the folder that is new, has changed, or whose images are gone. Gives the references of all. */
-export async function importBundledImages(options: {
-  folder: string;
-  socketPath: string;
-  runtime: Runtime;
+export interface BundledImagesOptions {
+  readonly folder: string;
+  readonly socketPath: string;
+  readonly runtime: Pick<Runtime, 'imageStatus' | 'version'>;
   /** Remembers what was imported. */
-  stateFile: string;
-  log: Logger;
-}): Promise<readonly string[]> {
+  readonly stateFile: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const RETRY_MS = 1_000;
+
+/**
+ * {@link importBundledImages}, as often as it takes while the runtime is away: both start when a board does, and either may end
+ * in the middle. An archive that can't be imported is told, and keeps nothing else from running.
+ */
+export async function haveBundledImages(
+  options: BundledImagesOptions,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { runtime, clock, log } = options;
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    try {
+      return await importBundledImages(options);
+    } catch (err) {
+      const isThere = await runtime.version().then(
+        () => true,
+        () => false,
+      );
+      if (isThere && attempt > 0) {
+        log.error('the images that came along can not be imported', { err });
+        return [];
+      }
+      if (attempt === 0) log.warn('no runtime to bring images to yet', { err });
+      await clock.sleep(RETRY_MS, signal).catch(() => {});
+    }
+  }
+  return [];
+}
+
+/** Imports each archive of the folder that is new, has changed, or whose images are gone. Gives the references of all. */
+async function importBundledImages(options: BundledImagesOptions): Promise<readonly string[]> {
   const { folder, socketPath, runtime, stateFile, log } = options;
   if (!existsSync(folder)) return [];
   const before: Imported = existsSync(stateFile) ? JSON.parse(readFileSync(stateFile, 'utf8')) : {};
@@ -40,7 +74,10 @@ export async function importBundledImages(options: {
   return Object.values(after).flatMap(({ references }) => references);
 }
 
-async function allThere(runtime: Runtime, references: readonly string[]): Promise<boolean> {
+async function allThere(
+  runtime: BundledImagesOptions['runtime'],
+  references: readonly string[],
+): Promise<boolean> {
   for (const reference of references) if (!(await runtime.imageStatus(reference))) return false;
   return true;
 }
