@@ -99,7 +99,8 @@ const ENABLED: Readonly<Record<string, string>> = {
   'systemd-networkd.service': 'multi-user.target',
   'systemd-networkd.socket': 'sockets.target',
   'systemd-networkd-wait-online.service': 'network-online.target',
-  'systemd-resolved.service': 'sysinit.target',
+  'coracle-resolv.path': 'multi-user.target',
+  'coracle-resolv.service': 'multi-user.target',
   'systemd-timesyncd.service': 'sysinit.target',
   'fstrim.timer': 'timers.target',
   'coracle-zram.service': 'sysinit.target',
@@ -110,6 +111,10 @@ const ENABLED: Readonly<Record<string, string>> = {
 /** Systemd's own wants of some of these are in /usr: a link to /dev/null is what holds. */
 const MASKED = [
   'containerd.service',
+  // networkd's state has the name servers, and nobody here speaks D-Bus: see coracle-resolv.path.
+  'systemd-resolved.service',
+  'dbus.service',
+  'dbus.socket',
   'cni-dhcp.service',
   'cni-dhcp.socket',
   'systemd-firstboot.service',

@@ -3,12 +3,14 @@
  * neither the machine's sources nor its packages are touched.
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SUITE } from '#firmware/image.plan.ts';
 import { run } from './run.ts';
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+/** The archive changes four times a day. */
+const FRESH_MS = 60 * 60_000;
 const COMPONENTS = 'main non-free-firmware';
 
 /** A package as it would be installed now. */
@@ -41,7 +43,15 @@ export class Apt {
     writeFileSync(join(folder, 'status'), '');
     const apt = new Apt(folder, arch);
     writeFileSync(join(folder, 'sources.list'), `${(await sourceLines()).join('\n')}\n`);
-    await run('apt-get', ['-qq', ...apt.#options, 'update']);
+    const stamp = join(folder, 'updated');
+    const age = await stat(stamp).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => Number.POSITIVE_INFINITY,
+    );
+    if (age > FRESH_MS) {
+      await run('apt-get', ['-qq', ...apt.#options, 'update']);
+      writeFileSync(stamp, '');
+    }
     return apt;
   }
 

@@ -117,7 +117,7 @@ export async function packImage(
   const since = performance.now();
   const image = join(outputFolder, `${plan.name}.img`);
   // Quick, because nearly all of it is compressed already; two threads always, because their number shows in the result.
-  await run('sh', ['-euc', 'xz -1 -T2 -c "$1" > "$2.xz.new" && mv "$2.xz.new" "$2.xz"', 'sh', disk, image]);
+  await run('sh', ['-euc', 'xz -0 -T2 -c "$1" > "$2.xz.new" && mv "$2.xz.new" "$2.xz"', 'sh', disk, image]);
   log(`xz: ${((performance.now() - since) / 1000).toFixed(1)} s`);
   const bomFile = join(outputFolder, `${plan.name}.cdx.json`);
   await writeFile(bomFile, bom);

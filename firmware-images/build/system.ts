@@ -43,7 +43,7 @@ mkdir -p data boot/firmware lower mnt etc/coracle var/log var/cache
 : > etc/machine-id
 printf '127.0.0.1 localhost\\n::1 localhost\\n' > etc/hosts
 echo coracle > etc/hostname
-ln -sfn /run/systemd/resolve/resolv.conf etc/resolv.conf
+ln -sfn /run/coracle-resolv.conf etc/resolv.conf
 ln -sfn /proc/self/mounts etc/mtab
 # Nobody logs in with a password.
 sed -i 's/^root:[^:]*:/root:*:/' etc/shadow

@@ -1,0 +1,79 @@
+/**
+ * `npm run image:test -- [--board NAME] [--only STEP,…] [--cuts N] [--seed N]`: builds images of a board, flashes virtual cards
+ * with them and watches what the boards do. Says how long each step took; the last line is `N passed, N failed`.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { boards } from '#firmware/boards/index.ts';
+import { buildIfStale } from '../../build.ts';
+import { cutSteps } from './cuts.ts';
+import { describeImages, type Images } from './images.ts';
+import { raspberrySteps } from './raspberry.ts';
+import type { Step, Suite } from './step.ts';
+import { clusterSteps, type Shared } from './uefi.ts';
+import { upgradeSteps } from './upgrades.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+const { values } = parseArgs({
+  options: {
+    board: { type: 'string', default: 'arm64-uefi,rpi' },
+    only: { type: 'string' },
+    cuts: { type: 'string', default: '20' },
+    seed: { type: 'string', default: '1' },
+    keep: { type: 'boolean', default: false },
+  },
+});
+const only = values.only?.split(',');
+const began = performance.now();
+let passed = 0;
+let failed = 0;
+
+await buildIfStale(say);
+for (const name of values.board.split(',')) {
+  const board = boards.find((one) => one.name === name);
+  if (!board) throw new Error(`there is no board ${name}: ${boards.map((one) => one.name).join(', ')}`);
+  const folder = mkdtempSync(join(tmpdir(), `coracle-${name}-`));
+  mkdirSync(folder, { recursive: true });
+  const images: Images = describeImages({ board, root: ROOT, folder, say });
+  const cuts = { count: Number(values.cuts), seed: Number(values.seed) };
+  const suite = board.bootLoader === 'raspberry-pi' ? raspberrySteps(images) : uefiSuite(images, cuts);
+  try {
+    for (const step of suite.steps) {
+      if (only && !only.includes(step.name)) continue;
+      if (!(await runStep(name, step)) && step.vital) break;
+    }
+  } finally {
+    await suite.end();
+    if (!values.keep) rmSync(folder, { recursive: true, force: true });
+  }
+}
+say(`\nin ${seconds(began)}\n${passed} passed, ${failed} failed`);
+process.exit(failed > 0 ? 1 : 0);
+
+function uefiSuite(images: Images, cuts: { readonly count: number; readonly seed: number }): Suite {
+  const shared: Shared = { cluster: undefined };
+  const { steps, end } = clusterSteps(images, shared);
+  return { steps: [...steps, ...upgradeSteps(images, shared), ...cutSteps(images, shared, cuts)], end };
+}
+
+async function runStep(board: string, { name, run }: Step): Promise<boolean> {
+  const since = performance.now();
+  try {
+    for (const line of (await run()) ?? []) say(`   ${line}`);
+    passed++;
+    say(`ok ${board} ${name}: ${seconds(since)}`);
+    return true;
+  } catch (err) {
+    failed++;
+    say(`NOT OK ${board} ${name}: ${seconds(since)}\n${(err as Error).message}`);
+    return false;
+  }
+}
+
+function seconds(since: number): string {
+  return `${((performance.now() - since) / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,193 @@
+/** A flashed server and a flashed agent find each other, run a Pod, and are closed to everything else. */
+import { stat } from 'node:fs/promises';
+import { run } from '#firmware/build/run.ts';
+import { ImageCluster, patiently } from './cluster.ts';
+import type { Images } from './images.ts';
+import { accelerated, prepareMachines } from './machine.ts';
+import { expect, type Suite } from './step.ts';
+
+const LIMIT_BYTES = 350 * 1000 * 1000;
+const CARD_GIB = 4;
+
+/** An emulated processor shares ours with whatever else runs here: patience costs nothing when all is well. */
+export const patience = (images: Images): number => (accelerated(images.board.arch) ? 5 : 40) * 60_000;
+
+const LIMITED_POD = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'limited' },
+  spec: {
+    nodeName: 'agent',
+    terminationGracePeriodSeconds: 0,
+    containers: [
+      {
+        name: 'app',
+        image: 'coracle.local/hello:1',
+        resources: { requests: { cpu: '100m', memory: '16Mi' }, limits: { cpu: '500m', memory: '32Mi' } },
+      },
+    ],
+  },
+};
+
+/** What may listen on any address but loopback, by role. Names are answered to Pods on the cluster's own address. */
+const PORTS = { server: ['22', '6443', '6444', '8883'], agent: ['22'] } as const;
+
+/** The cluster that the steps of a board share: made by the first, used by all. */
+export interface Shared {
+  cluster: ImageCluster | undefined;
+}
+
+export function clusterOf({ cluster }: Shared): ImageCluster {
+  if (!cluster) throw new Error('there is no cluster');
+  return cluster;
+}
+
+export function clusterSteps(images: Images, shared: Shared): Suite {
+  const { board, folder } = images;
+  const up = (): ImageCluster => clusterOf(shared);
+  const since = { server: 0, agent: 0 };
+  const after = (from: number): string => `${((performance.now() - from) / 1000).toFixed(1)} s`;
+  const limit = patience(images);
+
+  return {
+    steps: [
+      {
+        name: 'images',
+        vital: true,
+        run: async () => {
+          const lines: string[] = [];
+          for (const role of ['server', 'agent'] as const) {
+            const [image = ''] = await images.pack(role);
+            const { size } = await stat(image);
+            lines.push(`${role}: ${(size / 1e6).toFixed(0)} MB compressed`);
+            expect(size <= LIMIT_BYTES, `${image} has ${size} bytes, more than ${LIMIT_BYTES}`);
+            await run('xz', ['-t', image]);
+          }
+          return lines;
+        },
+      },
+      {
+        name: 'boot',
+        vital: true,
+        run: async () => {
+          await prepareMachines(board.arch, images.say);
+          const cluster = await ImageCluster.create(folder, board.arch);
+          shared.cluster = cluster;
+          const { server, agent } = cluster;
+          await server.flash((await images.build('server')).disk, CARD_GIB, cluster.config('server'));
+          await agent.flash(
+            (await images.build('agent')).disk,
+            CARD_GIB,
+            cluster.config('agent', ['server: 10.0.2.15']),
+          );
+          since.server = performance.now();
+          server.powerOn();
+          await server.shows(/this is server, server/, limit);
+          const lines = [`server: ${after(since.server)} to its configuration`];
+          await patiently(limit, () => up().fetchKubeconfig(), 2000);
+          lines.push(`server: ${after(since.server)} to its kubeconfig`);
+          await cluster.nodeReady('server', limit);
+          lines.push(`server: ${after(since.server)} to Ready`);
+          lines.push(`server: ${(await cluster.shell.run('systemd-analyze time')).split('\n', 1)[0]}`);
+          since.agent = performance.now();
+          agent.powerOn();
+          await cluster.nodeReady('agent', limit);
+          lines.push(`agent: ${after(since.agent)} to Ready`);
+          lines.push(`agent: ${(await cluster.agentShell.run('systemd-analyze time')).split('\n', 1)[0]}`);
+          return lines;
+        },
+      },
+      {
+        name: 'pod',
+        run: async () => {
+          const from = performance.now();
+          await up().kubectlWith(['apply', '-f', '-'], JSON.stringify(LIMITED_POD));
+          await patiently(limit, async () => {
+            const phase = await up().kubectl('get', 'pod', 'limited', '-o', 'jsonpath={.status.phase}');
+            expect(phase === 'Running', `the Pod is ${phase}`);
+          });
+          const logs = await up().kubectl('get', 'pods', '-o', 'wide');
+          return [`Running after ${after(from)}`, ...logs.trim().split('\n')];
+        },
+      },
+      {
+        name: 'cgroup',
+        run: async () => {
+          const type = await up().agentShell.run('stat -f -c %T /sys/fs/cgroup');
+          expect(type.trim() === 'cgroup2fs', `the guest has ${type}`);
+          const script = [
+            'd=$(find /sys/fs/cgroup -type d -path "*kubepods*" -name "*pod*" | head -n 1)',
+            'find $d -mindepth 1 -maxdepth 1 -type d | while read c; do echo "$(cat $c/memory.max) $(cat $c/cpu.max) $(cat $c/cpu.weight)"; done',
+          ].join('; ');
+          const found = (await up().agentShell.run(script)).trim().split('\n');
+          // 32 MiB, half of each 100 ms; cpu.weight of 100m, by whichever formula the runtime has.
+          expect(
+            found.some((line) => /^33554432 50000 100000 \d+$/.test(line)),
+            `the container's limits in the cgroup v2 tree are ${found.join('; ')}`,
+          );
+          const metrics = await patiently(limit, async () => {
+            const text = await up().kubectl('top', 'pod', 'limited', '--no-headers');
+            expect(/limited\s+\d+m\s+\d+Mi/.test(text), text);
+            return text.trim();
+          });
+          return [...found, metrics];
+        },
+      },
+      {
+        name: 'closed',
+        run: async () => {
+          const lines: string[] = [];
+          for (const [role, shell] of [
+            ['server', up().shell],
+            ['agent', up().agentShell],
+          ] as const) {
+            const out = await shell.run("ss -Htuln | awk '{ print $5 }'");
+            const ports = [...new Set(out.trim().split('\n'))]
+              .filter((address) => !/^(127\.|\[::1\]|10\.43\.0\.10:53$)/.test(address))
+              .map((address) => address.slice(address.lastIndexOf(':') + 1));
+            const strange = ports.filter((port) => !(PORTS[role] as readonly string[]).includes(port));
+            lines.push(`${role}: ${[...new Set(ports)].join(', ')}`);
+            expect(strange.length === 0, `${role} listens on ${strange.join(', ')}`);
+            const shadow = await shell.run("cut -d: -f2 /etc/shadow | sort -u | tr '\\n' ' '");
+            expect(/^[!* ]+$/.test(shadow), `there is a password on ${role}`);
+          }
+          return lines;
+        },
+      },
+      {
+        name: 'system',
+        run: async () => {
+          const { shell } = up();
+          const security = await shell.run(
+            'systemd-analyze security --no-pager coracle-server.service | tail -n 1',
+          );
+          const level = Number(/: ([\d.]+)/.exec(security)?.[1]);
+          expect(level <= 4, security);
+          const mounts = await shell.run('cat /proc/mounts');
+          expect(/ \/ squashfs ro/.test(mounts), mounts);
+          expect(/ \/var ext4 rw,noatime/.test(mounts), mounts);
+          const data = Number((await shell.run("stat -f -c '%b %S' /data | awk '{ print $1 * $2 }'")).trim());
+          expect(data > (CARD_GIB - 2) * 1024 ** 3, `the data partition has ${data} bytes`);
+          const checks = await shell.run(
+            'ls /dev/watchdog0 && swapon --show=NAME --noheadings && journalctl --header | grep -m1 "File path" && systemctl --failed --no-legend && systemctl is-active systemd-timesyncd',
+          );
+          expect(/zram0/.test(checks) && /\/run\/log\/journal/.test(checks), checks);
+          const memory = await shell.run('free -m | sed -n 2p');
+          return [security.trim(), `data partition: ${(data / 1024 ** 3).toFixed(1)} GiB`, memory.trim()];
+        },
+      },
+      {
+        name: 'status',
+        run: async () => {
+          const { agentShell } = up();
+          const text = await patiently(limit, () => agentShell.run('cat /boot/firmware/CORACLE-STATUS.txt'));
+          expect(/agent is part of the cluster/.test(text), text);
+          return [text.split('\r\n').slice(2, 5).join('; ')];
+        },
+      },
+    ],
+    end: async () => {
+      await shared.cluster?.powerOff();
+    },
+  };
+}
