@@ -66,6 +66,10 @@ missing_debian_packages() {
   [ "$MODE" = test ] || return 0
   if [ $ARCH = amd64 ]; then has aarch64-linux-gnu-gcc || echo gcc-aarch64-linux-gnu; fi
   [ -n "$(dpkg-query -W -f '${Version}' busybox-static 2>/dev/null)" ] || echo busybox-static
+  # What puts a disk image together.
+  has mcopy || echo mtools
+  has mkfs.vfat || echo dosfstools
+  has sfdisk || echo fdisk
   has mosquitto_sub || echo mosquitto-clients
   has faketime || echo faketime # stories of boards whose clocks begin in 1970
   has prometheus && has promtool || echo prometheus
