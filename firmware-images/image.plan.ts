@@ -113,6 +113,7 @@ const MASKED = [
   'containerd.service',
   // networkd's state has the name servers, and nobody here speaks D-Bus: see coracle-resolv.path.
   'systemd-resolved.service',
+  'systemd-logind.service',
   'dbus.service',
   'dbus.socket',
   'cni-dhcp.service',
