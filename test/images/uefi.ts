@@ -4,6 +4,7 @@ import { run } from '#firmware/build/run.ts';
 import { ImageCluster, patiently } from './cluster.ts';
 import type { Images } from './images.ts';
 import { accelerated, prepareMachines } from './machine.ts';
+import type { Shell } from './ssh.ts';
 import { expect, type Suite } from './step.ts';
 
 const LIMIT_BYTES = 350 * 1000 * 1000;
@@ -48,6 +49,9 @@ export function clusterSteps(images: Images, shared: Shared): Suite {
   const since = { server: 0, agent: 0 };
   const after = (from: number): string => `${((performance.now() - from) / 1000).toFixed(1)} s`;
   const limit = patience(images);
+  /** What the guest itself took to start, by systemd: it says so once every job is done. */
+  const bareBoot = (shell: Shell): Promise<string> =>
+    patiently(limit, async () => (await shell.run('systemd-analyze time')).split('\n', 1)[0] ?? '', 2000);
 
   return {
     steps: [
@@ -88,12 +92,12 @@ export function clusterSteps(images: Images, shared: Shared): Suite {
           lines.push(`server: ${after(since.server)} to its kubeconfig`);
           await cluster.nodeReady('server', limit);
           lines.push(`server: ${after(since.server)} to Ready`);
-          lines.push(`server: ${(await cluster.shell.run('systemd-analyze time')).split('\n', 1)[0]}`);
+          lines.push(`server: ${await bareBoot(cluster.shell)}`);
           since.agent = performance.now();
           agent.powerOn();
           await cluster.nodeReady('agent', limit);
           lines.push(`agent: ${after(since.agent)} to Ready`);
-          lines.push(`agent: ${(await cluster.agentShell.run('systemd-analyze time')).split('\n', 1)[0]}`);
+          lines.push(`agent: ${await bareBoot(cluster.agentShell)}`);
           return lines;
         },
       },
