@@ -7,6 +7,7 @@ import type { Progress } from './progress.ts';
 
 /** Loaded when they are asked for: boards need root. */
 const PARTS: Readonly<Record<string, (progress: Progress) => Promise<unknown>>> = {
+  board: async (progress) => (await import('./board.ts')).benchBoard(progress),
   cluster: async (progress) => (await import('./cluster.ts')).benchCluster(progress),
   deployments: async (progress) => (await import('./deployments.ts')).benchDeployments(progress),
   dns: async (progress) => (await import('./dns.ts')).benchDns(progress),

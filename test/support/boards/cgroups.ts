@@ -53,6 +53,13 @@ export function processesIn(name: string): readonly number[] {
   return [...new Set(pids)];
 }
 
+/** CPU time of everything that ran in the group and below it, gone or not. */
+export function cpuSecondsOf(name: string): number {
+  if (cgroupVersion() === 1) return Number(readQuietly(join(ROOT, 'cpuacct', name, 'cpuacct.usage'))) / 1e9;
+  const stat = readQuietly(join(ROOT, name, 'cpu.stat'));
+  return Number(/^usage_usec (\d+)/m.exec(stat)?.[1] ?? 0) / 1e6;
+}
+
 export function setFrozen(name: string, frozen: boolean): void {
   if (cgroupVersion() === 2) writeFileSync(join(ROOT, name, 'cgroup.freeze'), frozen ? '1' : '0');
   else writeFileSync(join(ROOT, 'freezer', name, 'freezer.state'), frozen ? 'FROZEN' : 'THAWED');
