@@ -48,11 +48,12 @@ export const rpi: Board = {
       (vendor) => `drivers/net/wireless/${vendor}`,
     ),
   ],
-  deviceTrees: ['bcm2710-rpi-*.dtb', 'bcm2711-rpi-*.dtb', 'bcm2712-*rpi-*.dtb', 'bcm2837-rpi-*.dtb'],
+  deviceTrees: ['bcm2711-rpi-*.dtb', 'bcm2712-*.dtb', 'bcm2837-rpi-*.dtb'],
   bootFiles: [
     { from: 'usr/lib/raspi-firmware/bootcode.bin', to: '' },
-    { from: 'usr/lib/raspi-firmware/start*.elf', to: '' },
-    { from: 'usr/lib/raspi-firmware/fixup*.dat', to: '' },
+    // `_cd`, without a camera and codecs, is what gpu_mem=16 asks for.
+    { from: 'usr/lib/raspi-firmware/start{,_cd,4,4cd}.elf', to: '' },
+    { from: 'usr/lib/raspi-firmware/fixup{,_cd,4,4cd}.dat', to: '' },
     { from: 'usr/share/doc/raspi-firmware/copyright', to: 'LICENCE.raspi-firmware' },
   ],
   systemFiles: [

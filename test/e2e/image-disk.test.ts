@@ -48,7 +48,7 @@ describe.each(['rpi', 'amd64-uefi'])('a disk for %s', (name) => {
 
   const assemble = async (output: string): Promise<void> => {
     for (const file of board.bootFiles)
-      put(`files/${file.from.replaceAll('*', '')}`, `content of ${file.from}`);
+      put(`files/${file.from.replace(/\{.*\}/, '')}`, `content of ${file.from}`);
     for (const pattern of board.deviceTrees) put(`dtb/broadcom/${pattern.replaceAll('*', 'x')}`, 'tree');
     await assembleDisk({
       plan,
