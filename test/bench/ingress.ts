@@ -4,6 +4,7 @@
  * what a whole machine does; ratios are what counts.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -95,7 +96,10 @@ export async function benchIngress(progress: Progress) {
   } finally {
     stop.abort();
     await serving;
-    for (const child of Object.values(started)) child.kill('SIGTERM');
+    // It removes files of its own as it ends.
+    await Promise.all(
+      Object.values(started).map(async (child) => child.kill('SIGTERM') && (await once(child, 'exit'))),
+    );
     rmSync(root, { recursive: true, force: true });
   }
 }
