@@ -25,6 +25,8 @@ export interface Wifi {
 }
 
 export interface StaticNetwork {
+  /** Name or MAC address, for a board with several; undefined: whatever wired interface there is. */
+  readonly interface: string | undefined;
   /** `192.168.1.20/24` */
   readonly address: string;
   readonly gateway: string | undefined;
@@ -155,7 +157,7 @@ function readNetwork(value: unknown, say: Say): StaticNetwork | undefined {
   if (value === undefined || value === null) return undefined;
   const map = mapping(value, 'network', say);
   if (!map) return undefined;
-  const names = ['address', 'gateway', 'dns'];
+  const names = ['interface', 'address', 'gateway', 'dns'];
   for (const key of Object.keys(map))
     if (!names.includes(key)) say(`network: "${key}" is not known here${hint(key, names)}`);
   const address = scalar(map['address'], 'network.address', say);
@@ -167,7 +169,10 @@ function readNetwork(value: unknown, say: Say): StaticNetwork | undefined {
   const dns = list(map['dns'], 'network.dns', say).filter(
     (server) => IPV4.test(server) || say(`network.dns: "${server}" is not an address`),
   );
-  return { address: address ?? '', gateway, dns };
+  const which = scalar(map['interface'], 'network.interface', say);
+  if (which !== undefined && !/^[A-Za-z0-9._:-]{1,17}$/.test(which))
+    say(`network.interface: "${which}" is neither a name, as eth0, nor a MAC address`);
+  return { interface: which, address: address ?? '', gateway, dns };
 }
 
 function mapping(value: unknown, where: string, say: Say): Readonly<Record<string, unknown>> | undefined {

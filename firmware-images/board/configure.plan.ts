@@ -69,11 +69,12 @@ function coracleConfig(
   return `${JSON.stringify({ ...options, 'node-name': name, ...own }, null, 2)}\n`;
 }
 
-/** Of whatever wired interface there is; a lease beside it would bring a second address. */
-function staticNetwork({ address, gateway, dns }: StaticNetwork): string {
+/** Without a lease beside it, which would bring a second address. */
+function staticNetwork({ interface: which, address, gateway, dns }: StaticNetwork): string {
+  const isMac = which !== undefined && /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(which);
   return [
     '[Match]',
-    'Name=en* eth*',
+    isMac ? `MACAddress=${which}` : `Name=${which ?? 'en* eth*'}`,
     '',
     '[Network]',
     `Address=${address}`,

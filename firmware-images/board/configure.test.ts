@@ -55,6 +55,14 @@ options: { log-level: debug }
     expect(JSON.parse(fileOf(plan, '/etc/coracle/config.yaml') ?? '')).toMatchObject({ token: TOKEN });
   });
 
+  it.each([
+    ['eth1', 'Name=eth1'],
+    ['52:54:00:c0:2a:01', 'MACAddress=52:54:00:c0:2a:01'],
+  ])('gives the address to the interface %s', (which, match) => {
+    const plan = planOf(`token: ${TOKEN}\nnetwork: { interface: "${which}", address: 10.0.0.2/24 }`);
+    expect(fileOf(plan, '/etc/systemd/network/70-coracle-static.network')).toContain(`[Match]\n${match}\n`);
+  });
+
   it('lets an agent find its server, with what Windows makes of a text', () => {
     const plan = planOf(`\ufeffname: garage\r\ntoken: ${TOKEN}\r\n`);
     expect(JSON.parse(fileOf(plan, '/etc/coracle/config.yaml') ?? '')).toEqual({
@@ -83,6 +91,10 @@ options: { log-level: debug }
     [`token: ${TOKEN}\ntime-zone: ../../etc/shadow`, ['is not a time zone']],
     [`token: ${TOKEN}\nnetwork: {address: 192.168.1.20}`, ['with the length of its network']],
     [`token: ${TOKEN}\nnetwork: {address: 192.168.1.20/24, dns: [x]}`, ['"x" is not an address']],
+    [
+      `token: ${TOKEN}\nnetwork: {address: 10.0.0.2/24, interface: "a b"}`,
+      ['neither a name, as eth0, nor a MAC'],
+    ],
     [`token: ${TOKEN}\noptions: {log-level: loud}`, ['options: "log-level": "loud" is not one of']],
     [`token: ${TOKEN}\noptions: {nothing: 1}`, ['options: "nothing" is not an option']],
   ])('says what is wrong in %j', (text, expected) => {

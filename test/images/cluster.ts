@@ -5,11 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Board } from '#firmware/boards/board.ts';
 import { HOST_ARCH } from '#firmware/build/host.ts';
 import { run } from '#firmware/build/run.ts';
-import { freePort, Machine } from './machine.ts';
+import { freePort, Machine, macOf } from './machine.ts';
 import { makeSshKey, Shell, type SshKey } from './ssh.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 export const TOKEN = 'abcdef.0123456789abcdef';
+export const ADDRESSES = { server: '192.168.77.1', agent: '192.168.77.2' } as const;
 
 export class ImageCluster {
   readonly server: Machine;
@@ -26,7 +27,6 @@ export class ImageCluster {
     ports: {
       readonly api: number;
       readonly ssh: number;
-      readonly agentSsh: number;
       readonly segment: number;
     },
     arch: Board['arch'],
@@ -41,7 +41,6 @@ export class ImageCluster {
       name: 'server',
       segment: { port: ports.segment, first: true, number: 1 },
       forward: { 6443: ports.api, 22: ports.ssh },
-      forwardTo: [{ guest: '10.0.2.16', port: 22, host: ports.agentSsh }],
     });
     this.agent = new Machine({
       ...common,
@@ -49,29 +48,23 @@ export class ImageCluster {
       segment: { port: ports.segment, first: false, number: 2 },
     });
     this.shell = new Shell(key, ports.ssh);
-    this.agentShell = new Shell(key, ports.agentSsh);
+    this.agentShell = new Shell(key, ports.ssh, ADDRESSES.agent);
   }
 
   static async create(folder: string, arch: Board['arch'], memoryMiB = 1024): Promise<ImageCluster> {
-    const [api = 0, ssh = 0, agentSsh = 0, segment = 0] = await Promise.all([1, 2, 3, 4].map(freePort));
-    return new ImageCluster(
-      folder,
-      await makeSshKey(folder),
-      { api, ssh, agentSsh, segment },
-      arch,
-      memoryMiB,
-    );
+    const [api = 0, ssh = 0, segment = 0] = await Promise.all([1, 2, 3].map(freePort));
+    return new ImageCluster(folder, await makeSshKey(folder), { api, ssh, segment }, arch, memoryMiB);
   }
 
-  /** `coracle.yaml` of a board; addresses are fixed so that this host's forwarded ports lead somewhere. */
+  /** `coracle.yaml` of a board; the segment has no DHCP. */
   config(role: 'server' | 'agent', more: readonly string[] = []): string {
-    const address = role === 'server' ? '10.0.2.15' : '10.0.2.16';
+    const mac = macOf(role === 'server' ? 1 : 2);
     return [
       `name: ${role}`,
       `role: ${role}`,
       `token: ${TOKEN}`,
       `ssh-keys: [${JSON.stringify(this.#key.publicKey)}]`,
-      `network: { address: ${address}/24, gateway: 10.0.2.2, dns: [10.0.2.3] }`,
+      `network: { interface: "${mac}", address: ${ADDRESSES[role]}/24 }`,
       ...more,
       '',
     ].join('\n');

@@ -18,12 +18,13 @@ export interface MachineOptions {
   /** Where disk, firmware variables and the console's log lie. */
   readonly folder: string;
   readonly memoryMiB?: number;
-  /** The first machine of a segment has its gateway, others connect to it. */
+  /** Where the machines reach each other: one listens, the other connects. */
   readonly segment: Segment;
-  /** Guest's port to a port of this host's loopback; only on the segment's first machine. */
+  /**
+   * Guest's port to a port of this host's loopback. It needs an interface of its own: QEMU's user network answers for every
+   * address that it sees somebody talk to.
+   */
   readonly forward?: Readonly<Record<number, number>>;
-  /** The same, to another guest of the segment. */
-  readonly forwardTo?: readonly { readonly guest: string; readonly port: number; readonly host: number }[];
 }
 
 export interface Segment {
@@ -143,29 +144,22 @@ export class Machine {
   }
 
   #arguments(): readonly string[] {
-    const { name, arch, folder, memoryMiB = 1024, segment, forward = {}, forwardTo = [] } = this.#options;
+    const { name, arch, folder, memoryMiB = 1024, segment, forward = {} } = this.#options;
     const kvm = accelerated(arch);
     const machine = arch === 'amd64' ? 'q35' : 'virt';
     // Emulated, a modest processor is the faster one.
     const cpu = kvm ? 'host' : arch === 'amd64' ? 'Nehalem' : 'cortex-a72';
-    const own = Object.entries(forward).map(([port, host]) => ({ guest: '10.0.2.15', port, host }));
-    const forwards = [...own, ...forwardTo]
-      .map(({ guest, port, host }) => `,hostfwd=tcp:127.0.0.1:${host}-${guest}:${port}`)
+    const forwards = Object.entries(forward)
+      .map(([port, host]) => `,hostfwd=tcp:127.0.0.1:${host}-:${port}`)
       .join('');
-    // `restrict`: the guests reach each other and the gateway, and nothing beyond.
-    const network = segment.first
-      ? [
-          ...['-netdev', `user,id=gateway,restrict=on${forwards}`],
-          ...['-netdev', `socket,id=others,listen=127.0.0.1:${segment.port}`],
-          ...[
-            '-netdev',
-            'hubport,id=h0,hubid=0,netdev=gateway',
-            '-netdev',
-            'hubport,id=h1,hubid=0,netdev=others',
-          ],
-          ...['-netdev', 'hubport,id=net,hubid=0'],
-        ]
-      : ['-netdev', `socket,id=net,connect=127.0.0.1:${segment.port}`];
+    const end = segment.first ? 'listen' : 'connect';
+    const network = [
+      ...['-netdev', `socket,id=segment,${end}=127.0.0.1:${segment.port}`],
+      ...['-device', `virtio-net-pci,netdev=segment,romfile=,mac=${macOf(segment.number)}`],
+      // `restrict`: nothing beyond the gateway.
+      ...(forwards ? ['-netdev', `user,id=host,restrict=on${forwards}`] : []),
+      ...(forwards ? ['-device', 'virtio-net-pci,netdev=host,romfile='] : []),
+    ];
     return [
       ...['-name', name, '-machine', machine, '-cpu', cpu, '-smp', '2', '-m', String(memoryMiB)],
       ...['-accel', kvm ? 'kvm' : 'tcg,thread=multi', '-nodefaults', '-display', 'none'],
@@ -176,12 +170,12 @@ export class Machine {
       ...['-drive', `if=none,id=disk,format=raw,file=${this.disk},cache=writeback,discard=unmap`],
       ...['-device', 'virtio-blk-pci,drive=disk', '-device', 'virtio-rng-pci', '-device', 'i6300esb'],
       ...network,
-      ...['-device', `virtio-net-pci,netdev=net,romfile=,mac=52:54:00:c0:2a:${hex(segment.number)}`],
     ];
   }
 }
 
-const hex = (number: number): string => number.toString(16).padStart(2, '0');
+/** Of a machine's interface in the segment. */
+export const macOf = (number: number): string => `52:54:00:c0:2a:${number.toString(16).padStart(2, '0')}`;
 
 /** A port of loopback that nobody has right now. */
 export function freePort(): Promise<number> {

@@ -18,23 +18,29 @@ export async function makeSshKey(folder: string): Promise<SshKey> {
 export class Shell {
   readonly #key: SshKey;
   readonly #port: number;
+  readonly #beyond: string | undefined;
 
-  constructor(key: SshKey, port: number) {
+  /** `beyond`: of a board that is reached through the one at that port. */
+  constructor(key: SshKey, port: number, beyond?: string) {
     this.#key = key;
     this.#port = port;
+    this.#beyond = beyond;
   }
 
   /** What the command prints; rejects if it fails. */
   run(command: string, input?: string): Promise<string> {
-    return run(
-      'ssh',
-      [
-        ...['-i', this.#key.path, '-p', String(this.#port), '-o', 'StrictHostKeyChecking=no'],
-        ...['-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR', '-o', 'ConnectTimeout=10'],
-        ...['-o', 'ServerAliveInterval=5', '-o', 'ServerAliveCountMax=6', 'root@127.0.0.1', command],
-      ],
-      input === undefined ? {} : { input },
-    );
+    const first = [...this.#common(), '-p', String(this.#port), 'root@127.0.0.1'];
+    const through = `ProxyCommand=ssh ${[...first.slice(0, -1), '-W', '%h:%p', 'root@127.0.0.1'].join(' ')}`;
+    const where = this.#beyond ? [...this.#common(), '-o', through, `root@${this.#beyond}`] : first;
+    return run('ssh', [...where, command], input === undefined ? {} : { input });
+  }
+
+  #common(): readonly string[] {
+    return [
+      ...['-i', this.#key.path, '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null'],
+      ...['-o', 'LogLevel=ERROR', '-o', 'ConnectTimeout=30'],
+      ...['-o', 'ServerAliveInterval=5', '-o', 'ServerAliveCountMax=12'],
+    ];
   }
 
   async ready(timeoutMs: number): Promise<void> {

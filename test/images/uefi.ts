@@ -1,7 +1,7 @@
 /** A flashed server and a flashed agent find each other, run a Pod, and are closed to everything else. */
 import { stat } from 'node:fs/promises';
 import { run } from '#firmware/build/run.ts';
-import { ImageCluster, patiently } from './cluster.ts';
+import { ADDRESSES, ImageCluster, patiently } from './cluster.ts';
 import type { Images } from './images.ts';
 import { accelerated, prepareMachines } from './machine.ts';
 import type { Shell } from './ssh.ts';
@@ -31,7 +31,7 @@ const LIMITED_POD = {
 };
 
 /** What may listen on any address but loopback, by role. Names are answered to Pods on the cluster's own address. */
-const PORTS = { server: ['22', '6443', '6444', '8883'], agent: ['22'] } as const;
+const PORTS = { server: ['22', '5353', '6443', '6444', '8883', '8884'], agent: ['22'] } as const;
 
 /** The cluster that the steps of a board share: made by the first, used by all. */
 export interface Shared {
@@ -82,7 +82,7 @@ export function clusterSteps(images: Images, shared: Shared): Suite {
           await agent.flash(
             (await images.build('agent')).disk,
             CARD_GIB,
-            cluster.config('agent', ['server: 10.0.2.15']),
+            cluster.config('agent', [`server: ${ADDRESSES.server}`]),
           );
           since.server = performance.now();
           server.powerOn();
@@ -120,7 +120,7 @@ export function clusterSteps(images: Images, shared: Shared): Suite {
           const type = await up().agentShell.run('stat -f -c %T /sys/fs/cgroup');
           expect(type.trim() === 'cgroup2fs', `the guest has ${type}`);
           const script = [
-            'd=$(find /sys/fs/cgroup -type d -path "*kubepods*" -name "*pod*" | head -n 1)',
+            'd=$(find /sys/fs/cgroup -type d -path "*kubepods*" -name "pod*" | head -n 1)',
             'find $d -mindepth 1 -maxdepth 1 -type d | while read c; do echo "$(cat $c/memory.max) $(cat $c/cpu.max) $(cat $c/cpu.weight)"; done',
           ].join('; ');
           const found = (await up().agentShell.run(script)).trim().split('\n');
