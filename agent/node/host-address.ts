@@ -17,7 +17,11 @@ export class HostAddress {
     given: string,
     server: () => { readonly host: string; readonly port: number },
   ): Promise<HostAddress> {
-    const towards = () => addressTowards(server().host, server().port);
+    const towards = async () => {
+      const { host, port } = server();
+      // A server on this very board is reached by others at the address of the default route.
+      return isLoopback(host) ? addressTowards(ELSEWHERE, port) : addressTowards(host, port);
+    };
     const found = new HostAddress(async () => given || (await towards()));
     found.#address = (await found.#ask()) || firstAddress();
     return found;
@@ -35,3 +39,8 @@ export class HostAddress {
     return changed;
   }
 }
+
+/** An address that nobody has (RFC 5737). */
+const ELSEWHERE = '192.0.2.1';
+
+const isLoopback = (host: string): boolean => /^(localhost$|127\.|::1$)/.test(host);
