@@ -1,7 +1,6 @@
 /** `coracle upgrade --to FILE|URL`: rolls over the boards one by one, through the API and the links that boards keep open. */
 import { createReadStream } from 'node:fs';
-import { request as plainRequest } from 'node:http';
-import { request as secureRequest } from 'node:https';
+import { type ClientHttp2Session, connect } from 'node:http2';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -195,32 +194,17 @@ class Roll {
   /** The board's own page, through the node proxy. */
   async #call(name: string, method: 'GET' | 'PUT' | 'POST', body?: Readable): Promise<string> {
     const { server, ca, cert, key, token } = this.#options;
-    const url = new URL(`/api/v1/nodes/${name}/proxy/coracle/system`, server);
-    const send = url.protocol === 'https:' ? secureRequest : plainRequest;
-    const request = send(url, {
-      method,
+    // HTTP/2, for a request of HTTP/1.1 must have come in whole within five minutes: too short for a card on slow Wi-Fi.
+    const session = connect(server, {
       ...(ca ? { ca } : {}),
       ...(cert ? { cert } : {}),
       ...(key ? { key } : {}),
-      headers: token ? { authorization: `Bearer ${token}` } : {},
     });
-    const answered = new Promise<{ code: number; text: string }>((resolve, reject) => {
-      request.once('error', reject);
-      request.once('response', (response) => {
-        let text = '';
-        response.setEncoding('utf8');
-        response.on('data', (chunk: string) => {
-          text += chunk;
-        });
-        response.once('end', () => resolve({ code: response.statusCode ?? 0, text }));
-        response.once('error', reject);
-      });
-    });
-    if (body) pipeline(body, request).catch(() => {});
-    else request.end();
-    const { code, text } = await answered;
-    if (code < 300) return text;
-    throw new StatusError('InternalError', `node "${name}": ${messageOf(text)}`, { code });
+    try {
+      return await answerOf(session, name, method, token, body);
+    } finally {
+      session.close();
+    }
   }
 
   async #patiently(until: number, work: () => Promise<unknown>): Promise<void> {
@@ -238,6 +222,44 @@ class Roll {
   #say(name: string, what: string): void {
     this.#world.out(`node "${name}": ${what}\n`);
   }
+}
+
+async function answerOf(
+  session: ClientHttp2Session,
+  name: string,
+  method: string,
+  token: string | undefined,
+  body: Readable | undefined,
+): Promise<string> {
+  const request = session.request(
+    {
+      ':method': method,
+      ':path': `/api/v1/nodes/${encodeURIComponent(name)}/proxy/coracle/system`,
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
+    },
+    { endStream: body === undefined },
+  );
+  const answered = new Promise<{ code: number; text: string }>((resolve, reject) => {
+    let code = 0;
+    let text = '';
+    session.on('error', reject);
+    request.once('error', reject);
+    request.once('response', (headers) => {
+      code = Number(headers[':status'] ?? 0);
+    });
+    request.setEncoding('utf8');
+    request.on('data', (chunk: string) => {
+      text += chunk;
+    });
+    request.once('close', () =>
+      code === 0 ? reject(new Error(`node "${name}": no answer`)) : resolve({ code, text }),
+    );
+  });
+  // A board that refuses stops reading: its answer counts, not the broken pipe.
+  if (body) pipeline(body, request).catch(() => {});
+  const { code, text } = await answered;
+  if (code < 300) return text;
+  throw new StatusError('InternalError', `node "${name}": ${messageOf(text)}`, { code });
 }
 
 /** Of a Status, or the text itself. */
