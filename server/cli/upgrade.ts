@@ -35,6 +35,9 @@ interface Source extends UpgradeManifest {
 }
 
 const POLL_MS = 2_000;
+const RETRY_MS = 10_000;
+/** Nothing sent and nothing heard: the way to the board is gone. A board that reads its card back says nothing for a while. */
+const STALL_MS = 5 * 60_000;
 
 export function addUpgradeCommand(program: Command, world: CliWorld = realWorld()): void {
   withKubeconfig(program.command('upgrade').summary('bring flashed boards to another version, one by one'))
@@ -97,11 +100,25 @@ class Roll {
     try {
       await this.#drain(name, until);
       this.#say(name, 'receives the upgrade');
-      await this.#call(name, 'PUT', await source.open());
+      await this.#send(name, source, until);
       await this.#restart(name, before, until);
       this.#say(name, `runs ${source.version}`);
     } finally {
       if (!cordoned) await this.#patiently(until, () => this.#cordon(name, false));
+    }
+  }
+
+  /** Again from the start when the way to the board breaks; what the board itself says no to is final. */
+  async #send(name: string, source: Source, until: number): Promise<void> {
+    for (;;) {
+      try {
+        await this.#call(name, 'PUT', await source.open());
+        return;
+      } catch (err) {
+        if ((err instanceof StatusError && err.code === 400) || this.#world.now() > until) throw err;
+        this.#say(name, `the upgrade did not get through, once more (${(err as Error).message.trim()})`);
+        await sleep(RETRY_MS);
+      }
     }
   }
 
@@ -243,6 +260,7 @@ async function answerOf(
     let code = 0;
     let text = '';
     session.on('error', reject);
+    session.setTimeout(STALL_MS, () => session.destroy(new Error('the board does not answer')));
     request.once('error', reject);
     request.once('response', (headers) => {
       code = Number(headers[':status'] ?? 0);
