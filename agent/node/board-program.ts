@@ -21,30 +21,38 @@ export interface BoardProgram {
 export function openBoardProgram(folder: string): BoardProgram | undefined {
   const program = join(folder, 'board.mjs');
   if (!existsSync(program) || !existsSync(join(folder, 'board.json'))) return undefined;
-  let busy = false;
+  // One at a time, and the newest counts: of a client that went away the board may hear late.
+  let previous: { readonly stop: AbortController; readonly ended: Promise<unknown> } | undefined;
   return {
     state: () => runProgram(process.execPath, [program, 'state']),
     receive: async (upgrade) => {
-      if (busy) throw new StatusError('Conflict', 'another upgrade is just coming in');
-      busy = true;
-      try {
-        return await runProgram(process.execPath, [program, 'receive'], upgrade);
-      } finally {
-        busy = false;
-      }
+      const before = previous;
+      const stop = new AbortController();
+      const started = (async () => {
+        before?.stop.abort();
+        await before?.ended;
+        return runProgram(process.execPath, [program, 'receive'], { input: upgrade, signal: stop.signal });
+      })();
+      previous = { stop, ended: started.catch(() => {}) };
+      return started;
     },
     // Not at once: the answer should still get through.
     reboot: () => runProgram('systemd-run', ['--quiet', '--on-active=1', 'systemctl', 'reboot']),
   };
 }
 
+const conflict = (): StatusError => new StatusError('Conflict', 'another upgrade has come after this one');
+
 /** What a program prints; its own words as the reason when it fails. */
 async function runProgram(
   program: string,
   args: readonly string[],
-  input?: IncomingMessage,
+  { input, signal }: { readonly input?: IncomingMessage; readonly signal?: AbortSignal } = {},
 ): Promise<string> {
-  const child = spawn(program, args, { stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, {
+    stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    ...(signal ? { signal } : {}),
+  });
   let out = '';
   let words = '';
   child.stdout?.on('data', (chunk: Buffer) => {
@@ -57,9 +65,13 @@ async function runProgram(
     child.once('error', reject);
     child.once('close', (code, signal) => resolve(code ?? signal));
   });
+  // It may fail while its input is still on the way.
+  ended.catch(() => {});
   // A program that refuses stops reading: its answer counts, not the broken pipe.
   if (input && child.stdin) await pipeline(input, child.stdin).catch(() => {});
-  const code = await ended;
+  const code = await ended.catch((err: unknown) => {
+    throw signal?.aborted ? conflict() : err;
+  });
   if (code !== 0) throw badRequest(words.trim().replace(/^board: /, '') || `it ended with ${code}`);
   return out;
 }
