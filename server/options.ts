@@ -11,6 +11,7 @@ import {
   str,
   toggle,
 } from '#proto/config/options.ts';
+import { parseToken } from '#server/tokens/token-format.ts';
 
 /** What `coracle server` takes. */
 export const SERVER_OPTIONS = {
@@ -338,7 +339,7 @@ function seconds(text: string): number {
 }
 
 function joinTokenSecret(text: string): string {
-  if (!/^[a-z0-9]{6}\.[a-z0-9]{16}$/.test(text))
+  if (!parseToken(text))
     throw new Error(
       'a token is 6 and 16 lower case letters or digits with a dot between: abcdef.0123456789abcdef',
     );

@@ -1,6 +1,5 @@
 /** Reads `coracle.yaml` at every boot and carries out its plan; what is wrong in it is written beside it. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parse as parseYaml, YAMLParseError } from 'yaml';
@@ -8,6 +7,7 @@ import { AGENT_OPTIONS } from '#agent/options.ts';
 import { OptionError, resolveOptions } from '#proto/config/options.ts';
 import { writeFileAtomic } from '#proto/meta/atomic-file.ts';
 import { SERVER_OPTIONS } from '#server/options.ts';
+import { formatToken, generateToken } from '#server/tokens/token-format.ts';
 import type { BootPartition } from './boot-partition.ts';
 import { type BoardConfig, readBoardConfig, roleProblems } from './config.plan.ts';
 import { type BoardPlan, errorsText, planBoard, roleOf } from './configure.plan.ts';
@@ -106,10 +106,7 @@ function yamlProblem(err: unknown): string {
 /** Made once, and kept: the board's own agent has joined with it. */
 function ownToken(): string {
   if (existsSync(OWN_TOKEN)) return readFileSync(OWN_TOKEN, 'utf8').trim();
-  const alphabet = 'abcdefghijklmnopqrstuvwxyz0123456789';
-  const letters = (count: number): string =>
-    Array.from({ length: count }, () => alphabet[randomInt(alphabet.length)]).join('');
-  const token = `${letters(6)}.${letters(16)}`;
+  const token = formatToken(generateToken());
   writeFileAtomic(OWN_TOKEN, `${token}\n`);
   return token;
 }

@@ -1,10 +1,10 @@
 /** `coracle install server|agent` and `coracle uninstall`: a program of its own, for it is needed once. */
-import { randomInt } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { chmod, cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { writeFileAtomic } from '#proto/meta/atomic-file.ts';
+import { formatToken, generateToken } from '#server/tokens/token-format.ts';
 import { COMMAND_SCRIPT, PLACES, planConfig, type Role, refusal, unitsOf } from './install.plan.ts';
 import type { Machine } from './machine.ts';
 import { uninstall } from './uninstall.ts';
@@ -32,7 +32,7 @@ async function install(options: InstallOptions, machine: Machine): Promise<void>
     );
   const at = (path: string): string => `${machine.root}${path}`;
   const before = existsSync(at(PLACES.config)) ? (parse(readFileSync(at(PLACES.config), 'utf8')) ?? {}) : {};
-  const config = planConfig(role, before, flags, freshToken(), withAgent);
+  const config = planConfig(role, before, flags, formatToken(generateToken()), withAgent);
   const refused = refusal(role, config);
   if (refused) throw new Error(refused);
 
@@ -81,11 +81,4 @@ async function copyPrograms({ from, node }: InstallOptions, target: string): Pro
   if (existsSync(target)) await rename(target, `${target}.old`);
   await rename(draft, target);
   await rm(`${target}.old`, { recursive: true, force: true });
-}
-
-function freshToken(): string {
-  const letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
-  const text = (length: number): string =>
-    Array.from({ length }, () => letters[randomInt(letters.length)]).join('');
-  return `${text(6)}.${text(16)}`;
 }

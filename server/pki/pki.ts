@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject, randomInt, X509Certificate } from 'node:crypto';
+import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createCa, type Issuer, issueCertificate } from '#proto/pki/certificate.ts';
 import { caHash, keyToPem, spkiOf } from '#proto/pki/key.ts';
 import type { DistinguishedName } from '#proto/pki/name.ts';
@@ -6,6 +6,7 @@ import { fromPem, toPem } from '#proto/pki/pem.ts';
 import { EARLIEST_NOW } from '#proto/time/board-time.plan.ts';
 import { PkiFiles } from '#server/pki/pki-files.ts';
 import { alternativeNamesOf, sameNames } from '#server/pki/serving-names.ts';
+import { formatToken, generateToken, parseToken } from '#server/tokens/token-format.ts';
 
 export interface PkiOptions {
   readonly clusterDomain: string;
@@ -159,13 +160,10 @@ function readCertificate(pem: string): X509Certificate | undefined {
 const isDue = (certificate: X509Certificate, now: number): boolean =>
   Date.parse(certificate.validTo) - now < RENEW_BELOW_DAYS * DAY_MS;
 
-const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
-
 function openJoinToken(files: PkiFiles): string {
   const stored = files.read('join-token')?.trim();
-  if (stored !== undefined && /^[a-z0-9]{6}\.[a-z0-9]{16}$/.test(stored)) return stored;
-  const letters = Array.from({ length: 22 }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
-  const token = `${letters.slice(0, 6)}.${letters.slice(6)}`;
+  if (stored !== undefined && parseToken(stored)) return stored;
+  const token = formatToken(generateToken());
   files.write('join-token', `${token}\n`);
   return token;
 }
