@@ -1,6 +1,4 @@
 /** Autoscaling by what containers really use, and `kubectl top`, on two boards. */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { milliValue, quantityValue } from '#proto/meta/quantity.ts';
 import type { HorizontalPodAutoscaler } from '#proto/schema/generated/autoscaling-v2.ts';
@@ -124,9 +122,7 @@ it('shows what boards and Pods use', async () => {
   expect(await kubectl('top pods --containers')).toMatch(/worker-\S+ +main +\d+m +\d+Mi/);
   expect(await kubectl('top pods -l app=worker --no-headers')).toMatch(/^worker-\S+ +\d+m +\d+Mi *\n$/);
   // And as `coracle top` draws it, beside the names of the boards.
-  const config = readFileSync(cluster().kubeconfig, 'utf8').replace(/server: .*/, `server: ${cluster().url}`);
-  const kubeconfig = join(cluster().lan.directory, 'kubeconfig-lan.yaml');
-  writeFileSync(kubeconfig, config, { mode: 0o600 });
+  const kubeconfig = cluster().kubeconfigForUrl();
   const { stdout } = await command([...CORACLE, 'top', '--once', '--kubeconfig', kubeconfig]);
   expect(stdout).toMatch(/board-1 .*[▁-█] +\d+% .*[▁-█] +\d+% +\d+\S*i\/\S+ +\d+\/110 +\w/);
   expect(stdout).toMatch(/default\/worker-\S+ +board-\d .*\d+m +\d/);

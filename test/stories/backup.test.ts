@@ -20,10 +20,8 @@ const path = (name: string): string => join(cluster().lan.directory, name);
 async function coracle(...args: string[]): Promise<string> {
   const [program = '', ...first] = CORACLE;
   // The server is not where the kubeconfig beside it says: it listens on the boards' network alone.
-  const config = readFileSync(cluster().kubeconfig, 'utf8').replace(/server: .*/, `server: ${cluster().url}`);
-  writeFileSync(path('kubeconfig-lan.yaml'), config, { mode: 0o600 });
   const { stdout } = await promisify(execFile)(program, [...first, ...args], {
-    env: { ...process.env, KUBECONFIG: path('kubeconfig-lan.yaml') },
+    env: { ...process.env, KUBECONFIG: cluster().kubeconfigForUrl() },
   });
   return stdout;
 }

@@ -1,5 +1,4 @@
 /** Programs that people already have, on one cluster: upstream's Go libraries, the official JavaScript client, Helm. */
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import {
@@ -29,9 +28,7 @@ const kubectl = (args: string) => cluster().kubectl.ok(args);
 
 // The server wrote it for its own machine; here it listens on the network of the boards alone.
 beforeAll(() => {
-  kubeconfig = join(cluster().lan.directory, 'clients.yaml');
-  const own = readFileSync(cluster().kubeconfig, 'utf8');
-  writeFileSync(kubeconfig, own.replace(/server: .*/, `server: ${cluster().url}`), { mode: 0o600 });
+  kubeconfig = cluster().kubeconfigForUrl();
 });
 
 describe('Go libraries', () => {

@@ -1,5 +1,5 @@
 /** Who a board is: shut out by one command, itself again after a re-flash, and the same node at another address. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { Node, PodSpec } from '#proto/schema/generated/core-v1.ts';
@@ -16,12 +16,8 @@ const cluster = useCluster({ boards: 2 });
 const kubectl = (args: string) => cluster().kubectl.ok(args);
 const node = (name: string) => cluster().kubectl.json<Node>(['get', 'node', name]);
 /** The command as an administrator runs it; in tests the server is not on loopback. */
-const coracle = (...args: string[]) => {
-  const kubeconfig = join(cluster().lan.directory, 'admin.yaml');
-  const text = readFileSync(cluster().kubeconfig, 'utf8');
-  writeFileSync(kubeconfig, text.replace(/server: .*/, `server: ${cluster().url}`));
-  return must([...CORACLE, 'node', ...args, '--kubeconfig', kubeconfig]);
-};
+const coracle = (...args: string[]) =>
+  must([...CORACLE, 'node', ...args, '--kubeconfig', cluster().kubeconfigForUrl()]);
 
 /** What a new card in the same board is: nothing that was on the old one. */
 async function reflash(board: Board): Promise<void> {

@@ -2,7 +2,7 @@
  * A whole cluster for a story: `dist/` as a user would run it, a server on this machine or on a board, agents on virtual
  * boards, and real kubectl.
  */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { formatJoinToken } from '#proto/agent/join-token.ts';
 import type { Node, Pod } from '#proto/schema/generated/core-v1.ts';
@@ -63,6 +63,8 @@ export interface Cluster {
   readonly lan: Lan;
   readonly url: string;
   readonly kubeconfig: string;
+  /** Writes one beside it for programs other than kubectl here, with {@link url} for its loopback address. */
+  kubeconfigForUrl(): string;
   readonly kubectl: Kubectl;
   readonly server: ServerControl;
   /** The server's own board, with `serverOn: 'board'`. */
@@ -216,6 +218,12 @@ function assemble(lan: Lan, options: ClusterOptions): Cluster {
     lan,
     url,
     kubeconfig,
+    kubeconfigForUrl: () => {
+      const path = join(lan.directory, 'kubeconfig-url.yaml');
+      const text = readFileSync(kubeconfig, 'utf8').replace(/server: .*/, `server: ${url}`);
+      writeFileSync(path, text, { mode: 0o600 });
+      return path;
+    },
     kubectl,
     server,
     serverBoard,
