@@ -325,8 +325,8 @@ export async function main(options: AgentOptions): Promise<void> {
   podsHere = () => pods.withStatus();
   statics.onMirrored((uid) => pods.resend(uid));
   last.add(async () => {
-    await node.report();
     await endPods({
+      announce: () => node.report(),
       graceMs: options.shutdownGracePeriod,
       criticalGraceMs: options.shutdownGracePeriodCriticalPods,
       pods: () => pods.active(),

@@ -6,7 +6,7 @@ import { silent } from '#proto/meta/log.ts';
 import type { NodeStatus } from '#proto/schema/generated/core-v1.ts';
 import { aSample, noReservations } from './fixtures.ts';
 import { NodeMetrics } from './metrics.ts';
-import { startNode } from './node.ts';
+import { type NodeOptions, startNode } from './node.ts';
 import { type Inventory, type NodeFacts, nodeStatus } from './node-status.plan.ts';
 import {
   parseMillidegrees,
@@ -102,6 +102,21 @@ describe('a board at its server', () => {
   const clock = new FakeClock();
   const cluster = new FakeCluster();
   let abort: AbortController;
+  const optionsOf = (): NodeOptions => ({
+    runtime: new FakeRuntime({ clock }),
+    desired: new FakeDesired(),
+    cluster,
+    clock,
+    log: silent,
+    nodeName: 'pi',
+    inventory,
+    sampler: { sample: async () => aSample() },
+    metrics: new NodeMetrics(),
+    reservations: noReservations,
+    devices: { amounts: {}, refresh: async () => {} },
+    pressure: () => [],
+    hostIps: () => ['192.168.1.10'],
+  });
   const written = (method: string, part: string) =>
     cluster.calls.filter((call) => call.method === method && call.path.includes(part)).length;
 
@@ -112,21 +127,7 @@ describe('a board at its server', () => {
 
   it('registers once, renews its lease, and writes its status rarely', async () => {
     cluster.connected = false;
-    const options = {
-      runtime: new FakeRuntime({ clock }),
-      desired: new FakeDesired(),
-      cluster,
-      clock,
-      log: silent,
-      nodeName: 'pi',
-      inventory,
-      sampler: { sample: async () => aSample() },
-      metrics: new NodeMetrics(),
-      reservations: noReservations,
-      devices: { amounts: {}, refresh: async () => {} },
-      pressure: () => [],
-      hostIps: () => ['192.168.1.10'],
-    };
+    const options = optionsOf();
     const { done } = startNode(options, abort.signal);
     await clock.advance(20_000);
     expect(cluster.calls).toEqual([]);
@@ -147,6 +148,37 @@ describe('a board at its server', () => {
     cluster.setConnected(true);
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(written('PATCH', '/nodes/pi/status')).toBe(4);
+    abort.abort();
+    await done;
+  });
+
+  it('has told how things are when a report ends, also one that was asked for while another was under way', async () => {
+    cluster.connected = true;
+    let isShuttingDown = false;
+    let sampled = (): void => {};
+    const sample = () =>
+      new Promise<ReturnType<typeof aSample>>((resolve) => {
+        sampled = () => resolve(aSample());
+      });
+    const options = { ...optionsOf(), sampler: { sample }, isShuttingDown: () => isShuttingDown };
+    const { done, report } = startNode(options, abort.signal);
+    isShuttingDown = true;
+    let isTold = false;
+    const reported = report().then(() => {
+      isTold = true;
+    });
+    // The first round begins before the news and may tell it; the one that was asked for ends the report.
+    sampled();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(isTold).toBe(false);
+    sampled();
+    await reported;
+    const last = cluster.calls.filter(({ path }) => path.endsWith('/nodes/pi/status')).at(-1);
+    const { status } = (last?.body ?? {}) as { status?: NodeStatus };
+    expect(condition(status ?? {}, 'Ready')).toMatchObject({
+      status: 'False',
+      message: 'node is shutting down',
+    });
     abort.abort();
     await done;
   });

@@ -87,7 +87,7 @@ export function startNode(options: NodeOptions, signal: AbortSignal): NodeLoop {
 
 class NodeReporter {
   readonly #options: NodeOptions;
-  #busy = false;
+  #round: Promise<void> | undefined;
   #again = false;
   #registered = false;
   #sent: NodeStatus | undefined;
@@ -111,19 +111,19 @@ class NodeReporter {
     return this.tick();
   }
 
-  async tick(): Promise<void> {
-    if (this.#busy) {
-      this.#again = true;
-      return;
-    }
-    this.#busy = true;
-    try {
-      do {
-        this.#again = false;
-        await this.#once();
-      } while (this.#again);
-    } finally {
-      this.#busy = false;
+  /** Resolves when how things are from now on has been told: with a round of its own if one is under way. */
+  tick(): Promise<void> {
+    this.#again = true;
+    this.#round ??= this.#rounds().finally(() => {
+      this.#round = undefined;
+    });
+    return this.#round;
+  }
+
+  async #rounds(): Promise<void> {
+    while (this.#again) {
+      this.#again = false;
+      await this.#once();
     }
   }
 

@@ -7,11 +7,16 @@ import { endPods } from './shutdown.ts';
 
 const named = (name: string, spec: Partial<Pod['spec']> = {}): Pod => aPod(spec, { name, uid: name });
 
-async function shutDown(pods: Pod[], ending: Readonly<Record<string, number>>) {
+async function shutDown(
+  pods: Pod[],
+  ending: Readonly<Record<string, number>>,
+  announce: () => Promise<void> = async () => {},
+) {
   const clock = new FakeClock(0);
   const story: string[] = [];
   let there = pods;
   const done = endPods({
+    announce,
     graceMs: 30_000,
     criticalGraceMs: 10_000,
     pods: () => there,
@@ -25,6 +30,7 @@ async function shutDown(pods: Pod[], ending: Readonly<Record<string, number>>) {
     clock,
     log: silent,
   }).then(() => story.push(`${clock.now() / 1000} off`));
+  await new Promise((resolve) => setImmediate(resolve));
   for (let i = 0; i < 200; i++) await clock.advance(250);
   await done;
   return story;
@@ -45,4 +51,9 @@ it('waits no longer than there is time', async () => {
   const pods = [named('stuck'), named('dns', { priority: 2_000_001_000 })];
   const story = await shutDown(pods, { stuck: 1e9, dns: 1e9 });
   expect(story).toEqual(['0 stuck Terminated 20', '20 dns Terminated 10', '30 off']);
+});
+
+it('does not wait for a server that does not answer', async () => {
+  const story = await shutDown([named('web')], { web: 1000 }, () => new Promise(() => {}));
+  expect(story).toEqual(['2 web Terminated 20', '3 off']);
 });

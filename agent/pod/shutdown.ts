@@ -12,10 +12,12 @@ import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import type { Verdict } from './verdict.ts';
 
 const LOOK_MS = 250;
-/** For the last statuses to reach the server. */
+/** For what is told to reach the server. */
 const TELL_MS = 2000;
 
 export interface ShutdownOptions {
+  /** Tells the cluster that this board takes no more Pods. A server that does not answer is not waited for. */
+  announce(): Promise<void>;
   readonly graceMs: number;
   /** Of that, for critical Pods. */
   readonly criticalGraceMs: number;
@@ -30,9 +32,12 @@ export interface ShutdownOptions {
 
 /** Resolves when all have ended, or their time is over. */
 export async function endPods(options: ShutdownOptions): Promise<void> {
-  const { graceMs, criticalGraceMs, pods, isTold, clock, log } = options;
+  const { graceMs, criticalGraceMs, announce, pods, isTold, clock, log } = options;
   const all = pods();
   log.info('the board is being switched off, its pods end', { pods: all.length });
+  const told = new AbortController();
+  const isLate = clock.sleep(TELL_MS, told.signal).catch(() => undefined);
+  await Promise.race([announce().finally(() => told.abort()), isLate]);
   await endGroup(
     options,
     all.filter((pod) => !isCritical(pod)),
