@@ -120,6 +120,11 @@ export class FakeClock implements Clock {
     return this.#now;
   }
 
+  /** How many sleep: a loop that was woken has done its work when it sleeps again. */
+  get sleeping(): number {
+    return this.#sleepers.length;
+  }
+
   uptimeMs(): number {
     return this.#now;
   }

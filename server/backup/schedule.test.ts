@@ -59,8 +59,8 @@ describe('backups on a schedule', () => {
     for (let made = 1; made <= 3; made++) {
       await clock.advance(60 * 60_000);
       await expect.poll(() => options.failures.length, { interval: 5 }).toBe(made);
+      await expect.poll(() => clock.sleeping, { interval: 5 }).toBe(1);
     }
-    await expect.poll(() => readdirSync(folder).length, { interval: 5 }).toBe(2);
     expect(readdirSync(folder).sort()).toEqual([
       'coracle-pi-20261129T033000Z.backup',
       'coracle-pi-20261129T043000Z.backup',
@@ -86,6 +86,7 @@ describe('backups on a schedule', () => {
     const running = runBackups({ ...options, cron: '30 2 * * *' }, stop.signal);
     await clock.advance(30 * 60_000);
     await expect.poll(() => options.failures, { interval: 5 }).toEqual(['no route to host']);
+    await expect.poll(() => clock.sleeping, { interval: 5 }).toBe(1);
     await clock.advance(15 * 60_000);
     await expect.poll(() => options.failures.length, { interval: 5 }).toBe(2);
     stop.abort();

@@ -96,13 +96,27 @@ it('shuts a board out at once, also after a restart of the server, until it is a
 it('takes a board that was flashed anew for the same node, with no hand on the server', async () => {
   const [board] = cluster().boards as [Board];
   const before = await node(board.name);
+  const lost = await containersOf(cluster(), 'app=web');
   await reflash(board);
   const joinedAnew = async () =>
     expect(await kubectl('get events --field-selector reason=IdentityReplaced')).toContain(board.name) ??
     true;
   await eventually(joinedAnew, { timeoutMs: 90_000 });
   await cluster().nodesReady(120_000);
-  await cluster().readyPods('app=web', 2, 120_000);
+  // What was told of a Pod before the flash stands until the new card has a container to tell of.
+  await eventually(
+    async () => {
+      const pods = await cluster().readyPods('app=web', 2);
+      const now = await containersOf(cluster(), 'app=web');
+      for (const { metadata, spec } of pods) {
+        const name = metadata.name ?? '';
+        if (spec.nodeName === board.name) expect(now[name]).not.toBe(lost[name]);
+        expect(now[name]).toMatch(/^containerd:/);
+      }
+      return true;
+    },
+    { timeoutMs: 120_000 },
+  );
   const after = await node(board.name);
   expect(after.metadata.uid).toBe(before.metadata.uid);
   expect(after.spec.podCIDR).toBe(before.spec.podCIDR);
