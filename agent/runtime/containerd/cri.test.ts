@@ -27,7 +27,7 @@ describe('to CRI', () => {
   it('masks /proc, but not for privileged containers and unmasked ones', () => {
     const { security } = aContainer();
     const of = (change: Partial<typeof security>) =>
-      toContainerConfig(aContainer({ security: { ...security, ...change } }), aSandbox()).linux
+      toContainerConfig(aContainer({ security: { ...security, ...change } }), aSandbox(), false).linux
         ?.securityContext;
     expect(of({})?.maskedPaths).toContain('/proc/kcore');
     expect(of({})?.readonlyPaths).toContain('/proc/sys');
@@ -40,9 +40,17 @@ describe('to CRI', () => {
   });
 
   it('says nothing of a CPU limit that is not there', () => {
-    expect(toResources(someResources({ cpuQuotaUs: 0 }))).toMatchObject({ cpuQuota: 0n, cpuPeriod: 0n });
-    expect(toResources(someResources({ cpuQuotaUs: 5000 })).cpuQuota).toBe(5000n);
+    expect(toResources(someResources({ cpuQuotaUs: 0 }), false)).toMatchObject({
+      cpuQuota: 0n,
+      cpuPeriod: 0n,
+    });
+    expect(toResources(someResources({ cpuQuotaUs: 5000 }), false).cpuQuota).toBe(5000n);
   });
+});
+
+it('has the kernel end a whole container for want of memory, where it can', () => {
+  expect(toResources(someResources(), true).unified).toEqual({ 'memory.oom.group': '1' });
+  expect(toResources(someResources(), false).unified).toEqual({});
 });
 
 describe('from CRI', () => {

@@ -2,6 +2,7 @@ import {
   ImageServiceService as IMAGES,
   RuntimeServiceService as RUNTIME,
 } from '#proto/containerd/generated/cri.ts';
+import { isUnified } from '../cgroup/open.ts';
 import {
   type Container,
   type ContainerConfig,
@@ -33,9 +34,11 @@ const PULL_TIMEOUT_MS = 60 * 60_000;
  */
 export class ContainerdRuntime implements Runtime, Disposable {
   readonly #connection: Connection;
+  readonly #cgroupV2: boolean;
 
-  constructor(socketPath: string) {
+  constructor(socketPath: string, cgroupV2 = isUnified()) {
     this.#connection = new Connection(socketPath);
+    this.#cgroupV2 = cgroupV2;
   }
 
   async version(): Promise<{ name: string; version: string }> {
@@ -72,7 +75,7 @@ export class ContainerdRuntime implements Runtime, Disposable {
   async createContainer(sandboxId: string, config: ContainerConfig, sandbox: SandboxConfig): Promise<string> {
     const request = {
       podSandboxId: sandboxId,
-      config: toContainerConfig(config, sandbox),
+      config: toContainerConfig(config, sandbox, this.#cgroupV2),
       sandboxConfig: toPodSandboxConfig(sandbox),
     };
     const answer = await this.#call(RUNTIME.createContainer, request, LIFECYCLE_TIMEOUT_MS);
@@ -95,7 +98,7 @@ export class ContainerdRuntime implements Runtime, Disposable {
   }
 
   async updateResources(id: string, resources: LinuxResources): Promise<void> {
-    const request = { containerId: id, linux: toResources(resources) };
+    const request = { containerId: id, linux: toResources(resources, this.#cgroupV2) };
     await this.#call(RUNTIME.updateContainerResources, request);
   }
 

@@ -44,7 +44,11 @@ export function toPodSandboxConfig(config: SandboxConfig): cri.PodSandboxConfig 
   };
 }
 
-export function toContainerConfig(config: ContainerConfig, sandbox: SandboxConfig): cri.ContainerConfig {
+export function toContainerConfig(
+  config: ContainerConfig,
+  sandbox: SandboxConfig,
+  cgroupV2: boolean,
+): cri.ContainerConfig {
   const { security } = config;
   const unmasked = security.privileged || security.unmaskedProc;
   return {
@@ -63,7 +67,7 @@ export function toContainerConfig(config: ContainerConfig, sandbox: SandboxConfi
     stdinOnce: config.stdinOnce,
     tty: config.tty,
     linux: {
-      resources: toResources(config.resources),
+      resources: toResources(config.resources, cgroupV2),
       securityContext: {
         capabilities: {
           addCapabilities: [...security.addCapabilities],
@@ -85,13 +89,15 @@ export function toContainerConfig(config: ContainerConfig, sandbox: SandboxConfi
   };
 }
 
-export function toResources(resources: LinuxResources): cri.LinuxContainerResources {
+/** On v2, a container that is out of memory ends as a whole, as the kubelet has it: what is left of one is of no use. */
+export function toResources(resources: LinuxResources, cgroupV2: boolean): cri.LinuxContainerResources {
   return {
     cpuPeriod: BigInt(resources.cpuQuotaUs > 0 ? resources.cpuPeriodUs : 0),
     cpuQuota: BigInt(resources.cpuQuotaUs),
     cpuShares: BigInt(resources.cpuShares),
     memoryLimitInBytes: BigInt(resources.memoryLimitBytes),
     oomScoreAdj: BigInt(resources.oomScoreAdj),
+    unified: cgroupV2 ? { 'memory.oom.group': '1' } : {},
     memorySwapLimitInBytes: 0n,
   };
 }

@@ -366,8 +366,15 @@ export interface LinuxContainerResources {
   cpuShares: bigint;
   memoryLimitInBytes: bigint;
   oomScoreAdj: bigint;
+  /** files of cgroup v2; there must be none on v1 */
+  unified: { [key: string]: string };
   /** memory and swap together */
   memorySwapLimitInBytes: bigint;
+}
+
+export interface LinuxContainerResources_UnifiedEntry {
+  key: string;
+  value: string;
 }
 
 export interface LinuxContainerSecurityContext {
@@ -3490,6 +3497,7 @@ function createBaseLinuxContainerResources(): LinuxContainerResources {
     cpuShares: 0n,
     memoryLimitInBytes: 0n,
     oomScoreAdj: 0n,
+    unified: {},
     memorySwapLimitInBytes: 0n,
   };
 }
@@ -3526,6 +3534,9 @@ export const LinuxContainerResources: MessageFns<LinuxContainerResources> = {
       }
       writer.uint32(40).int64(message.oomScoreAdj);
     }
+    globalThis.Object.entries(message.unified).forEach(([key, value]: [string, string]) => {
+      LinuxContainerResources_UnifiedEntry.encode({ key: key as any, value }, writer.uint32(74).fork()).join();
+    });
     if (message.memorySwapLimitInBytes !== 0n) {
       if (BigInt.asIntN(64, message.memorySwapLimitInBytes) !== message.memorySwapLimitInBytes) {
         throw new globalThis.Error("value provided for field message.memorySwapLimitInBytes of type int64 too large");
@@ -3588,12 +3599,80 @@ export const LinuxContainerResources: MessageFns<LinuxContainerResources> = {
             message.oomScoreAdj = reader.int64() as bigint;
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            const entry9 = LinuxContainerResources_UnifiedEntry.decode(reader, reader.uint32());
+            if (entry9.value !== undefined) {
+              message.unified[entry9.key] = entry9.value;
+            }
+            continue;
+          }
           case 10: {
             if (tag !== 80) {
               break;
             }
 
             message.memorySwapLimitInBytes = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLinuxContainerResources_UnifiedEntry(): LinuxContainerResources_UnifiedEntry {
+  return { key: "", value: "" };
+}
+
+export const LinuxContainerResources_UnifiedEntry: MessageFns<LinuxContainerResources_UnifiedEntry> = {
+  encode(message: LinuxContainerResources_UnifiedEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LinuxContainerResources_UnifiedEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLinuxContainerResources_UnifiedEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
             continue;
           }
         }
