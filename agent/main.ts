@@ -116,7 +116,7 @@ export async function main(options: AgentOptions): Promise<void> {
   const openLog: NodeHttpDeps['openLog'] = (wanted, until) =>
     openPodLog({ runtime, desired: statics, logsDir: LOGS_DIR, clock }, wanted, until);
   const tree = await openCgroups();
-  const cgroups = new PodCgroupTree(tree);
+  const cgroups = new PodCgroupTree(tree, () => podsHere());
   const mounter = new LinuxMounter();
   const pages = new MetricPages({ nodeName, pods: () => podsHere(), runtime, cgroups, clock });
   const nodeHttp = new NodeHttp({

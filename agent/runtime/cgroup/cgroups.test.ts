@@ -89,7 +89,7 @@ describe('cgroup v2', () => {
     expect(get('kubepods/burstable/podu/cpu.max')).toBe('50000 100000');
     expect(get('kubepods/burstable/podu/memory.max')).toBe('1048576');
     await cgroups.apply('/kubepods/burstable/podu', none);
-    expect(get('kubepods/burstable/podu/cpu.max')).toBe('max');
+    expect(get('kubepods/burstable/podu/cpu.max')).toBe('max 100000');
     expect(get('kubepods/burstable/podu/memory.max')).toBe('max');
     expect(get('cgroup.subtree_control')).toBe('+pids');
   });

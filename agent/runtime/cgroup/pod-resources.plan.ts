@@ -36,6 +36,22 @@ export function podLimits(pod: Pod): CgroupLimits {
   };
 }
 
+/**
+ * What all pods of a class have together: a share of the CPU as large as all they ask for, and no limit. Rule: upstream's
+ * `setCPUCgroupConfig`; those that ask for nothing get what others leave, however many they are.
+ */
+export function classLimits(pods: readonly Pod[]): CgroupLimits {
+  const active = pods.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
+  const shares = active.map((pod) => podLimits(pod).cpuShares).filter((amount) => amount > 2);
+  const sum = shares.reduce((all, amount) => all + amount, 0);
+  return {
+    cpuShares: Math.min(262_144, Math.max(2, sum)),
+    cpuQuotaUs: 0,
+    cpuPeriodUs: PERIOD_US,
+    memoryLimitBytes: 0,
+  };
+}
+
 /** `nothing` is what a container without a wish counts; undefined: then the pod has no limit at all, which is 0. */
 function total(pod: Pod, of: (container: Container) => number, nothing: number | undefined): number {
   const init = pod.spec.initContainers ?? [];

@@ -17,7 +17,8 @@ export class CgroupsV2 implements Cgroups {
     const folder = join(this.#root, path);
     await makeFolder(folder);
     await this.#handDown(path);
-    const quota = limits.cpuQuotaUs > 0 ? `${limits.cpuQuotaUs} ${limits.cpuPeriodUs}` : 'max';
+    const quota =
+      limits.cpuQuotaUs > 0 ? `${limits.cpuQuotaUs} ${limits.cpuPeriodUs}` : `max ${limits.cpuPeriodUs}`;
     await setFile(join(folder, 'cpu.weight'), weightOfShares(limits.cpuShares));
     await setFile(join(folder, 'cpu.max'), quota);
     await setFile(join(folder, 'memory.max'), limits.memoryLimitBytes || 'max', { optional: true });

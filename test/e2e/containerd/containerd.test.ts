@@ -141,7 +141,7 @@ describe('containerd', () => {
 
 describe('the cgroup of a pod', () => {
   it('holds the limit of all its containers, tells what they use, and goes with the pod', async () => {
-    const tree = new PodCgroupTree(await openCgroups());
+    const tree = new PodCgroupTree(await openCgroups(), () => []);
     const memory = { memory: '32Mi' };
     const pod = (uid: string): Pod => ({
       metadata: { name: 'p', uid },
@@ -247,7 +247,7 @@ describe('what a Pod writes', () => {
     const { directory, runtime } = containerd;
     const sandbox = sandboxOf();
     const pod: Pod = { metadata: { uid: sandbox.uid, name: 'p', namespace: 'n' }, spec: { containers: [] } };
-    const cgroups = new PodCgroupTree(await openCgroups());
+    const cgroups = new PodCgroupTree(await openCgroups(), () => []);
     const cgroupParent = await cgroups.ensure(pod);
     const logDirectory = join(directory, 'logs', `n_p_${sandbox.uid}`);
     const volume = join(directory, 'pods', sandbox.uid, 'volumes/kubernetes.io~empty-dir/scratch');

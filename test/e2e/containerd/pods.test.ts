@@ -48,7 +48,7 @@ async function start(): Promise<void> {
       clock,
       log: silent,
       volumes,
-      cgroups: new PodCgroupTree(await openCgroups()),
+      cgroups: new PodCgroupTree(await openCgroups(), () => desired.pods()),
       images,
       devices: new Devices({ own: [], shares: new Map(), runtime, log: silent }),
       nodeName: 'board',

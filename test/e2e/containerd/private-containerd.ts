@@ -73,7 +73,7 @@ export async function startPrivateContainerd(): Promise<PrivateContainerd> {
       const mounter = new LinuxMounter();
       for (const point of await mounter.mountsBelow(directory)) await mounter.unmount(point);
       // Nobody else here makes pods of these uids.
-      const cgroups = new PodCgroupTree(await openCgroups());
+      const cgroups = new PodCgroupTree(await openCgroups(), () => []);
       for (const uid of await cgroups.uids()) if (uid.startsWith(TEST_UID)) await cgroups.remove(uid);
       rmSync(directory, { recursive: true, force: true });
     },
