@@ -52,6 +52,8 @@ export interface BuiltImage {
   /** Not compressed, for a virtual machine. */
   readonly disk: string;
   readonly system: string;
+  /** The folder with the unpacked {@link Board.filePackages} and a static busybox. */
+  readonly files: string;
   /** The private key, PEM. */
   readonly signKey: string;
   readonly bom: string;
@@ -105,7 +107,7 @@ export async function buildDisk(options: BuildOptions): Promise<BuiltImage> {
     { plan, system, initrd, kernel, files, epoch },
     (output) => assembleDisk({ plan, diskId, system, kernel, initrd, files, epoch, cache, output }),
   );
-  return { plan, board, role, disk, system, signKey, bom, version };
+  return { plan, board, role, disk, system, files, signKey, bom, version };
 }
 
 /** `NAME.img.xz`, its checksum and its bill of materials. */

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
 }
 
 /** Runs a program to its end and gives what it printed. Rejects with its last words if it fails. */

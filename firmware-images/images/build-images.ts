@@ -92,10 +92,17 @@ async function buildBusybox(target: string, log: (line: string) => void): Promis
   const binary = await readFile(path);
   const inputs = createHash('sha256').update(binary);
   for (const file of ['oci.plan.ts', 'catalog.plan.ts']) inputs.update(await readFile(join(SOURCES, file)));
-  await cached(target, inputs.digest('hex'), log, async () => {
-    const { stdout } = await run(path, ['--list']);
-    return planBusyboxImage(binary, stdout.split('\n').filter(Boolean).sort(), hostArchitecture());
-  });
+  await cached(target, inputs.digest('hex'), log, () => describeBusybox(path, hostArchitecture()));
+}
+
+async function describeBusybox(path: string, architecture: Architecture): Promise<ImageSpec> {
+  const { stdout } = await run(path, ['--list']);
+  return planBusyboxImage(await readFile(path), stdout.split('\n').filter(Boolean).sort(), architecture);
+}
+
+/** The shell image for tests from a static busybox, which this machine must be able to run. */
+export async function busyboxArchive(path: string, architecture: Architecture): Promise<Uint8Array> {
+  return planImage(await describeBusybox(path, architecture), sha256);
 }
 
 /** Writes the image unless the one there was made from the same inputs. Atomic: two builds may run at a time. */

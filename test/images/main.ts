@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { boards } from '#firmware/boards/index.ts';
 import { buildIfStale } from '../../build.ts';
+import { cgroupStep } from './cgroups.ts';
 import { cutSteps } from './cuts.ts';
 import { describeImages, type Images } from './images.ts';
 import { raspberrySteps } from './raspberry.ts';
@@ -57,7 +58,8 @@ process.exit(failed > 0 ? 1 : 0);
 function uefiSuite(images: Images, cuts: { readonly count: number; readonly seed: number }): Suite {
   const shared: Shared = { cluster: undefined };
   const { steps, end } = clusterSteps(images, shared);
-  return { steps: [...steps, ...upgradeSteps(images, shared), ...cutSteps(images, shared, cuts)], end };
+  const more = [...upgradeSteps(images, shared), ...cutSteps(images, shared, cuts)];
+  return { steps: [...steps, cgroupStep(images, shared), ...more], end };
 }
 
 async function runStep(board: string, { name, run }: Step): Promise<boolean> {

@@ -28,7 +28,7 @@ export class Shell {
   }
 
   /** What the command prints; rejects if it fails. */
-  run(command: string, input?: string): Promise<string> {
+  run(command: string, input?: string | Uint8Array): Promise<string> {
     const first = [...this.#common(), '-p', String(this.#port), 'root@127.0.0.1'];
     const through = `ProxyCommand=ssh ${[...first.slice(0, -1), '-W', '%h:%p', 'root@127.0.0.1'].join(' ')}`;
     const where = this.#beyond ? [...this.#common(), '-o', through, `root@${this.#beyond}`] : first;

@@ -115,29 +115,6 @@ export function clusterSteps(images: Images, shared: Shared): Suite {
         },
       },
       {
-        name: 'cgroup',
-        run: async () => {
-          const type = await up().agentShell.run('stat -f -c %T /sys/fs/cgroup');
-          expect(type.trim() === 'cgroup2fs', `the guest has ${type}`);
-          const script = [
-            'd=$(find /sys/fs/cgroup -type d -path "*kubepods*" -name "pod*" | head -n 1)',
-            'find $d -mindepth 1 -maxdepth 1 -type d | while read c; do echo "$(cat $c/memory.max) $(cat $c/cpu.max) $(cat $c/cpu.weight)"; done',
-          ].join('; ');
-          const found = (await up().agentShell.run(script)).trim().split('\n');
-          // 32 MiB, half of each 100 ms; cpu.weight of 100m, by whichever formula the runtime has.
-          expect(
-            found.some((line) => /^33554432 50000 100000 \d+$/.test(line)),
-            `the container's limits in the cgroup v2 tree are ${found.join('; ')}`,
-          );
-          const metrics = await patiently(limit, async () => {
-            const text = await up().kubectl('top', 'pod', 'limited', '--no-headers');
-            expect(/limited\s+\d+m\s+\d+Mi/.test(text), text);
-            return text.trim();
-          });
-          return [...found, metrics];
-        },
-      },
-      {
         name: 'closed',
         run: async () => {
           const lines: string[] = [];

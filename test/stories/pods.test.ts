@@ -1,4 +1,4 @@
-/** One Pod's life: probes, crashes, memory, volumes, configuration. */
+/** One Pod's life: probes, crashes, volumes, configuration. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
@@ -57,22 +57,6 @@ it('backs off from a crashing container: 10 s, then 20 s', async () => {
     /Warning +BackOff .*Back-off restarting failed container/,
   );
   await kubectl('delete pod crash --now');
-});
-
-it('says OOMKilled', async () => {
-  const script = 'x=0123456789abcdef; while :; do x=$x$x; done';
-  await apply(
-    cluster(),
-    shellPod('greedy', script, { resources: { limits: { memory: '16Mi' } } }, { restartPolicy: 'Never' }),
-  );
-  await eventually(
-    async () =>
-      expect((await mainStatus(cluster(), 'greedy')).state?.terminated).toMatchObject({
-        reason: 'OOMKilled',
-        exitCode: 137,
-      }),
-    { timeoutMs: 60_000 },
-  );
 });
 
 it('mounts every kind of volume with the right modes, and follows a ConfigMap', async () => {
@@ -192,41 +176,6 @@ it('gives a Pod five minutes on a board that is gone, and leaves nothing of it w
   expect(await traces()).toContain(`/cpu/kubepods/burstable/pod${metadata.uid}`);
   await kubectl('delete pod brief');
   await eventually(async () => expect(await traces()).toBe(''));
-});
-
-it('resizes a running container in its place, and says so when it can not', async () => {
-  const board = cluster().board('board-1');
-  const limits = (cpu: string) => ({ limits: { cpu, memory: '32Mi' }, requests: { cpu, memory: '32Mi' } });
-  await apply(cluster(), shellPod('sized', undefined, { resources: limits('100m') }));
-  await ready('sized');
-  const before = await mainStatus(cluster(), 'sized');
-  const resize = (cpu: string) => {
-    const patch = { spec: { containers: [{ name: 'main', resources: limits(cpu) }] } };
-    return kubectl(['patch', 'pod', 'sized', '--subresource=resize', '-p', JSON.stringify(patch)]);
-  };
-  const id = before.containerID?.slice('containerd://'.length);
-  const quota = async () => {
-    const files = `find /sys/fs/cgroup -path '*/${id}/cpu.cfs_quota_us' -o -path '*/${id}/cpu.max'`;
-    const { stdout } = await board.exec(`cat $(${files})`);
-    return stdout.trim().split(' ')[0];
-  };
-  expect(await quota()).toBe('10000');
-  for (const [cpu, us] of [
-    ['300m', '30000'],
-    ['50m', '5000'],
-  ] as const) {
-    await resize(cpu);
-    await eventually(async () =>
-      expect((await mainStatus(cluster(), 'sized')).resources).toEqual(limits(cpu)),
-    );
-    expect(await quota()).toBe(us);
-  }
-  await expect(resize('500')).rejects.toThrow(
-    /is forbidden: node didn't have enough allocatable resources: cpu, requested: 500000, allocatable: \d+/,
-  );
-  const { containerID, restartCount, resources } = await mainStatus(cluster(), 'sized');
-  expect({ containerID, restartCount }).toEqual({ containerID: before.containerID, restartCount: 0 });
-  expect(resources).toEqual(limits('50m'));
 });
 
 it('runs init containers in order before the others, and ends gracefully', async () => {

@@ -1,0 +1,35 @@
+/** The agent's end-to-end cases of cgroups, on a flashed board. */
+import { join } from 'node:path';
+import { busyboxArchive } from '#firmware/images/build-images.ts';
+import { cgroupCases } from '../support/cgroups/cases.ts';
+import type { Images } from './images.ts';
+import { expect, type Step } from './step.ts';
+import { clusterOf, patience, type Shared } from './uefi.ts';
+
+const IMPORT = 'ctr --address /run/coracle/containerd/containerd.sock --namespace k8s.io images import -';
+
+export function cgroupStep(images: Images, shared: Shared): Step {
+  return {
+    name: 'cgroup',
+    run: async () => {
+      const cluster = clusterOf(shared);
+      const { agentShell } = cluster;
+      const type = (await agentShell.run('stat -f -c %T /sys/fs/cgroup; uname -r')).trim().split('\n');
+      expect(type[0] === 'cgroup2fs', `the guest has ${type[0]}`);
+      const { files } = await images.build('agent');
+      await agentShell.run(IMPORT, await busyboxArchive(join(files, 'usr/bin/busybox'), images.board.arch));
+      const lines = [type.join(', Linux ')];
+      for (const { name, run } of cgroupCases) {
+        const since = performance.now();
+        await run({
+          node: 'agent',
+          patienceMs: patience(images) / 4,
+          kubectl: (args, input) => cluster.kubectlWith(args, input),
+          sh: (script) => agentShell.run(script),
+        });
+        lines.push(`${name}: ${((performance.now() - since) / 1000).toFixed(1)} s`);
+      }
+      return lines;
+    },
+  };
+}
