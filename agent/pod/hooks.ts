@@ -1,4 +1,6 @@
-import { type HttpTarget, probeHttp } from '#agent/probes/http-get.ts';
+import { createSecureContext } from 'node:tls';
+import { HttpGet } from '#agent/probes/http-get.ts';
+import { type HttpTarget, userAgent } from '#agent/probes/http-request.ts';
 import { portOf } from '#agent/probes/probe.plan.ts';
 import type { Runtime } from '#agent/runtime/runtime.ts';
 import type { Clock } from '#proto/meta/clock.ts';
@@ -45,11 +47,20 @@ export async function runHook(
       port,
       path: path ?? '/',
       headers: httpHeaders ?? [],
+      userAgent: userAgent('lifecycle'),
     };
-    const outcome = await probeHttp(request, limitMs);
-    return outcome.type === 'success'
-      ? undefined
-      : `HTTP lifecycle hook (${path ?? '/'}) for Container "${spec.name}" failed - error: ${outcome.message}`;
+    const why = await askOnce(request, limitMs);
+    return why && `HTTP lifecycle hook (${path ?? '/'}) for Container "${spec.name}" failed - error: ${why}`;
   }
   return undefined;
+}
+
+/** Any answer will do, as upstream has it: a hook is a call, not a question. */
+async function askOnce(target: HttpTarget, limitMs: number): Promise<string | undefined> {
+  try {
+    const answer = await new HttpGet(target, createSecureContext).ask(limitMs);
+    return 'type' in answer && answer.type === 'failure' ? answer.message : undefined;
+  } catch (err) {
+    return err instanceof Error ? err.message : String(err);
+  }
 }

@@ -68,10 +68,11 @@ export class PodWorker {
     this.#bornMs = context.clock.now();
     this.#refreshedMs = this.#bornMs;
     this.#prober = new Prober({
-      runtime: context.runtime,
+      probes: context.probes,
+      ticks: context.ticks,
       clock: context.clock,
       changed: () => this.wake(),
-      unhealthy: (container, message) => this.#event('Warning', 'Unhealthy', message, container),
+      tell: (container, reason, message) => this.#event('Warning', reason, message, container),
     });
   }
 

@@ -1,5 +1,7 @@
 import type { PressureCondition } from '#agent/eviction/thresholds.plan.ts';
 import type { Cluster, DesiredState } from '#agent/link/cluster.ts';
+import type { ProbeRunner } from '#agent/probes/probe-runner.ts';
+import type { Ticks } from '#agent/probes/ticks.ts';
 import type { Runtime } from '#agent/runtime/runtime.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
@@ -56,4 +58,6 @@ export interface PodsContext extends PodsOptions {
   othersThan(pod: Pod): readonly Pod[];
   /** Around whatever makes the runtime work hard. */
   readonly starts: Gate;
+  readonly probes: ProbeRunner;
+  readonly ticks: Ticks;
 }

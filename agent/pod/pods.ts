@@ -3,6 +3,8 @@
  * board was away is two. What is not desired is removed only once the board holds its full set of wishes.
  */
 
+import { ProbeRunner } from '#agent/probes/probe-runner.ts';
+import { Ticks } from '#agent/probes/ticks.ts';
 import { isStatic } from '#agent/static/static-pod.plan.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { planAdmission } from './admission.plan.ts';
@@ -61,6 +63,8 @@ export function startPods(options: PodsOptions, signal: AbortSignal): Pods {
     events: new EventRecorder(options),
     reporter: new StatusReporter(options, signal),
     starts: new Gate(STARTS),
+    probes: new ProbeRunner(runtime),
+    ticks: new Ticks(clock),
     othersThan: (pod) => unended().filter(({ metadata }) => metadata.uid !== pod.metadata.uid),
   };
   const workers = new Map<string, PodWorker>();

@@ -1,4 +1,5 @@
 import { Client, credentials, status } from '@grpc/grpc-js';
+import { userAgent } from './http-request.ts';
 import type { Outcome } from './probe.plan.ts';
 
 const SERVING = 1;
@@ -13,7 +14,7 @@ export async function probeGrpc(
 ): Promise<Outcome> {
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const client = new Client(address, credentials.createInsecure(), {
-    'grpc.primary_user_agent': 'kube-probe/1.36',
+    'grpc.primary_user_agent': userAgent('probe'),
     'grpc.enable_retries': 0,
   });
   try {

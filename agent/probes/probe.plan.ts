@@ -12,6 +12,8 @@ export type ProbeKind = 'liveness' | 'readiness' | 'startup';
 
 export type Outcome =
   | { readonly type: 'success'; readonly message: string }
+  /** Success that somebody should hear of. */
+  | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'failure'; readonly message: string }
   /** The probe itself could not be made: counts for nothing. */
   | { readonly type: 'error'; readonly message: string };
@@ -31,10 +33,12 @@ export function initialState(kind: ProbeKind): ProbeState {
 /** The state after one more outcome. */
 export function stepProbe(state: ProbeState, probe: Probe, outcome: Outcome): ProbeState {
   if (outcome.type === 'error') return state;
-  const run = state.last === outcome.type ? state.run + 1 : 1;
-  const threshold =
-    outcome.type === 'success' ? (probe.successThreshold ?? 1) : (probe.failureThreshold ?? 3);
-  return { result: run >= threshold ? outcome.type : state.result, last: outcome.type, run };
+  const last = outcome.type === 'failure' ? 'failure' : 'success';
+  // More of what was said often enough says nothing new.
+  if (state.last === last && state.result === last) return state;
+  const run = state.last === last ? state.run + 1 : 1;
+  const threshold = last === 'success' ? (probe.successThreshold ?? 1) : (probe.failureThreshold ?? 3);
+  return { result: run >= threshold ? last : state.result, last, run };
 }
 
 export const periodMs = (probe: Probe): number => Math.max(1, probe.periodSeconds ?? 10) * 1000;
@@ -46,6 +50,17 @@ export const timeoutMs = (probe: Probe): number => Math.max(1, probe.timeoutSeco
  */
 export function firstDelayMs(probe: Probe, startedAtMs: number, now: number): number {
   return Math.max(0, Math.min(startedAtMs, now) + (probe.initialDelaySeconds ?? 0) * 1000 - now);
+}
+
+/**
+ * When the next try is due, after one that was due at `dueMs`: a period later, down to a moment that all probes of the board
+ * share. So only the first wait is shorter, by a quarter of the period at most. What was missed by a try that took too long
+ * is not made up for.
+ */
+export function nextDueMs(probe: Probe, dueMs: number, now: number): number {
+  const period = periodMs(probe);
+  const step = Math.min(1000, period / 4);
+  return Math.max(Math.floor((dueMs + period) / step), Math.floor(now / step) + 1) * step;
 }
 
 /** A port by number, or by the name that the container gives it. */

@@ -1,21 +1,21 @@
 /**
- * The probes of one pod: one loop for each probe of each running container, from its start to its end. Results are
+ * The probes of one pod: each probe of each running container is tried from its start to its end. Results are
  * for this process alone; after a restart of the agent every probe starts over, at once where its delay is past.
  */
 import type { ProbeView } from '#agent/pod/snapshot.ts';
-import type { Runtime } from '#agent/runtime/runtime.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Container, EphemeralContainer, Probe } from '#proto/schema/generated/core-v1.ts';
 import {
   firstDelayMs,
   initialState,
+  nextDueMs,
   type Outcome,
   type ProbeKind,
   type ProbeState,
-  periodMs,
   stepProbe,
 } from './probe.plan.ts';
-import { runProbe } from './run-probe.ts';
+import type { ProbeRunner } from './probe-runner.ts';
+import type { Ticks } from './ticks.ts';
 
 export interface Probed {
   readonly spec: Container | EphemeralContainer;
@@ -29,17 +29,21 @@ export interface Probed {
 }
 
 export interface ProberOptions {
-  readonly runtime: Runtime;
+  /** Both are the board's, for the probes of all Pods. */
+  readonly probes: ProbeRunner;
+  readonly ticks: Ticks;
   readonly clock: Clock;
   /** Called when a result has changed. */
   changed(): void;
-  /** An event of type Warning and reason Unhealthy, about that container. */
-  unhealthy(container: string, message: string): void;
+  /** An event of type Warning about that container. */
+  tell(container: string, reason: 'Unhealthy' | 'ProbeWarning', message: string): void;
 }
 
 interface Watched {
   readonly target: Probed;
-  readonly abort: AbortController;
+  running: boolean;
+  /** How to take back what is due next. */
+  readonly waiting: Map<ProbeKind, () => void>;
   readonly states: Map<ProbeKind, ProbeState>;
   held: ProbeView['kill'];
 }
@@ -47,6 +51,11 @@ interface Watched {
 const KINDS: readonly ProbeKind[] = ['startup', 'liveness', 'readiness'];
 const PROBE = { startup: 'startupProbe', liveness: 'livenessProbe', readiness: 'readinessProbe' } as const;
 const WORD = { startup: 'Startup', liveness: 'Liveness', readiness: 'Readiness' } as const;
+const SAID = {
+  warning: 'warning',
+  failure: 'failed',
+  error: 'errored and resulted in unknown state',
+} as const;
 
 export class Prober {
   readonly #options: ProberOptions;
@@ -59,9 +68,10 @@ export class Prober {
   /** Starts what is new, ends what no longer runs. A pod that is ending is asked for readiness alone. */
   sync(running: readonly Probed[], ending: boolean): void {
     const ids = new Set(running.map((c) => c.containerId));
-    for (const [id, { abort }] of this.#watched) {
+    for (const [id, watched] of this.#watched) {
       if (ids.has(id)) continue;
-      abort.abort();
+      watched.running = false;
+      for (const cancel of watched.waiting.values()) cancel();
       this.#watched.delete(id);
     }
     for (const target of running) {
@@ -70,12 +80,9 @@ export class Prober {
       const kinds = KINDS.filter((kind) => spec[PROBE[kind]]);
       if (kinds.length === 0) continue;
       const states = new Map(kinds.map((kind) => [kind, beginning(kind, target)]));
-      const watched: Watched = { target, abort: new AbortController(), states, held: undefined };
+      const watched: Watched = { target, running: true, waiting: new Map(), states, held: undefined };
       this.#watched.set(containerId, watched);
-      for (const kind of kinds) {
-        const probe = spec[PROBE[kind]];
-        if (probe) void this.#loop(watched, kind, probe);
-      }
+      this.#startAll(watched);
     }
     if (ending) {
       for (const watched of this.#watched.values()) watched.held = undefined;
@@ -109,38 +116,52 @@ export class Prober {
     this.sync([], false);
   }
 
-  async #loop(watched: Watched, kind: ProbeKind, probe: Probe): Promise<void> {
+  /** Tries again and again, from `dueMs` on, until there is nothing more to find out. */
+  #start(watched: Watched, kind: ProbeKind, probe: Probe, dueMs: number): void {
+    const { ticks, probes, clock } = this.#options;
+    const run = probes.prepare(watched.target, probe);
+    const attempt = async (dueMs: number): Promise<void> => {
+      watched.waiting.delete(kind);
+      const outcome = await run().catch((err: unknown): Outcome => ({ type: 'error', message: String(err) }));
+      if (!watched.running) return;
+      this.#take(watched, kind, probe, outcome);
+      const isKnown = kind === 'startup' && watched.states.get(kind)?.result === 'success';
+      if (isKnown || (kind !== 'readiness' && watched.held)) return;
+      at(nextDueMs(probe, dueMs, clock.uptimeMs()));
+    };
+    const at = (dueMs: number): void => {
+      watched.waiting.set(
+        kind,
+        ticks.at(dueMs, () => void attempt(dueMs)),
+      );
+    };
+    at(dueMs);
+  }
+
+  /** Those that a startup probe held back begin as soon as it has passed. */
+  #startAll(watched: Watched): void {
     const { clock } = this.#options;
-    const { signal } = watched.abort;
-    const started = (): boolean => (watched.states.get('startup')?.result ?? 'success') === 'success';
-    try {
-      const first = firstDelayMs(probe, watched.target.startedAtMs, clock.now());
-      if (first > 0) await clock.sleep(first, signal);
-      while (!signal.aborted) {
-        const done = kind === 'startup' && started();
-        if (done || (kind !== 'readiness' && watched.held)) return;
-        if (kind === 'startup' || started()) await this.#once(watched, kind, probe);
-        // Readiness is to be known soon after the startup probe has passed.
-        const wait = kind === 'startup' || started() ? periodMs(probe) : Math.min(periodMs(probe), 1000);
-        await clock.sleep(wait, signal);
-      }
-    } catch (err) {
-      if (!signal.aborted) throw err;
+    const { spec, startedAtMs } = watched.target;
+    const isStarted = (watched.states.get('startup')?.result ?? 'success') === 'success';
+    for (const kind of watched.states.keys()) {
+      const probe = spec[PROBE[kind]];
+      if (!probe || (kind === 'startup') === isStarted) continue;
+      const delayMs = firstDelayMs(probe, startedAtMs, clock.now());
+      this.#start(watched, kind, probe, clock.uptimeMs() + delayMs);
     }
   }
 
-  async #once(watched: Watched, kind: ProbeKind, probe: Probe): Promise<void> {
-    const { runtime, changed, unhealthy } = this.#options;
-    const { target, states, abort } = watched;
-    const outcome = await runProbe(runtime, target, probe).catch(
-      (err: unknown): Outcome => ({ type: 'error', message: String(err) }),
-    );
-    if (abort.signal.aborted) return;
-    const name = target.spec.name;
-    if (outcome.type === 'failure') unhealthy(name, `${WORD[kind]} probe failed: ${outcome.message}`);
-    if (outcome.type === 'error') unhealthy(name, `${WORD[kind]} probe errored: ${outcome.message}`);
+  #take(watched: Watched, kind: ProbeKind, probe: Probe, outcome: Outcome): void {
+    const { changed, tell } = this.#options;
+    const { target, states } = watched;
+    const { name } = target.spec;
+    if (outcome.type !== 'success') {
+      const reason = outcome.type === 'warning' ? 'ProbeWarning' : 'Unhealthy';
+      tell(name, reason, `${WORD[kind]} probe ${SAID[outcome.type]}: ${outcome.message}`);
+    }
     const old = states.get(kind) ?? initialState(kind);
     const next = stepProbe(old, probe, outcome);
+    if (next === old) return;
     states.set(kind, next);
     if (kind !== 'readiness' && next.result === 'failure' && !watched.held) {
       watched.held = {
@@ -148,6 +169,7 @@ export class Prober {
         graceSeconds: probe.terminationGracePeriodSeconds,
       };
     }
+    if (kind === 'startup' && next.result === 'success') this.#startAll(watched);
     if (old.result !== next.result || old.last === undefined) changed();
   }
 }

@@ -1,4 +1,3 @@
-import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import net from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
@@ -7,10 +6,11 @@ import { FakeRuntime } from '#agent/runtime/fake/fake-runtime.ts';
 import { FakeClock } from '#proto/meta/clock.ts';
 import type { Probe } from '#proto/schema/generated/core-v1.ts';
 import { probeGrpc } from './grpc-health.ts';
-import { probeHttp } from './http-get.ts';
-import { initialState, type Outcome, type ProbeKind, portOf, stepProbe } from './probe.plan.ts';
+import { initialState, nextDueMs, type Outcome, type ProbeKind, portOf, stepProbe } from './probe.plan.ts';
+import { ProbeRunner } from './probe-runner.ts';
 import { Prober } from './prober.ts';
 import { probeTcp } from './tcp-socket.ts';
+import { Ticks } from './ticks.ts';
 
 const ok: Outcome = { type: 'success', message: '' };
 const bad: Outcome = { type: 'failure', message: '' };
@@ -54,9 +54,25 @@ describe('stepProbe', () => {
       [broken, broken],
       ['success', 'success'],
     ],
+    ['a warning is a success', 'readiness', {}, [{ type: 'warning', message: '' }], ['success']],
     ['startup is unknown at first', 'startup', {}, [bad, ok], ['unknown', 'success']],
   ])('%s', (_name, kind, probe, outcomes, expected) => {
     expect(results(kind, probe, outcomes)).toEqual(expected);
+  });
+
+  it('says nothing new with more of the same', () => {
+    const once = stepProbe(initialState('readiness'), {}, ok);
+    expect(stepProbe(once, {}, ok)).toBe(once);
+  });
+
+  it.each<[string, number, number, number, number]>([
+    ['the first wait may be shorter, down to what all share', 1, 100.4, 102, 1000],
+    ['a period is a period from then on', 1, 1000, 1003, 2000],
+    ['a long one waits for a whole second', 10, 1700, 1702, 11_000],
+    ['what was missed is not made up for', 1, 1000, 4100, 4250],
+    ['nor is a try due in the past', 1, 1000, 2000, 2250],
+  ])('%s', (_name, periodSeconds, dueMs, now, expected) => {
+    expect(nextDueMs({ periodSeconds }, dueMs, now)).toBe(expected);
   });
 
   it('finds ports by name', () => {
@@ -70,48 +86,6 @@ describe('network probes', () => {
   afterEach(() => {
     for (const server of open.splice(0)) server.close();
   });
-  const listen = async (handler: http.RequestListener): Promise<number> => {
-    const server = http.createServer(handler);
-    open.push(server);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return (server.address() as AddressInfo).port;
-  };
-  const target = (port: number, path = '/') =>
-    ({ scheme: 'HTTP', host: '127.0.0.1', port, path, headers: [{ name: 'X-Test', value: 'yes' }] }) as const;
-
-  it('takes 200 to 399 for success, and sends the headers', async () => {
-    const seen: unknown[] = [];
-    const port = await listen((request, response) => {
-      seen.push(request.headers['x-test'], request.headers['user-agent']);
-      response.statusCode = request.url === '/bad' ? 500 : 204;
-      response.end();
-    });
-    expect((await probeHttp(target(port), 1000)).type).toBe('success');
-    expect(await probeHttp(target(port, '/bad'), 1000)).toEqual({
-      type: 'failure',
-      message: 'HTTP probe failed with statuscode: 500',
-    });
-    expect(seen.slice(0, 2)).toEqual(['yes', 'kube-probe/1.36']);
-  });
-
-  it('follows redirects on the same host alone', async () => {
-    const port = await listen((request, response) => {
-      if (request.url === '/') response.writeHead(302, { location: '/bad' });
-      else if (request.url === '/away') response.writeHead(302, { location: 'http://192.0.2.1/' });
-      else response.writeHead(500);
-      response.end();
-    });
-    expect((await probeHttp(target(port), 1000)).type).toBe('failure');
-    expect((await probeHttp(target(port, '/away'), 1000)).type).toBe('success');
-  });
-
-  it('fails what does not answer in time', async () => {
-    const port = await listen(() => {});
-    const outcome = await probeHttp(target(port), 50);
-    expect(outcome.message).toContain('context deadline exceeded');
-    expect(outcome.type).toBe('failure');
-  });
-
   it('connects by TCP', async () => {
     const server = net.createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -164,7 +138,13 @@ describe('Prober', () => {
       const exitCode = command[0] === 'startup' && !up ? 1 : 0;
       return { exitCode, stdout: new Uint8Array(), stderr: new Uint8Array() };
     };
-    const prober = new Prober({ runtime, clock, changed: () => {}, unhealthy: () => {} });
+    const prober = new Prober({
+      probes: new ProbeRunner(runtime),
+      ticks: new Ticks(clock),
+      clock,
+      changed: () => {},
+      tell: () => {},
+    });
     const probe = (name: string): Probe => ({
       exec: { command: [name] },
       periodSeconds: 5,

@@ -1,20 +1,24 @@
-import net from 'node:net';
+import { Socket } from 'node:net';
+import { hostPort, socketError } from '#proto/net/dial.ts';
 import type { Outcome } from './probe.plan.ts';
 
 /** Succeeds when the connection does. */
 export function probeTcp(host: string, port: number, timeoutMs: number): Promise<Outcome> {
   return new Promise((resolve) => {
-    const socket = net.connect({ host, port });
+    const socket = new Socket();
     const end = (outcome: Outcome): void => {
+      clearTimeout(timer);
       socket.destroy();
       resolve(outcome);
     };
-    socket.setTimeout(timeoutMs, () =>
-      end({ type: 'failure', message: `dial tcp ${host}:${port}: i/o timeout` }),
+    const timer = setTimeout(
+      () => end({ type: 'failure', message: `dial tcp ${hostPort(host, port)}: i/o timeout` }),
+      timeoutMs,
     );
-    socket.on('connect', () => end({ type: 'success', message: '' }));
-    socket.on('error', (err) =>
-      end({ type: 'failure', message: `dial tcp ${host}:${port}: ${err.message}` }),
-    );
+    socket.on('connect', () => end(CONNECTED));
+    socket.on('error', (err) => end({ type: 'failure', message: socketError(host, port, err) }));
+    socket.connect({ host, port });
   });
 }
+
+const CONNECTED: Outcome = { type: 'success', message: '' };

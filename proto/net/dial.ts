@@ -10,6 +10,11 @@ const WORDS: Readonly<Record<string, string>> = {
   ENETUNREACH: 'connect: network is unreachable',
   ETIMEDOUT: 'connect: connection timed out',
 };
+const STREAM_WORDS: Readonly<Record<string, string>> = {
+  ECONNRESET: 'connection reset by peer',
+  EPIPE: 'broken pipe',
+  ETIMEDOUT: 'connection timed out',
+};
 
 /**
  * A TCP connection that half-closes. Rejects in Go's words, as people know them from upstream's messages:
@@ -18,7 +23,7 @@ const WORDS: Readonly<Record<string, string>> = {
 export function dialTcp(host: string, port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, allowHalfOpen: true, timeout: CONNECT_MS });
-    const fail = (err: NodeJS.ErrnoException): void => reject(new Error(reasonOf(host, port, err)));
+    const fail = (err: NodeJS.ErrnoException): void => reject(new Error(socketError(host, port, err)));
     socket.once('timeout', () => socket.destroy(new Error('i/o timeout')));
     socket.once('error', fail);
     socket.once('connect', () => {
@@ -31,9 +36,13 @@ export function dialTcp(host: string, port: number): Promise<Socket> {
   });
 }
 
-function reasonOf(host: string, port: number, err: NodeJS.ErrnoException): string {
-  if (err.code === 'ENOTFOUND') return `dial tcp: lookup ${host}: no such host`;
-  return `dial tcp ${hostPort(host, port)}: ${WORDS[err.code ?? ''] ?? err.message}`;
+/** What a socket to that address met, as Go says it; other errors in their own words. */
+export function socketError(host: string, port: number, err: NodeJS.ErrnoException): string {
+  const { syscall, code = '' } = err;
+  if (syscall === 'read' || syscall === 'write')
+    return `${syscall} tcp ${hostPort(host, port)}: ${syscall}: ${STREAM_WORDS[code] ?? err.message}`;
+  if (code === 'ENOTFOUND') return `dial tcp: lookup ${host}: no such host`;
+  return `dial tcp ${hostPort(host, port)}: ${WORDS[code] ?? err.message}`;
 }
 
 /** `host:port`, with brackets around an IPv6 address. */

@@ -1,0 +1,73 @@
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { type Runtime, RuntimeError } from '#agent/runtime/runtime.ts';
+import type { Container, EphemeralContainer, Probe } from '#proto/schema/generated/core-v1.ts';
+import { probeGrpc } from './grpc-health.ts';
+import { HttpGet } from './http-get.ts';
+import { userAgent } from './http-request.ts';
+import { type Outcome, portOf, timeoutMs } from './probe.plan.ts';
+import { probeTcp } from './tcp-socket.ts';
+
+export interface ProbeTarget {
+  readonly spec: Container | EphemeralContainer;
+  readonly containerId: string;
+  readonly podIp: string;
+}
+
+/** Makes the probes of a board. */
+export class ProbeRunner {
+  readonly #runtime: Runtime;
+  #secure: SecureContext | undefined;
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
+
+  /** What makes this probe, each time that it is called. Whatever can be done before is done here. */
+  prepare(target: ProbeTarget, probe: Probe): () => Promise<Outcome> {
+    const { spec, podIp } = target;
+    const limit = timeoutMs(probe);
+    const { exec, httpGet, tcpSocket, grpc } = probe;
+    if (exec) return () => probeExec(this.#runtime, target.containerId, exec.command ?? [], limit);
+    if (grpc) return () => probeGrpc(podIp, grpc.port, grpc.service ?? '', limit);
+    const wanted = httpGet ?? tcpSocket;
+    if (!wanted) return async () => ({ type: 'error', message: 'missing probe handler' });
+    const port = portOf(wanted.port, spec.ports);
+    const host = wanted.host || podIp;
+    if (port === undefined)
+      return async () => ({ type: 'error', message: `couldn't find port: ${wanted.port}` });
+    if (!httpGet) return () => probeTcp(host, port, limit);
+    const request = {
+      scheme: httpGet.scheme === 'HTTPS' ? ('HTTPS' as const) : ('HTTP' as const),
+      host,
+      port,
+      path: httpGet.path ?? '/',
+      headers: httpGet.httpHeaders ?? [],
+      userAgent: userAgent('probe'),
+    };
+    try {
+      const made = new HttpGet(request, () => (this.#secure ??= createSecureContext()));
+      return () => made.probe(limit);
+    } catch (err) {
+      return async () => ({ type: 'error', message: String(err) });
+    }
+  }
+}
+
+async function probeExec(
+  runtime: Runtime,
+  id: string,
+  command: readonly string[],
+  limit: number,
+): Promise<Outcome> {
+  try {
+    const { exitCode, stdout, stderr } = await runtime.execSync(id, command, limit);
+    const text = (Buffer.from(stdout).toString() + Buffer.from(stderr).toString()).slice(0, 10 * 1024);
+    return { type: exitCode === 0 ? 'success' : 'failure', message: text };
+  } catch (err) {
+    if (err instanceof RuntimeError && err.kind === 'timeout') {
+      const message = `command timed out: "${command.join(' ')}" timed out after ${limit / 1000}s`;
+      return { type: 'failure', message };
+    }
+    return { type: 'error', message: err instanceof Error ? err.message : String(err) };
+  }
+}
