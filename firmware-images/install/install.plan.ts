@@ -62,6 +62,8 @@ export const LEFT_BEHIND = {
     '/run/coracle-server',
   ],
   data: ['/var/lib/coracle', '/etc/coracle', '/var/log/pods', '/var/log/containers'],
+  /** Folders of the CNI plug-ins, which others may use too: those that are empty. */
+  empty: ['/var/lib/cni/results', '/var/lib/cni/networks', '/var/lib/cni'],
   links: ['cni0', 'coracle.vxlan', 'coracle.wg'],
 } as const;
 

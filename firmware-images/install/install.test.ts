@@ -24,6 +24,8 @@ function aMachine(over: Partial<Machine> = {}): Machine & { readonly asked: stri
     hasSystemd: () => true,
     systemctl: async (...args) => String(asked.push(`systemctl ${args.join(' ')}`)),
     run: async (...words) => String(asked.push(words.join(' '))),
+    answers: async (kubeconfig) => asked.push(`is ${kubeconfig.slice(directory.length)} answered`) > 0,
+    sleep: async () => {},
     say: () => {},
     asked,
     ...over,
@@ -65,7 +67,27 @@ describe('coracle install', () => {
       'systemctl daemon-reload',
       'systemctl enable --quiet coracle-server.service coracle-agent.service',
       'systemctl restart coracle-server.service coracle-agent.service',
+      'is /root/etc/coracle/kubeconfig.yaml answered',
     ]);
+  });
+
+  it('says whether what it started came up, and where to look if not', async () => {
+    const said: string[] = [];
+    const say = (line: string) => void said.push(line);
+    const machine = aMachine({ say, answers: async () => false });
+    await installer.install(options('server'), machine);
+    expect(said.join('\n')).toMatch(
+      /✓ started\n! the API does not answer yet: "journalctl -u coracle-server"/,
+    );
+    const board = aMachine({ say, root: join(directory, 'board') });
+    rmSync(join(directory, 'dist'), { recursive: true });
+    await installer.install(options('agent', { token: 'abcdef.0123456789abcdef' }), board);
+    expect(said.join('\n')).toMatch(/! this board has not joined yet/);
+    mkdirSync(join(board.root, 'var/lib/coracle/agent/pki'), { recursive: true });
+    writeFileSync(join(board.root, 'var/lib/coracle/agent/pki/node.crt'), '');
+    rmSync(join(directory, 'dist'), { recursive: true });
+    await installer.install(options('agent'), board);
+    expect(said.join('\n')).toMatch(/✓ this board is part of the cluster/);
   });
 
   it('keeps token and settings when it is run again', async () => {

@@ -4,6 +4,7 @@ import { chmod, cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promis
 import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { writeFileAtomic } from '#proto/meta/atomic-file.ts';
+import { SERVER_OPTIONS } from '#server/options.ts';
 import { formatToken, generateToken } from '#server/tokens/token-format.ts';
 import { COMMAND_SCRIPT, PLACES, planConfig, type Role, refusal, unitsOf } from './install.plan.ts';
 import type { Machine } from './machine.ts';
@@ -52,7 +53,37 @@ async function install(options: InstallOptions, machine: Machine): Promise<void>
   machine.say(`✓ services ${units.join(' and ')}, started at every boot`);
   if (!start) return machine.say(`\nStart with:  systemctl start ${units.join(' ')}`);
   await machine.systemctl('restart', ...units);
-  machine.say(`✓ started\n\n${nextSteps(role)}`);
+  machine.say('✓ started');
+  if (await comesUp(role, config, machine))
+    machine.say(`✓ ${role === 'server' ? 'the API answers' : 'this board is part of the cluster'}`);
+  else machine.say(`! ${HELP[role]}`);
+  machine.say(`\n${nextSteps(role)}`);
+}
+
+const HELP: Readonly<Record<Role, string>> = {
+  server: 'the API does not answer yet: "journalctl -u coracle-server" tells how far it is',
+  agent: `this board has not joined yet, and goes on trying: "journalctl -u coracle-agent" says what is in its way`,
+};
+const PATIENCE_MS = 60_000;
+const LOOK_MS = 500;
+
+/** A server has come up when its API answers, an agent when the server has given it a certificate. */
+async function comesUp(
+  role: Role,
+  config: Readonly<Record<string, unknown>>,
+  machine: Machine,
+): Promise<boolean> {
+  const at = (name: keyof typeof SERVER_OPTIONS, below = ''): string =>
+    `${machine.root}${config[name] ?? SERVER_OPTIONS[name].defaultValue}${below}`;
+  const isUp = async (): Promise<boolean> =>
+    role === 'server'
+      ? machine.answers(at('write-kubeconfig'))
+      : existsSync(at('data-dir', '/agent/pki/node.crt'));
+  for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += LOOK_MS) {
+    if (await isUp()) return true;
+    await machine.sleep(LOOK_MS);
+  }
+  return false;
 }
 
 const nextSteps = (role: Role): string =>

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ContainerdRuntime } from '#agent/runtime/containerd/driver.ts';
@@ -39,6 +40,7 @@ export async function uninstall({ keepData }: UninstallOptions, machine: Machine
   for (const link of LEFT_BEHIND.links) await machine.run('ip', 'link', 'delete', link).catch(() => '');
   machine.say('✓ network as it was');
   for (const path of [...LEFT_BEHIND.always, ...(keepData ? [] : LEFT_BEHIND.data)]) remove(at(path));
+  for (const path of LEFT_BEHIND.empty) await rmdir(at(path)).catch(() => undefined);
   removeCgroups(at('/sys/fs/cgroup'));
   if (machine.hasSystemd()) await machine.systemctl('daemon-reload');
   machine.say(
