@@ -66,6 +66,7 @@ missing_debian_packages() {
   [ "$MODE" = test ] || return 0
   if [ $ARCH = amd64 ]; then has aarch64-linux-gnu-gcc || echo gcc-aarch64-linux-gnu; fi
   [ -n "$(dpkg-query -W -f '${Version}' busybox-static 2>/dev/null)" ] || echo busybox-static
+  [ -x /lib/systemd/systemd ] || echo systemd # runs the boards that a release is installed on
   # What puts a disk image together.
   has mcopy || echo mtools
   has mkfs.vfat || echo dosfstools

@@ -1,6 +1,7 @@
 /**
- * `npm run release [-- --output DIR] [--sign-key FILE]`: a tarball for each architecture with programs, Node, images and
- * systemd units, the installer, checksums and a signed manifest. Nothing else is needed on the board but Debian's packages.
+ * `npm run release [-- --output DIR] [--sign-key FILE] [--arch ARCH]`: a tarball for each architecture, or for the one, with
+ * programs, Node, images and systemd units, the installer, checksums and a signed manifest. Nothing else is needed on the
+ * board but Debian's packages.
  */
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
@@ -27,7 +28,12 @@ tar -C "$1" --sort=name --mtime="@$3" --owner=0 --group=0 --numeric-owner -cf - 
 `;
 
 try {
-  const { values } = parseArgs({ options: { output: { type: 'string' }, 'sign-key': { type: 'string' } } });
+  const { values } = parseArgs({
+    options: { output: { type: 'string' }, 'sign-key': { type: 'string' }, arch: { type: 'string' } },
+  });
+  const architectures = ARCHITECTURES.filter((arch) => (values.arch ?? arch) === arch);
+  if (architectures.length === 0)
+    throw new Error(`--arch is one of ${ARCHITECTURES.join(', ')}, not ${values.arch}`);
   const output = values.output ?? join(ROOT, '.cache/release');
   const cacheFolder = join(ROOT, '.cache/images');
   const key = createPrivateKey(
@@ -43,7 +49,7 @@ try {
     join(output, 'release-key.pem'),
     createPublicKey(key).export({ type: 'spki', format: 'pem' }),
   );
-  for (const arch of ARCHITECTURES) {
+  for (const arch of architectures) {
     const name = archiveName(VERSION, arch);
     const scratch = await mkdtemp(join(tmpdir(), 'coracle-release-'));
     try {

@@ -6,32 +6,15 @@
 D=$1 NAME=$2 CGROUPS=$3
 # The pid as the machine sees it; readable only before /proc becomes the board's own.
 read -r PID _ </proc/self/stat
-umount -R -l /proc 2>/dev/null; mount -t proc proc /proc
-umount -R -l /sys 2>/dev/null; mount -t sysfs sysfs /sys
+. "$(dirname "$0")/board-mounts.sh"
+mount_kernel '' "$CGROUPS"
 if [ "$CGROUPS" = 2 ]; then
-  mount -t cgroup2 cgroup2 /sys/fs/cgroup
   # A group that has controllers for its children may hold no processes itself.
   mkdir -p /sys/fs/cgroup/init.scope && echo $$ >/sys/fs/cgroup/init.scope/cgroup.procs
   for c in $(cat /sys/fs/cgroup/cgroup.controllers); do echo "+$c" >/sys/fs/cgroup/cgroup.subtree_control; done
-else
-  mount -t tmpfs -o mode=755 cgroup /sys/fs/cgroup
-  # Every hierarchy of /proc/PID/cgroup must be mounted: without one, statistics and OOM events vanish silently.
-  while IFS=: read -r id controllers _; do
-    [ "$id" = 0 ] && continue
-    mkdir "/sys/fs/cgroup/${controllers#name=}"
-    case $controllers in name=*) options=none,$controllers ;; *) options=$controllers ;; esac
-    mount -t cgroup -o "$options" cgroup "/sys/fs/cgroup/${controllers#name=}"
-  done </proc/self/cgroup
 fi
-mount -t tmpfs -o mode=755 tmpfs /run
-mkdir -p /run/lock /run/netns
-for path in $(cat "$D/paths"); do
-  mkdir -p "$D/disk$path" "$path"
-  mount --bind "$D/disk$path" "$path"
-done
+mount_disk '' "$D"
 [ -e /etc/machine-id ] && mount --bind "$D/disk/machine-id" /etc/machine-id
-cat /proc/sys/kernel/random/uuid >"$D/boot-id"
-mount --bind "$D/boot-id" /proc/sys/kernel/random/boot_id
 mount --make-rshared /
 hostname "$NAME"
 sysctl -qw net.ipv4.ip_forward=1 net.bridge.bridge-nf-call-iptables=1 2>/dev/null

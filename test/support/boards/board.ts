@@ -29,6 +29,11 @@ export interface BoardOptions {
   readonly memoryMiB?: number;
   /** False when something else starts containerd (or nothing). */
   readonly containerd?: boolean;
+  /**
+   * Run by systemd in a root of its own: the system is this machine's, and what the board changes in /usr, /etc and /var is on
+   * its disk. It starts no services but those that are installed on it.
+   */
+  readonly systemd?: boolean;
   /** Where its containerd listens, when something else starts it. */
   readonly containerdPath?: string;
   /** A pod network for tests without an agent: `10.42.9.0/24`. */
@@ -53,6 +58,7 @@ export class Board {
   readonly #cable: string;
   readonly #netns: string;
   readonly #containerd: boolean;
+  readonly #systemd: boolean;
   readonly #containerdPath: string;
   readonly #memoryMiB: number | undefined;
 
@@ -64,7 +70,8 @@ export class Board {
     this.#lan = lan;
     this.#cable = `b${options.host}`;
     this.#netns = `${PREFIX}${lan.number}-${options.name}`;
-    this.#containerd = options.containerd ?? true;
+    this.#systemd = options.systemd ?? false;
+    this.#containerd = options.containerd ?? !this.#systemd;
     this.#containerdPath = options.containerdPath ?? '/run/containerd/containerd.sock';
     this.#memoryMiB = options.memoryMiB;
     this.#furnish(options);
@@ -95,7 +102,7 @@ export class Board {
     rmSync(join(this.directory, 'pid'), { force: true });
     const procs = createCgroup(this.cgroup, this.#memoryMiB);
     const console = openSync(join(this.directory, 'log/console.log'), 'a');
-    const init = join(import.meta.dirname, 'board-init.sh');
+    const init = join(import.meta.dirname, this.#systemd ? 'board-systemd.sh' : 'board-init.sh');
     const join_ = 'for f in $1; do echo $$ >"$f" || exit 1; done; shift; exec "$@"';
     const child = spawn(
       'sh',
@@ -118,6 +125,7 @@ export class Board {
     child.unref();
     try {
       await eventually(() => existsSync(join(this.directory, 'pid')), { timeoutMs: 15_000, intervalMs: 20 });
+      if (this.#systemd) await eventually(() => this.#hasStarted(), { timeoutMs: 60_000, intervalMs: 200 });
       if (this.#containerd)
         await eventually(
           async () => must(['ctr', '-a', this.containerdSocket, 'version'], { timeoutMs: 5_000 }),
@@ -257,12 +265,21 @@ export class Board {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
+  /** Whether every unit has started, or failed to. */
+  async #hasStarted(): Promise<boolean> {
+    const { stdout } = await this.exec(['systemctl', 'is-system-running']);
+    return /^(running|degraded)$/m.test(stdout);
+  }
+
   #furnish(options: BoardOptions): void {
-    for (const path of ['log', 'services', ...DISK_PATHS.map((path) => `disk${path}`)])
+    // A root of its own has them on its disk anyway.
+    const paths = this.#systemd ? [] : DISK_PATHS;
+    for (const path of ['log', 'services', 'disk', ...paths.map((path) => `disk${path}`)])
       mkdirSync(join(this.directory, path), { recursive: true });
-    writeFileSync(join(this.directory, 'paths'), DISK_PATHS.join('\n'));
+    writeFileSync(join(this.directory, 'paths'), paths.map((path) => `${path}\n`).join(''));
     writeFileSync(join(this.directory, 'disk/machine-id'), `${randomBytes(16).toString('hex')}\n`);
-    writeFileSync(join(this.directory, 'disk/etc/containerd/config.toml'), containerdConfig());
+    if (!this.#systemd)
+      writeFileSync(join(this.directory, 'disk/etc/containerd/config.toml'), containerdConfig());
     if (options.podSubnet) {
       mkdirSync(join(this.directory, 'disk/etc/cni/net.d'));
       writeFileSync(
@@ -312,6 +329,9 @@ export class Board {
       this.#netns,
     ]);
     await must(['ip', '-n', lan, 'link', 'set', this.#cable, 'master', this.#segment.bridge, 'up']);
+    // The same at every boot: who has it in their tables goes on talking to it.
+    const mac = ['02', ...this.ip.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0')), '00'];
+    await inBoard('link', 'set', 'eth0', 'address', mac.join(':'));
     await inBoard('link', 'set', 'lo', 'up');
     await inBoard('addr', 'add', `${this.ip}/24`, 'dev', 'eth0');
     await inBoard('link', 'set', 'eth0', 'up');
