@@ -6,6 +6,7 @@ import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import { isIpv4, isIpv6 } from '#proto/net/cidr.ts';
 import type { Node } from '#proto/schema/generated/core-v1.ts';
+import { keep } from '../keep.ts';
 import type { Run } from '../run.ts';
 import { Trigger } from '../trigger.ts';
 import { type NetworkMode, planPaths, podMtu, rangesOf, type TunnelPeer } from './paths.plan.ts';
@@ -58,18 +59,16 @@ export class Overlay {
   }
 
   /** Until the signal aborts; the ways stay. */
-  async run(signal: AbortSignal): Promise<void> {
+  run(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
-    let waitMs = 0;
-    while (!signal.aborted) {
-      await this.#trigger.wait(waitMs, signal);
-      if (signal.aborted) return;
-      await this.apply().catch((err: unknown) =>
-        log.warn('ways to other boards not set, again soon', { err }),
-      );
-      waitMs = CHECK_MS;
-      await clock.sleep(GAP_MS, signal).catch(() => {});
-    }
+    return keep(
+      {
+        ...{ trigger: this.#trigger, clock, gapMs: GAP_MS, checkMs: CHECK_MS, retryMs: CHECK_MS },
+        apply: () => this.apply(),
+        failed: (err) => log.warn('ways to other boards not set, again soon', { err }),
+      },
+      signal,
+    );
   }
 
   /** One look and what follows from it. */

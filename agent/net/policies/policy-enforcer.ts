@@ -9,8 +9,9 @@ import type { Logger } from '#proto/meta/log.ts';
 import { SharedRun } from '#proto/meta/shared-run.ts';
 import type { DesiredState } from '../../link/cluster.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
+import { keep } from '../keep.ts';
 import { KeptTable } from '../nft/kept-table.ts';
-import { isMissing, type Run } from '../run.ts';
+import type { Run } from '../run.ts';
 import { Trigger } from '../trigger.ts';
 import { isSelected, type LocalPod, POLICY_TABLE, planPolicies } from './policies.plan.ts';
 
@@ -56,25 +57,19 @@ export class PolicyEnforcer {
   }
 
   /** Until the signal aborts; the rules stay. */
-  async run(signal: AbortSignal): Promise<void> {
+  run(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
-    let waitMs = 0;
-    let told = false;
-    while (!signal.aborted) {
-      const fired = await this.#trigger.wait(waitMs, signal);
-      if (signal.aborted) return;
-      try {
-        if (!fired) await this.#table.check();
-        await this.apply();
-        waitMs = CHECK_MS;
-        told = false;
-      } catch (err) {
-        waitMs = isMissing(err) ? CHECK_MS : RETRY_MS;
-        if (!told) log.error('network policies could not be applied, again soon', { err });
-        told = true;
-      }
-      await clock.sleep(GAP_MS, signal).catch(() => {});
-    }
+    return keep(
+      {
+        ...{ trigger: this.#trigger, clock, gapMs: GAP_MS, checkMs: CHECK_MS, retryMs: RETRY_MS },
+        check: () => this.#table.check(),
+        apply: () => this.apply(),
+        failed: (err, again) => {
+          if (!again) log.error('network policies could not be applied, again soon', { err });
+        },
+      },
+      signal,
+    );
   }
 
   /** A look that begins after this call, and what follows from it. */

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
+import { keep } from '../keep.ts';
 import { isMissing, type Run } from '../run.ts';
 import { Trigger } from '../trigger.ts';
 import { planConntrack } from './conntrack.plan.ts';
@@ -30,7 +31,6 @@ export class ServiceProxy {
   readonly #options: ServiceProxyOptions;
   readonly #trigger: Trigger;
   #applied: Ruleset | undefined;
-  #toldMissing = false;
   #noConntrack = false;
 
   constructor(options: ServiceProxyOptions) {
@@ -44,25 +44,20 @@ export class ServiceProxy {
   }
 
   /** Until the signal aborts; the rules stay. */
-  async run(signal: AbortSignal): Promise<void> {
+  run(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
-    let waitMs = 0;
-    while (!signal.aborted) {
-      const fired = await this.#trigger.wait(waitMs, signal);
-      if (signal.aborted) return;
-      try {
-        if (!fired && this.#applied) await this.#check();
-        await this.apply();
-        waitMs = CHECK_MS;
-        this.#toldMissing = false;
-      } catch (err) {
-        waitMs = isMissing(err) ? CHECK_MS : RETRY_MS;
-        if (!isMissing(err)) log.error('services could not be applied, again soon', { err });
-        else if (!this.#toldMissing) log.warn('nft is not installed: services do not work on this board');
-        this.#toldMissing ||= isMissing(err);
-      }
-      await clock.sleep(GAP_MS, signal).catch(() => {});
-    }
+    return keep(
+      {
+        ...{ trigger: this.#trigger, clock, gapMs: GAP_MS, checkMs: CHECK_MS, retryMs: RETRY_MS },
+        check: () => this.#check(),
+        apply: () => this.apply(),
+        failed: (err, again) => {
+          if (!isMissing(err)) log.error('services could not be applied, again soon', { err });
+          else if (!again) log.warn('nft is not installed: services do not work on this board');
+        },
+      },
+      signal,
+    );
   }
 
   /** One look and what follows from it. */
@@ -96,8 +91,9 @@ export class ServiceProxy {
 
   /** Somebody else's "flush ruleset" takes our table too. */
   async #check(): Promise<void> {
+    if (!this.#applied) return;
     const tables = await this.#options.run('nft', ['list', 'tables']);
-    if (!tables.split('\n').includes(`table ${this.#applied?.family} ${TABLE}`)) this.#applied = undefined;
+    if (!tables.split('\n').includes(`table ${this.#applied.family} ${TABLE}`)) this.#applied = undefined;
   }
 
   async #nft(script: string): Promise<void> {
