@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** `unit` sits beside the code and is fast; `e2e` crosses processes on virtual boards, one file at a time. */
 export default defineConfig({
   test: {
+    globalSetup: ['test/support/scratch.ts'],
     projects: [
       {
         test: {
