@@ -1,6 +1,7 @@
 /**
- * `npm run image:test -- [--board NAME] [--only STEP,…] [--cuts N] [--seed N]`: builds images of a board, flashes virtual cards
- * with them and watches what the boards do. Says how long each step took; the last line is `N passed, N failed`.
+ * `npm run image:test -- [--board NAME] [--only STEP,…] [--cuts N] [--seed N] [--keep] [--hold]`: builds images of a board,
+ * flashes virtual cards with them and watches what the boards do. Says how long each step took; the last line is
+ * `N passed, N failed`. `--keep` leaves the folder with disks and consoles, `--hold` the boards too, until Ctrl-C.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     cuts: { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
     keep: { type: 'boolean', default: false },
+    hold: { type: 'boolean', default: false },
   },
 });
 const only = values.only?.split(',');
@@ -47,6 +49,7 @@ for (const name of values.board.split(',')) {
       if (only && !only.includes(step.name)) continue;
       if (!(await runStep(name, step)) && step.vital) break;
     }
+    if (values.hold) await untilInterrupted(folder);
   } finally {
     await suite.end();
     if (!values.keep) rmSync(folder, { recursive: true, force: true });
@@ -78,4 +81,17 @@ async function runStep(board: string, { name, run }: Step): Promise<boolean> {
 
 function seconds(since: number): string {
   return `${((performance.now() - since) / 1000).toFixed(1)} s`;
+}
+
+/** For a look inside: `ssh-key` and `kubeconfig.yaml` are in the folder. */
+function untilInterrupted(folder: string): Promise<void> {
+  say(`the boards run on; their keys are in ${folder}. Ctrl-C ends them.`);
+  return new Promise((resolve) => {
+    // A listener for a signal keeps nothing running.
+    const running = setInterval(() => {}, 60_000);
+    process.once('SIGINT', () => {
+      clearInterval(running);
+      resolve();
+    });
+  });
 }

@@ -30,8 +30,11 @@ const LIMITED_POD = {
   },
 };
 
-/** What may listen on any address but loopback, by role. Names are answered to Pods on the cluster's own address. */
-const PORTS = { server: ['22', '5353', '6443', '6444', '8883', '8884'], agent: ['22'] } as const;
+/**
+ * What may listen on any address but loopback, by role. Names are answered to Pods on the cluster's own address. 68 is where an
+ * address comes in, on an interface that has no fixed one.
+ */
+const PORTS = { server: ['22', '68', '5353', '6443', '6444', '8883', '8884'], agent: ['22'] } as const;
 
 /** The cluster that the steps of a board share: made by the first, used by all. */
 export interface Shared {
