@@ -10,7 +10,8 @@ export function addressTowards(host: string, port: number): Promise<string | und
       resolve(address);
     };
     socket.once('error', () => done(undefined));
-    socket.connect(port, host, () => done(socket.address().address));
+    // Where there is no way to it, this is told here, and the socket's address is that of none.
+    socket.connect(port, host, (err?: Error) => done(err ? undefined : socket.address().address));
   });
 }
 
