@@ -141,6 +141,14 @@ it('tries again where it may not publish yet', async () => {
   await until(() => connection.connected);
 });
 
+it('leaves no session where it may not publish', async () => {
+  broker.reasonCode = 135;
+  connect();
+  await until(() => broker.packets.some(({ cmd }) => cmd === 'disconnect'));
+  const left = broker.packets.find(({ cmd }) => cmd === 'disconnect');
+  expect(left).toMatchObject({ properties: { sessionExpiryInterval: 0 } });
+});
+
 it('says offline before it leaves', async () => {
   const connection = connect();
   await until(() => connection.connected);

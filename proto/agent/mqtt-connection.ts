@@ -168,7 +168,7 @@ export class MqttConnection {
     const client = (await loadMqtt()).connect(this.#clientOptions(target));
     return new Promise((resolve) => {
       let ended = false;
-      const end = (reason: string, clean = false): void => {
+      const end = (reason: string, how: 'broken' | 'clean' | 'forgotten' = 'broken'): void => {
         if (ended) return;
         ended = true;
         if (this.#client === client) {
@@ -177,7 +177,7 @@ export class MqttConnection {
         }
         this.#wake = () => {};
         signal.removeEventListener('abort', stop);
-        client.end(!clean);
+        client.end(how === 'broken', how === 'forgotten' ? { properties: { sessionExpiryInterval: 0 } } : {});
         resolve(reason);
       };
       const stop = (): void => {
@@ -187,7 +187,7 @@ export class MqttConnection {
         }
         // A clean end sends no will.
         this.#client = undefined;
-        const left = (): void => end('stopped', true);
+        const left = (): void => end('stopped', 'clean');
         setTimeout(left, GOODBYE_MS).unref();
         client.publish(availabilityTopic, 'offline', { qos: 1, retain: true }, left);
       };
@@ -210,7 +210,10 @@ export class MqttConnection {
         this.#inFlight = 0;
         // A broker that does not let us write our own topic lets us write nothing: perhaps it knows us later.
         client.publish(availabilityTopic, 'online', { qos: 1, retain: true }, (err) => {
-          if (err) return end(`publishing is refused: ${err.message}`);
+          // No session is left behind: mosquitto, up to 2.0.22 at least, puts a session that waits for its end onto that list
+          // a second time when it reads its access list again, and it is about to do so for us. From then on it ends whoever
+          // gets the memory of the one that it forgot, again and again.
+          if (err) return end(`publishing is refused: ${err.message}`, 'forgotten');
           if (ended || signal.aborted) return;
           this.#client = client;
           this.#established = true;
