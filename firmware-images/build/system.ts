@@ -31,8 +31,8 @@ export interface SystemOptions {
 const CLEAN_SCRIPT = `
 cd "$1"
 rm -rf var/cache/* var/lib/apt var/log/* usr/share/doc-base usr/lib/udev/hwdb.d usr/lib/udev/hwdb.bin
-rm -rf boot/* tmp/* run/* var/tmp/* home/* etc/ssh/ssh_host_* etc/machine-id var/lib/dbus/machine-id etc/.pwd.lock
-rm -rf var/lib/dpkg usr/share/perl5 usr/share/info usr/share/common-licenses/*.gz
+rm -rf boot/* tmp/* run/* var/tmp/* home/* etc/ssh/ssh_host_* etc/machine-id var/lib/dbus/machine-id etc/.pwd.lock etc/.resolv.conf.*
+rm -rf var/lib/dpkg var/lib/systemd/deb-systemd-helper-* usr/share/perl5 usr/share/info usr/share/common-licenses/*.gz
 rm -rf etc/systemd/system/*.wants etc/systemd/system/*.service etc/systemd/system/*.target etc/rc*.d etc/init.d
 rm -rf etc/nftables.conf etc/mosquitto/conf.d/* etc/network usr/lib/valgrind
 find . -xdev \\( -name '*.dpkg-old' -o -name '*.dpkg-dist' -o -name __pycache__ \\) -exec rm -rf {} +
