@@ -36,6 +36,8 @@ export function connectLink(link: HostPort, ca: string, identity?: Identity): Li
     'grpc.keepalive_time_ms': 20_000,
     'grpc.keepalive_timeout_ms': 10_000,
     'grpc.max_receive_message_length': 8 * 1024 * 1024,
+    // What may be under way to the board: with the default, 64 KiB, an upgrade waits for Wi-Fi's answers most of the time.
+    'grpc-node.flow_control_window': 512 * 1024,
     // Reconnecting is ours to time: a new client each attempt.
     'grpc.enable_retries': 0,
   });

@@ -17,6 +17,8 @@ export type Incoming = Pick<IncomingMessage, 'method' | 'url' | 'headers' | 'raw
 
 const EMPTY = new Uint8Array();
 
+const BULK_WINDOW_BYTES = 512 * 1024;
+
 /** The path of a request, decoded; 400 for one that can't be. */
 export function splitUrl(url: string | undefined): { path: string; query: URLSearchParams } {
   const text = url ?? '/';
@@ -69,12 +71,25 @@ function wireOf(incoming: Incoming): Wire {
     headers: incoming.headers,
     search: at < 0 ? '' : url.slice(at),
     remoteAddress: incoming.socket.remoteAddress ?? '',
-    body: hasBody ? incoming : undefined,
+    body: hasBody ? inBulk(incoming) : undefined,
     onGone(listener) {
       connection.once('close', listener);
       return () => connection.off('close', listener);
     },
   };
+}
+
+/**
+ * What is sent on may be large, and the way long. A client of HTTP/2 that is let in to do so need not wait for an answer after
+ * each 64 KiB; for strangers it stays at that.
+ */
+async function* inBulk(incoming: Incoming): AsyncGenerator<Uint8Array> {
+  const session = incoming.stream?.session;
+  if (session && !session.destroyed) {
+    session.setLocalWindowSize(BULK_WINDOW_BYTES);
+    session.settings({ initialWindowSize: BULK_WINDOW_BYTES });
+  }
+  yield* incoming;
 }
 
 export function headerOf(incoming: Pick<Incoming, 'headers'>, name: string): string | undefined {
