@@ -76,8 +76,12 @@ function criOfVersion3(input: ContainerdConfigInput): string[] {
 /** On loopback only: the agent tunnels exec, attach and port-forward from there. */
 const STREAMING = { stream_server_address: '127.0.0.1', stream_server_port: '0' };
 
-/** Walks every snapshot each period, by default each 10 s: for a card too often, and for nobody. */
-const IMAGES = { stats_collect_period: 3600 };
+const IMAGES = {
+  /** Walks every snapshot each period, by default each 10 s: for a card too often, and for nobody. */
+  stats_collect_period: 3600,
+  /** Else a power cut soon after a pull leaves an image of empty files, which nothing would ever pull again. */
+  image_pull_with_sync_fs: true,
+};
 
 function hostOf(input: ContainerdConfigInput): Record<string, string | boolean> {
   return {
