@@ -25,23 +25,45 @@ export interface Upgrade {
   readonly sha256: string;
 }
 
+export interface UpgradeStep<U extends Upgrade> {
+  readonly node: string;
+  readonly upgrade: U;
+  readonly from: string;
+}
+
 export interface UpgradePlan<U extends Upgrade> {
-  readonly steps: readonly { readonly node: string; readonly upgrade: U; readonly from: string }[];
+  readonly steps: readonly UpgradeStep<U>[];
   readonly skipped: readonly { readonly node: string; readonly reason: string }[];
 }
 
+export interface UpgradeOptions {
+  /** Empty: all. */
+  readonly only: readonly string[];
+  /** Also where that version runs already. */
+  readonly again: boolean;
+  /** Counts where no board says that it is the server. */
+  readonly serverVersion: string | undefined;
+}
+
 /**
- * The server first, for it may be newer than its agents and never older (upstream's version skew policy); then agents by name,
- * one at a time. `again`: also where that version runs already.
+ * The server first, for it may be newer than its agents and never older by a minor release (upstream's version skew policy);
+ * then agents by name, one at a time.
  */
 export function planUpgrade<U extends Upgrade>(
   boards: readonly BoardNode[],
   upgrades: readonly U[],
-  { only, again }: { readonly only: readonly string[]; readonly again: boolean },
+  { only, again, serverVersion }: UpgradeOptions,
 ): UpgradePlan<U> {
-  const steps: { node: string; upgrade: U; from: string; server: boolean }[] = [];
+  const steps: UpgradeStep<U>[] = [];
   const skipped: { node: string; reason: string }[] = [];
-  const wanted = boards.filter(({ name }) => only.length === 0 || only.includes(name));
+  const wanted = boards
+    .filter(({ name }) => only.length === 0 || only.includes(name))
+    .toSorted((a, b) => Number(isServer(b)) - Number(isServer(a)) || (a.name < b.name ? -1 : 1));
+  /** The version that the server will have when it is an agent's turn. */
+  const serverAfter = (steps: readonly UpgradeStep<U>[]): string | undefined =>
+    steps.find(({ upgrade }) => upgrade.role === 'server')?.upgrade.version ??
+    boards.find(isServer)?.system?.version ??
+    serverVersion;
   for (const name of only)
     if (!boards.some((board) => board.name === name))
       skipped.push({ node: name, reason: 'there is no such node' });
@@ -58,11 +80,21 @@ export function planUpgrade<U extends Upgrade>(
     else if (compareVersions(upgrade.version, version) < 0)
       skip(`has ${version}, newer than ${upgrade.version}`);
     else if (!again && compareVersions(upgrade.version, version) === 0) skip(`has ${version} already`);
-    else steps.push({ node: name, upgrade, from: version, server: role === 'server' });
+    else {
+      const limit = role === 'agent' ? serverAfter(steps) : undefined;
+      const newer = compareVersions(upgrade.version, version) > 0;
+      if (newer && limit !== undefined && compareVersions(minorOf(upgrade.version), minorOf(limit)) > 0)
+        skip(`would be newer than the server, ${upgrade.version} and ${limit}: the server goes first`);
+      else steps.push({ node: name, upgrade, from: version });
+    }
   }
-  steps.sort((a, b) => Number(b.server) - Number(a.server) || (a.node < b.node ? -1 : 1));
-  return { steps: steps.map(({ node, upgrade, from }) => ({ node, upgrade, from })), skipped };
+  return { steps, skipped };
 }
+
+const isServer = ({ system }: BoardNode): boolean => system?.role === 'server';
+
+/** Of `1.2.3` what must not be newer on an agent: `1.2`. */
+const minorOf = (version: string): string => version.split('.', 2).join('.');
 
 export interface DrainPod {
   readonly namespace: string;

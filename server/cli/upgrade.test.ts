@@ -13,9 +13,41 @@ const aSystem = (more: Partial<BoardSystem> = {}): BoardSystem => ({
 });
 const agents = { board: 'rpi', role: 'agent', version: '1.3.0', sha256: 'x' } as const;
 const servers = { board: 'arm64-uefi', role: 'server', version: '1.3.0', sha256: 'y' } as const;
-const all = { only: [], again: false };
+const all = { only: [], again: false, serverVersion: undefined };
 
 describe('the plan of an upgrade', () => {
+  it.each([
+    [
+      'older by a minor release',
+      '1.2.9',
+      undefined,
+      ['would be newer than the server, 1.3.0 and 1.2.9: the server goes first'],
+    ],
+    ['older by a patch', '1.3.0-rc.1', undefined, []],
+    [
+      'not flashed, and older',
+      undefined,
+      '1.2.0',
+      ['would be newer than the server, 1.3.0 and 1.2.0: the server goes first'],
+    ],
+    ['not flashed, and as new', undefined, '1.3.4', []],
+  ])('with a server that is %s', (_, flashed, other, reasons) => {
+    const boards = [
+      { name: 'attic', system: aSystem() },
+      {
+        name: 'zoo',
+        system: flashed === undefined ? undefined : aSystem({ role: 'server', version: flashed }),
+      },
+    ];
+    const { steps, skipped } = planUpgrade(boards, [agents], {
+      ...all,
+      only: ['attic'],
+      serverVersion: other,
+    });
+    expect(skipped.map(({ reason }) => reason)).toEqual(reasons);
+    expect(steps.map(({ node }) => node)).toEqual(reasons.length > 0 ? [] : ['attic']);
+  });
+
   const boards = [
     { name: 'attic', system: aSystem() },
     { name: 'zoo', system: aSystem({ board: 'arm64-uefi', role: 'server' }) },
@@ -42,7 +74,11 @@ describe('the plan of an upgrade', () => {
   });
 
   it('keeps to the boards that are named, and does again what is asked for again', () => {
-    const { steps, skipped } = planUpgrade(boards, [agents], { only: ['cellar', 'nobody'], again: true });
+    const { steps, skipped } = planUpgrade(boards, [agents], {
+      only: ['cellar', 'nobody'],
+      again: true,
+      serverVersion: '1.3.0',
+    });
     expect(steps.map(({ node }) => node)).toEqual(['cellar']);
     expect(skipped).toEqual([{ node: 'nobody', reason: 'there is no such node' }]);
   });

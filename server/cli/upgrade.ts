@@ -1,8 +1,4 @@
 /** `coracle upgrade --to FILE|URL`: rolls over the boards one by one, through the API and the links that boards keep open. */
-import { createReadStream } from 'node:fs';
-import { type ClientHttp2Session, connect } from 'node:http2';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { nodes } from '#proto/api/core/nodes.ts';
@@ -10,7 +6,6 @@ import { pods } from '#proto/api/core/pods.ts';
 import { parseDuration } from '#proto/meta/duration.ts';
 import { isNotFound, StatusError } from '#proto/meta/status-error.ts';
 import type { Node } from '#proto/schema/generated/core-v1.ts';
-import { readHead, type UpgradeManifest } from '#proto/upgrade/bundle.ts';
 import type { ApiClient } from '#server/client/client.ts';
 import type { HttpClientOptions } from '#server/client/http-client.ts';
 import {
@@ -21,6 +16,7 @@ import {
   withKubeconfig,
 } from './cluster-command.ts';
 import { type BoardSystem, planDrain, planUpgrade, progressOf } from './upgrade.plan.ts';
+import { BoardPage, openSource, type Source } from './upgrade-board.ts';
 
 interface Flags extends KubeconfigFlags {
   readonly to: readonly string[];
@@ -29,15 +25,13 @@ interface Flags extends KubeconfigFlags {
   readonly timeout: string;
 }
 
-/** An upgrade that can be read as often as there are boards. */
-interface Source extends UpgradeManifest {
-  readonly open: () => Promise<Readable>;
-}
+/** On a node that an upgrade keeps new Pods off, so that nobody has to guess who did. */
+const CORDONED = 'coracle.dev/upgrading';
 
 const POLL_MS = 2_000;
 const RETRY_MS = 10_000;
-/** Nothing sent and nothing heard: the way to the board is gone. A board that reads its card back says nothing for a while. */
-const STALL_MS = 5 * 60_000;
+/** How often a person hears how much of an upgrade has gone. */
+const PARTS = 4;
 
 export function addUpgradeCommand(program: Command, world: CliWorld = realWorld()): void {
   withKubeconfig(program.command('upgrade').summary('bring flashed boards to another version, one by one'))
@@ -63,13 +57,13 @@ export function addUpgradeCommand(program: Command, world: CliWorld = realWorld(
 
 class Roll {
   readonly #client: ApiClient;
-  readonly #options: HttpClientOptions;
+  readonly #page: BoardPage;
   readonly #world: CliWorld;
   readonly #timeoutMs: number;
 
   constructor(client: ApiClient, options: HttpClientOptions, world: CliWorld, timeoutMs: number) {
     this.#client = client;
-    this.#options = options;
+    this.#page = new BoardPage(options);
     this.#world = world;
     this.#timeoutMs = timeoutMs;
   }
@@ -80,57 +74,91 @@ class Roll {
   ): Promise<void> {
     const { items } = await this.#client.list(nodes);
     const boards = await Promise.all(
-      items.map(async ({ metadata: { name = '' } }) => ({ name, system: await this.#system(name) })),
+      items.map(async ({ metadata: { name = '' } }) => ({ name, system: await this.#page.system(name) })),
     );
-    const { steps, skipped } = planUpgrade(boards, sources, { only: node, again });
+    const { steps, skipped } = planUpgrade(boards, sources, {
+      only: node,
+      again,
+      serverVersion: await this.#serverVersion(),
+    });
     for (const { node: name, reason } of skipped) this.#say(name, reason);
     if (steps.length === 0) return this.#world.out('nothing to upgrade\n');
-    for (const { node: name, upgrade, from } of steps) {
-      this.#say(name, `${from} to ${upgrade.version}`);
-      await this.#one(name, upgrade);
+    const names = steps.map(({ node: name }) => name);
+    this.#world.out(`${boardCount(names.length)} to upgrade, one by one: ${names.join(', ')}\n`);
+    for (const [index, { node: name, upgrade, from }] of steps.entries()) {
+      this.#say(name, `goes from ${from} to ${upgrade.version}`);
+      try {
+        await this.#one(name, upgrade);
+      } catch (err) {
+        const left = names.slice(index + 1);
+        if (left.length > 0) this.#world.out(`left as they are: ${left.join(', ')}\n`);
+        throw err;
+      }
     }
+    this.#world.out(`${boardCount(names.length)} upgraded\n`);
+  }
+
+  /** Of Coracle, where the server's board is none that was flashed. */
+  async #serverVersion(): Promise<string | undefined> {
+    const { gitVersion } = await this.#page.version();
+    return /\+coracle\.(.+)$/.exec(gitVersion)?.[1];
   }
 
   /** Throws when the board went back: the rest stays as it is. */
   async #one(name: string, source: Source): Promise<void> {
     const until = this.#world.now() + this.#timeoutMs;
     const before = await this.#mustSystem(name);
-    const cordoned = (await this.#client.get(nodes, { name })).spec?.unschedulable === true;
-    if (!cordoned) await this.#cordon(name, true);
+    const { spec, metadata } = await this.#client.get(nodes, { name });
+    // An earlier run that was cut short may have left it so.
+    const ours = spec?.unschedulable !== true || metadata.annotations?.[CORDONED] !== undefined;
+    if (ours) await this.#cordon(name, true);
     try {
       await this.#drain(name, until);
-      this.#say(name, 'receives the upgrade');
       await this.#send(name, source, until);
       await this.#restart(name, before, until);
       this.#say(name, `runs ${source.version}`);
     } finally {
-      if (!cordoned) await this.#patiently(until, () => this.#cordon(name, false));
+      if (ours) await this.#patiently(until, () => this.#cordon(name, false));
     }
   }
 
   /** Again from the start when the way to the board breaks; what the board itself says no to is final. */
   async #send(name: string, source: Source, until: number): Promise<void> {
+    const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0);
     for (;;) {
+      let part = 0;
+      const sent = (bytes: number): void => {
+        const now = Math.floor((bytes / source.sizeBytes) * PARTS);
+        if (now <= part) return;
+        part = now;
+        this.#say(
+          name,
+          now < PARTS
+            ? `${megabytes(bytes)} of ${megabytes(source.sizeBytes)} MB are there`
+            : 'all of it is there, the board checks it',
+        );
+      };
       try {
-        await this.#call(name, 'PUT', await source.open());
+        this.#say(name, `the upgrade is sent, ${megabytes(source.sizeBytes)} MB`);
+        await this.#page.receive(name, source, sent);
         return;
       } catch (err) {
         if ((err instanceof StatusError && err.code === 400) || this.#world.now() > until) throw err;
-        this.#say(name, `the upgrade did not get through, once more (${(err as Error).message.trim()})`);
+        this.#say(name, `it did not get through, once more (${(err as Error).message.trim()})`);
         await sleep(RETRY_MS);
       }
     }
   }
 
   async #restart(name: string, before: BoardSystem, until: number): Promise<void> {
-    let bootId = await this.#bootId(name);
-    await this.#call(name, 'POST');
+    let bootId = (await this.#client.get(nodes, { name })).status?.nodeInfo?.bootID ?? '';
+    await this.#page.restart(name);
     let said = '';
     for (;;) {
       await sleep(POLL_MS);
       const now = await this.#bootId(name).catch(() => bootId);
       const progress = progressOf(
-        now === bootId ? undefined : await this.#system(name).catch(() => undefined),
+        now === bootId ? undefined : await this.#page.system(name).catch(() => undefined),
         before.slot,
         now === bootId,
       );
@@ -140,9 +168,9 @@ class Roll {
         );
       if (progress.kind === 'done') {
         if (!progress.kernelNext) return;
-        this.#say(name, 'starts again with the new kernel');
+        this.#say(name, 'the new system is healthy; starts once more, for its kernel');
         bootId = now;
-        await this.#call(name, 'POST');
+        await this.#page.restart(name);
       } else if (said !== progress.why) {
         said = progress.why;
         this.#say(name, said);
@@ -153,6 +181,7 @@ class Roll {
 
   /** Evicts, and waits until the Pods are gone: a budget may hold them for a while. */
   async #drain(name: string, until: number): Promise<void> {
+    let said = 0;
     for (;;) {
       const { items } = await this.#client.list(pods, { fieldSelector: `spec.nodeName=${name}` });
       const leaving = planDrain(
@@ -165,6 +194,12 @@ class Roll {
         })),
       );
       if (leaving.length === 0) return;
+      if (leaving.length !== said)
+        this.#say(
+          name,
+          `${leaving.length === 1 ? '1 Pod moves' : `${leaving.length} Pods move`} to other boards`,
+        );
+      said = leaving.length;
       for (const pod of leaving) await this.#evict(pod.namespace, pod.name);
       if (this.#world.now() > until)
         throw new Error(`node "${name}": ${leaving.length} Pods could not be moved within --timeout`);
@@ -183,10 +218,14 @@ class Roll {
   }
 
   #cordon(name: string, unschedulable: boolean): Promise<Node> {
-    const body = { spec: { unschedulable: unschedulable || null } };
+    const body = {
+      metadata: { annotations: { [CORDONED]: unschedulable ? 'yes' : null } },
+      spec: { unschedulable: unschedulable || null },
+    };
     return this.#client.patch(nodes, { name }, 'merge', body);
   }
 
+  /** Of a board that is Ready. */
   async #bootId(name: string): Promise<string> {
     const node = await this.#client.get(nodes, { name });
     const ready = node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
@@ -194,34 +233,10 @@ class Roll {
     return node.status?.nodeInfo?.bootID ?? '';
   }
 
-  async #system(name: string): Promise<BoardSystem | undefined> {
-    const text = await this.#call(name, 'GET').catch((err: unknown) => {
-      if (err instanceof StatusError && [404, 502, 503].includes(err.code)) return undefined;
-      throw err;
-    });
-    return text === undefined ? undefined : (JSON.parse(text) as BoardSystem);
-  }
-
   async #mustSystem(name: string): Promise<BoardSystem> {
-    const system = await this.#system(name);
+    const system = await this.#page.system(name);
     if (!system) throw new Error(`node "${name}" is not in reach`);
     return system;
-  }
-
-  /** The board's own page, through the node proxy. */
-  async #call(name: string, method: 'GET' | 'PUT' | 'POST', body?: Readable): Promise<string> {
-    const { server, ca, cert, key, token } = this.#options;
-    // HTTP/2, for a request of HTTP/1.1 must have come in whole within five minutes: too short for a card on slow Wi-Fi.
-    const session = connect(server, {
-      ...(ca ? { ca } : {}),
-      ...(cert ? { cert } : {}),
-      ...(key ? { key } : {}),
-    });
-    try {
-      return await answerOf(session, name, method, token, body);
-    } finally {
-      session.close();
-    }
   }
 
   async #patiently(until: number, work: () => Promise<unknown>): Promise<void> {
@@ -241,71 +256,4 @@ class Roll {
   }
 }
 
-async function answerOf(
-  session: ClientHttp2Session,
-  name: string,
-  method: string,
-  token: string | undefined,
-  body: Readable | undefined,
-): Promise<string> {
-  const request = session.request(
-    {
-      ':method': method,
-      ':path': `/api/v1/nodes/${encodeURIComponent(name)}/proxy/coracle/system`,
-      ...(token ? { authorization: `Bearer ${token}` } : {}),
-    },
-    { endStream: body === undefined },
-  );
-  const answered = new Promise<{ code: number; text: string }>((resolve, reject) => {
-    let code = 0;
-    let text = '';
-    session.on('error', reject);
-    session.setTimeout(STALL_MS, () => session.destroy(new Error('the board does not answer')));
-    request.once('error', reject);
-    request.once('response', (headers) => {
-      code = Number(headers[':status'] ?? 0);
-    });
-    request.setEncoding('utf8');
-    request.on('data', (chunk: string) => {
-      text += chunk;
-    });
-    request.once('close', () =>
-      code === 0 ? reject(new Error(`node "${name}": no answer`)) : resolve({ code, text }),
-    );
-  });
-  // A board that refuses stops reading: its answer counts, not the broken pipe.
-  if (body) pipeline(body, request).catch(() => {});
-  const { code, text } = await answered;
-  if (code < 300) return text;
-  throw new StatusError('InternalError', `node "${name}": ${messageOf(text)}`, { code });
-}
-
-/** Of a Status, or the text itself. */
-function messageOf(text: string): string {
-  try {
-    const { message } = JSON.parse(text) as { message?: unknown };
-    if (typeof message === 'string') return message;
-  } catch {
-    // Plain text, as a kubelet answers.
-  }
-  return text.trim();
-}
-
-async function openSource(from: string): Promise<Source> {
-  const isUrl = /^https?:\/\//.test(from);
-  const open = async (): Promise<Readable> => {
-    if (!isUrl) return createReadStream(from);
-    const response = await fetch(from);
-    if (!response.ok || !response.body) throw new Error(`${from}: ${response.status} ${response.statusText}`);
-    return Readable.fromWeb(response.body as never);
-  };
-  const stream = await open();
-  try {
-    const { manifest } = await readHead(stream);
-    return { ...manifest, open };
-  } catch (err) {
-    throw new Error(`${from}: ${(err as Error).message}`);
-  } finally {
-    stream.destroy();
-  }
-}
+const boardCount = (count: number): string => (count === 1 ? '1 board' : `${count} boards`);
