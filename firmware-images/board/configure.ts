@@ -1,6 +1,15 @@
 /** Reads `coracle.yaml` at every boot and carries out its plan; what is wrong in it is written beside it. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { AGENT_OPTIONS } from '#agent/options.ts';
@@ -76,10 +85,19 @@ export function configure(boot: BootPartition, say: (line: string) => void): voi
   rmSync('/etc/localtime', { force: true });
   symlinkSync(join('/usr/share/zoneinfo', plan.timeZone), '/etc/localtime');
   writeFileSync('/proc/sys/kernel/hostname', plan.name);
-  if (plan.ssh && !existsSync(HOST_KEY))
-    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', plan.name, '-f', HOST_KEY]);
+  if (plan.ssh && !existsSync(HOST_KEY)) makeHostKey(plan.name);
   say(`this is ${plan.name}, ${plan.role}`);
   for (const unit of plan.start) spawnSync('systemctl', ['start', '--no-block', unit], { stdio: 'inherit' });
+}
+
+/** A power cut leaves no half of it: an empty key would keep ssh out for good. */
+function makeHostKey(name: string): void {
+  const made = `${HOST_KEY}.new`;
+  rmSync(made, { force: true });
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', made]);
+  execFileSync('sync', ['-f', made]);
+  renameSync(made, HOST_KEY);
+  rmSync(`${made}.pub`, { force: true });
 }
 
 /** Options are checked by the very table that the program reads them with. */

@@ -1,6 +1,7 @@
 /**
  * Whether this system is healthy: its agent has reached its server (on a server that is its own). A slot on trial that is
- * healthy is marked good; one that is not within the time starts the board again, until the initrd gives it up.
+ * healthy is marked good; one that is not within the time is given up, and the board starts again with the one before. What does
+ * not even come so far is counted by the initrd.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -29,7 +30,8 @@ export async function watch(boot: BootPartition, say: (line: string) => void): P
   let since: number | undefined;
   while (since === undefined || performance.now() - since < (onTrial ? STEADY_MS : 0)) {
     if (onTrial && performance.now() - began > TRIAL_MS) {
-      say(`slot ${slot} did not become healthy in ${TRIAL_MS / 60_000} minutes, starting again`);
+      say(`slot ${slot} did not become healthy in ${TRIAL_MS / 60_000} minutes, back to the one before`);
+      writeState({ ...readState(), try: undefined, left: 0 });
       spawnSync('systemctl', ['reboot'], { stdio: 'inherit' });
       return;
     }

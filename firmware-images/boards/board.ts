@@ -40,7 +40,11 @@ export const COMMON_INITRD_MODULES = [
   'drivers/scsi/scsi_mod',
   'drivers/scsi/scsi_common',
   'drivers/scsi/virtio_scsi',
+  // What the ones below stand on.
+  'drivers/watchdog/watchdog',
   'drivers/watchdog/i6300esb',
+  // Where a board has none of its own: for a system on trial.
+  'drivers/watchdog/softdog',
   'drivers/char/hw_random/virtio-rng',
   'fs/ext4',
   'fs/jbd2',
