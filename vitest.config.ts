@@ -10,7 +10,7 @@ export default defineConfig({
           name: 'unit',
           include: [
             '{agent,server,proto,firmware-images}/**/*.test.ts',
-            'test/{support,bench,conformance,chaos}/**/*.test.ts',
+            'test/{support,bench,conformance,chaos,images}/**/*.test.ts',
           ],
           testTimeout: 20_000,
         },

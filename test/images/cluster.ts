@@ -5,12 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Board } from '#firmware/boards/board.ts';
 import { HOST_ARCH } from '#firmware/build/host.ts';
 import { run } from '#firmware/build/run.ts';
-import { freePort, Machine, macOf } from './machine.ts';
+import { freePort, Machine, type MachineOptions, macOf } from './machine.ts';
 import { makeSshKey, Shell, type SshKey } from './ssh.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 export const TOKEN = 'abcdef.0123456789abcdef';
 export const ADDRESSES = { server: '192.168.77.1', agent: '192.168.77.2' } as const;
+
+type BoardOptions = Pick<MachineOptions, 'memoryMiB' | 'chance' | 'beside'>;
 
 export class ImageCluster {
   readonly server: Machine;
@@ -30,12 +32,12 @@ export class ImageCluster {
       readonly segment: number;
     },
     arch: Board['arch'],
-    memoryMiB: number,
+    options: BoardOptions,
   ) {
     this.#folder = folder;
     this.#key = key;
     this.#apiPort = ports.api;
-    const common = { arch, folder, memoryMiB };
+    const common = { arch, folder, ...options };
     this.server = new Machine({
       ...common,
       name: 'server',
@@ -51,9 +53,13 @@ export class ImageCluster {
     this.agentShell = new Shell(key, ports.ssh, ADDRESSES.agent);
   }
 
-  static async create(folder: string, arch: Board['arch'], memoryMiB = 1024): Promise<ImageCluster> {
+  static async create(
+    folder: string,
+    arch: Board['arch'],
+    options: BoardOptions = {},
+  ): Promise<ImageCluster> {
     const [api = 0, ssh = 0, segment = 0] = await Promise.all([1, 2, 3].map(freePort));
-    return new ImageCluster(folder, await makeSshKey(folder), { api, ssh, segment }, arch, memoryMiB);
+    return new ImageCluster(folder, await makeSshKey(folder), { api, ssh, segment }, arch, options);
   }
 
   /** `coracle.yaml` of a board; the segment has no DHCP. */
@@ -95,10 +101,15 @@ export class ImageCluster {
   /** Resolves once kubectl says that the node is Ready. */
   async nodeReady(name: string, timeoutMs: number): Promise<void> {
     const path = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}';
-    await patiently(timeoutMs, async () => {
-      const status = await this.kubectl('get', 'node', name, '-o', path);
-      if (status !== 'True') throw new Error(`node ${name} is Ready: ${status || 'not known'}`);
-    });
+    await patiently(
+      timeoutMs,
+      async () => {
+        const status = await this.kubectl('get', 'node', name, '-o', path);
+        if (status !== 'True') throw new Error(`node ${name} is Ready: ${status || 'not known'}`);
+        // kubectl costs an emulated board as much as it needs itself.
+      },
+      2000,
+    );
   }
 
   async powerOff(): Promise<void> {

@@ -1,22 +1,29 @@
 /**
  * The plug is pulled at random moments, of writing and of an upgrade: the board boots each time, and what the API had
- * acknowledged is there. QEMU is killed, and the host keeps what the guest had flushed: this is about the order of our writes,
- * not about what a card does with them.
+ * acknowledged is there. The card is one that loses what was not flushed, or parts of it.
  */
-import { createReadStream } from 'node:fs';
-import { request } from 'node:https';
-import { pipeline } from 'node:stream/promises';
+import { mkdirSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { configmaps } from '#proto/api/core/configmaps.ts';
+import { nodes } from '#proto/api/core/nodes.ts';
 import { HttpClient } from '#server/client/http-client.ts';
 import { readKubeconfig } from '#server/client/kubeconfig-file.ts';
-import { patiently } from './cluster.ts';
+import { ImageCluster, patiently } from './cluster.ts';
 import type { Images } from './images.ts';
-import { accelerated } from './machine.ts';
+import { Ledger } from './ledger.ts';
+import { accelerated, prepareMachines } from './machine.ts';
+import type { Shell } from './ssh.ts';
 import { expect, type Step } from './step.ts';
-import { clusterOf, patience, type Shared } from './uefi.ts';
+import { CARD_GIB, patience, type Shared } from './uefi.ts';
 
-const VERSION = '92.0.0';
+/** That of the other steps' upgrade, so that it is built once. */
+const VERSION = '90.0.0';
+
+interface BoardState {
+  readonly slot: 'a' | 'b';
+  readonly state: { readonly good: 'a' | 'b'; readonly try?: 'a' | 'b' };
+}
 
 export function cutSteps(
   images: Images,
@@ -24,112 +31,139 @@ export function cutSteps(
   { count, seed }: { readonly count: number; readonly seed: number },
 ): readonly Step[] {
   const limit = patience(images);
-  // An emulated board takes that much longer for the same work.
-  const longestMs = accelerated(images.board.arch) ? 8_000 : 90_000;
+  // Up to when an upgrade is over, or nearly so; an emulated board takes that much longer.
+  const longestMs = accelerated(images.board.arch)
+    ? { upgrade: 40_000, writing: 5_000 }
+    : { upgrade: 180_000, writing: 20_000 };
 
   return [
     {
       name: 'cuts',
       run: async () => {
-        const { server, kubeconfig } = clusterOf(shared);
-        const file = await images.upgrade('server', VERSION);
+        await prepareMachines(images.board.arch, images.say);
+        // Those boards are done, and this one wants the processor.
+        await shared.cluster?.powerOff();
+        const folder = join(images.folder, 'cuts');
+        mkdirSync(folder);
         const random = mulberry32(seed);
-        const acknowledged: string[] = [];
-        const lines: string[] = [];
+        const file = await images.upgrade('server', VERSION);
+        const { size } = await stat(file);
+        const cluster = await ImageCluster.create(folder, images.board.arch, {
+          chance: mulberry32(seed + 1),
+          // So that no time goes by until the upgrade is in the board: what comes over the network is another step's.
+          beside: file,
+        });
+        shared.cluster = cluster;
+        const { server, kubeconfig } = cluster;
+        await server.flash((await images.build('server')).disk, CARD_GIB, cluster.config('server'));
+        server.powerOn();
+        await patiently(limit, () => cluster.fetchKubeconfig(), 2000);
+        await cluster.nodeReady('server', limit);
+
+        const systemOf = async (): Promise<BoardState> => {
+          const path = '/api/v1/nodes/server/proxy/coracle/system';
+          return JSON.parse(await cluster.kubectl('get', '--raw', path)) as BoardState;
+        };
+        const ledger = new Ledger();
+        let lostMiB = 0;
         for (let cut = 1; cut <= count; cut++) {
           const upgrading = cut % 2 === 0;
-          const afterMs = Math.floor(random() * longestMs);
+          const afterMs = Math.floor(random() * longestMs[upgrading ? 'upgrade' : 'writing']);
+          if (upgrading)
+            await patiently(limit, async () => {
+              const { slot, state } = await systemOf();
+              expect(state.good === slot, `slot ${slot} is still on trial`);
+            });
           const stop = new AbortController();
-          const writing = writeObjects(kubeconfig, cut, acknowledged, stop.signal);
-          const sending = upgrading ? sendUpgrade(kubeconfig, file) : Promise.resolve();
+          const shown = server.console.length;
+          const before = ledger.acknowledged;
+          const writing = writeOn(kubeconfig, ledger, `cut-${cut}`, stop.signal);
+          if (upgrading) await startUpgrade(cluster.shell, size);
           await sleep(afterMs);
-          const written = acknowledged.length;
-          await server.cutPower();
+          const settled = await server.cutPower();
           stop.abort();
-          await Promise.all([writing, sending]);
+          await writing;
+          const doing = upgrading ? momentOf(server.console.slice(shown)) : 'writing';
+          const line = `cut ${cut} of ${count}, seed ${seed}: ${doing}, after ${seconds(afterMs)}, ${ledger.acknowledged - before} acknowledged, ${settled?.lostMiB.toFixed(1)} of ${settled?.writtenMiB.toFixed(0)} MiB lost`;
+
           const since = performance.now();
           server.powerOn();
-          const there = await patiently(limit, () => namesOf(kubeconfig), 2000);
-          const missing = acknowledged.filter((name) => !there.has(name));
-          expect(missing.length === 0, `cut ${cut} of seed ${seed}: lost ${missing.join(', ')}`);
-          await clusterOf(shared).nodeReady('server', limit);
-          const system = await clusterOf(shared).shell.run(
-            '/usr/lib/coracle/bin/node /usr/lib/coracle/board.mjs state',
+          const wrong = await patiently(
+            limit,
+            () => withClient(kubeconfig, (api) => ledger.missing(api)),
+            1000,
           );
-          const { slot, state } = JSON.parse(system) as {
-            slot: string;
-            state: { good: string; try?: string };
-          };
-          const took = ((performance.now() - since) / 1000).toFixed(0);
-          const line = `cut ${cut}: ${upgrading ? 'upgrade' : 'writing'}, after ${afterMs} ms, ${written} acknowledged; Ready in ${took} s, slot ${slot}, good ${state.good}, try ${state.try ?? '-'}`;
-          images.say(`   ${line}`);
-          lines.push(line);
+          expect(wrong.length === 0, `${line}; then ${wrong.slice(0, 10).join(', ')}`);
+          await readyAgain(cluster, limit);
+          const took = seconds(performance.now() - since);
+          const { slot, state } = await patiently(limit, systemOf, 1000);
+          lostMiB += settled?.lostMiB ?? 0;
+          images.say(
+            `   ${line}; Ready in ${took}, all there, slot ${slot}, good ${state.good}, try ${state.try ?? '-'}`,
+          );
         }
-        return [`${lines.length} cuts, ${acknowledged.length} objects acknowledged, none lost`];
+        return [
+          `${count} cuts, ${ledger.acknowledged} writes acknowledged, none lost; ${lostMiB.toFixed(0)} MiB that were not flushed were`,
+        ];
       },
     },
   ];
 }
 
-/** One after the other, until the board is gone. */
-async function writeObjects(
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
+async function withClient<T>(kubeconfig: string, work: (client: HttpClient) => Promise<T>): Promise<T> {
+  const client = new HttpClient(readKubeconfig(kubeconfig));
+  try {
+    return await work(client);
+  } finally {
+    client.close();
+  }
+}
+
+/** Ready in this boot: what the API has of the one before says so, too, for a while. */
+async function readyAgain({ shell, kubeconfig }: ImageCluster, limit: number): Promise<void> {
+  const bootId = await patiently(limit, () => shell.run('cat /proc/sys/kernel/random/boot_id'), 1000);
+  await withClient(kubeconfig, (api) =>
+    patiently(
+      limit,
+      async () => {
+        const { status } = await api.get(nodes, { name: 'server' });
+        const ready = status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
+        expect(status?.nodeInfo?.bootID === bootId.trim() && ready === true, 'the server is not Ready');
+      },
+      1000,
+    ),
+  );
+}
+
+/** Until the board is gone, also when an upgrade starts it again: then from the start once it is back. */
+async function writeOn(
   kubeconfig: string,
-  cut: number,
-  acknowledged: string[],
+  ledger: Ledger,
+  prefix: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const client = new HttpClient(readKubeconfig(kubeconfig));
-  try {
-    for (let number = 0; !signal.aborted; number++) {
-      const name = `cut-${cut}-${number}`;
-      await client.create(configmaps, {
-        metadata: { namespace: 'default', name },
-        data: { number: `${number}` },
-      });
-      acknowledged.push(name);
-    }
-  } catch {
-    // The board is gone, as it should be; what was asked for last may be there or not.
-  } finally {
-    client.close();
+  for (let time = 1; !signal.aborted; time++) {
+    await withClient(kubeconfig, (api) => ledger.write(api, `${prefix}-${time}`, signal));
+    await sleep(500);
   }
 }
 
-async function namesOf(kubeconfig: string): Promise<ReadonlySet<string>> {
-  const client = new HttpClient(readKubeconfig(kubeconfig));
-  try {
-    const { items } = await client.list(configmaps, { namespace: 'default' });
-    return new Set(items.map(({ metadata }) => metadata.name ?? ''));
-  } finally {
-    client.close();
-  }
+/** How far it came, from what the board has shown since. */
+function momentOf(shown: string): string {
+  if (/is healthy and good from now on/.test(shown)) return 'the upgrade has just succeeded';
+  if (/this is server/.test(shown)) return 'the new system is on trial';
+  if (/"version":"90/.test(shown)) return 'the board starts again with the new system';
+  return 'an upgrade is being written';
 }
 
-/** The upgrade and the start with it, as the command does; cut short at any moment. */
-async function sendUpgrade(kubeconfig: string, file: string): Promise<void> {
-  const { server, ca, cert, key } = readKubeconfig(kubeconfig);
-  const call = async (method: 'PUT' | 'POST'): Promise<void> => {
-    const sent = request(new URL('/api/v1/nodes/server/proxy/coracle/system', server), {
-      method,
-      ...(ca ? { ca } : {}),
-      ...(cert ? { cert } : {}),
-      ...(key ? { key } : {}),
-    });
-    const answered = new Promise<void>((resolve, reject) => {
-      sent.once('response', (response) => {
-        response.resume();
-        response.once('close', resolve);
-      });
-      sent.once('error', reject);
-      sent.once('close', resolve);
-    });
-    if (method === 'PUT') await pipeline(createReadStream(file), sent).catch(() => {});
-    else sent.end();
-    await answered;
-  };
-  await call('PUT')
-    .then(() => call('POST'))
-    .catch(() => {});
+/** What the agent does with an upgrade that comes over its link, and with the word to start again. */
+async function startUpgrade(shell: Shell, sizeBytes: number): Promise<void> {
+  const receive = `head -c ${sizeBytes} /dev/vdb | /usr/lib/coracle/bin/node /usr/lib/coracle/board.mjs receive && systemctl reboot`;
+  await shell.run(
+    `systemd-run --quiet --collect --property=StandardOutput=journal+console sh -c '${receive}'`,
+  );
 }
 
 /** The same numbers for the same seed. */

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Board } from '#firmware/boards/board.ts';
 import { HOST_ARCH, installTools } from '#firmware/build/host.ts';
 import { run } from '#firmware/build/run.ts';
+import { Card, type Settled } from './card.ts';
 
 export interface MachineOptions {
   readonly name: string;
@@ -25,6 +26,10 @@ export interface MachineOptions {
    * address that it sees somebody talk to.
    */
   readonly forward?: Readonly<Record<number, number>>;
+  /** Given, a power cut loses what was not flushed, as these numbers from 0 to 1 have it. */
+  readonly chance?: () => number;
+  /** A file as a second disk, read-only. */
+  readonly beside?: string;
 }
 
 export interface Segment {
@@ -48,7 +53,7 @@ const TOOLS = {
 } as const;
 
 export const prepareMachines = (arch: Board['arch'], log: (line: string) => void): Promise<void> =>
-  installTools({ ...TOOLS[arch], ssh: 'openssh-client' }, log);
+  installTools({ ...TOOLS[arch], 'qemu-img': 'qemu-utils', ssh: 'openssh-client' }, log);
 
 /**
  * Whether the guest runs on the processor itself. A machine that is virtual may have a /dev/kvm that only runs kernels made for
@@ -62,6 +67,7 @@ export function accelerated(arch: Board['arch']): boolean {
 export class Machine {
   readonly #options: MachineOptions;
   readonly disk: string;
+  readonly #card: Card | undefined;
   #child: ChildProcess | undefined;
   #console = '';
   #ended: Promise<void> = Promise.resolve();
@@ -69,6 +75,7 @@ export class Machine {
   constructor(options: MachineOptions) {
     this.#options = options;
     this.disk = join(options.folder, `${options.name}.img`);
+    this.#card = options.chance && new Card(this.disk, options.chance);
   }
 
   get name(): string {
@@ -89,6 +96,7 @@ export class Machine {
     await writeFile(file, config);
     await run('mcopy', ['-o', '-i', `${this.disk}@@4M`, file, '::/coracle.yaml']);
     await copyFile(FIRMWARE[arch].variables, join(folder, `${name}.vars`));
+    await this.#card?.insert();
   }
 
   /** A file of the boot partition; undefined where there is none. The machine must be off. */
@@ -117,11 +125,13 @@ export class Machine {
     });
   }
 
-  /** The plug is pulled. */
-  async cutPower(): Promise<void> {
+  /** The plug is pulled. Gives what a card lost by it, if it is one that does. */
+  async cutPower(): Promise<Settled | undefined> {
+    const wasOn = this.#child !== undefined;
     this.#child?.kill('SIGKILL');
     await this.#ended;
     this.#child = undefined;
+    return wasOn ? this.#card?.settle() : undefined;
   }
 
   get on(): boolean {
@@ -144,7 +154,7 @@ export class Machine {
   }
 
   #arguments(): readonly string[] {
-    const { name, arch, folder, memoryMiB = 1024, segment, forward = {} } = this.#options;
+    const { name, arch, folder, memoryMiB = 1024, segment, forward = {}, beside } = this.#options;
     const kvm = accelerated(arch);
     const machine = arch === 'amd64' ? 'q35' : 'virt';
     // Emulated, a modest processor is the faster one.
@@ -167,8 +177,12 @@ export class Machine {
       ...['-drive', `if=pflash,format=raw,readonly=on,file=${FIRMWARE[arch].code}`],
       ...['-drive', `if=pflash,format=raw,file=${join(folder, `${name}.vars`)}`],
       // The host keeps what the guest has flushed even when QEMU is killed: its page cache survives that.
-      ...['-drive', `if=none,id=disk,format=raw,file=${this.disk},cache=writeback,discard=unmap`],
-      ...['-device', 'virtio-blk-pci,drive=disk', '-device', 'virtio-rng-pci', '-device', 'i6300esb'],
+      ...(this.#card?.arguments ?? [
+        ...['-drive', `if=none,id=disk,format=raw,file=${this.disk},cache=writeback,discard=unmap`],
+      ]),
+      ...['-device', `virtio-blk-pci,drive=disk${this.#card ? ',discard=off,write-zeroes=off' : ''}`],
+      ...(beside ? ['-drive', `if=virtio,format=raw,readonly=on,file=${beside}`] : []),
+      ...['-device', 'virtio-rng-pci', '-device', 'i6300esb'],
       ...network,
     ];
   }

@@ -1,17 +1,43 @@
-/** An upgrade that works, one that does not and is taken back, and ones that a board refuses. */
+/** An upgrade that works, ones that do not and are taken back, and ones that a board refuses. */
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '#firmware/build/run.ts';
 import { formatHead, readHead } from '#proto/upgrade/bundle.ts';
 import { patiently } from './cluster.ts';
+import { hangingProgram } from './hanging-program.ts';
 import type { Images } from './images.ts';
 import { expect, type Step } from './step.ts';
 import { clusterOf, patience, type Shared } from './uefi.ts';
 
 const GOOD = '90.0.0';
-const BROKEN = '91.0.0';
+/** Newer than the server by a patch only: an agent may be that. */
+const BROKEN = '90.0.1';
+
+/** With a controller: it moves to another board and back. */
+const MOVING = {
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'moving' },
+  spec: {
+    replicas: 1,
+    selector: { matchLabels: { app: 'moving' } },
+    template: {
+      metadata: { labels: { app: 'moving' } },
+      spec: {
+        terminationGracePeriodSeconds: 0,
+        containers: [{ name: 'app', image: 'coracle.local/hello:1' }],
+      },
+    },
+  },
+};
+
+/** What every system has, so that the initrd can put a root together. */
+const FOLDERS = [
+  ...['etc', 'var', 'data', 'mnt', 'dev', 'proc', 'sys', 'run', 'boot/firmware'],
+  ...['usr/lib/modules', 'usr/lib/systemd', 'usr/sbin'],
+];
 
 export function upgradeSteps(images: Images, shared: Shared): readonly Step[] {
   const limit = patience(images);
@@ -35,6 +61,31 @@ export function upgradeSteps(images: Images, shared: Shared): readonly Step[] {
     node: string,
   ): Promise<{ version: string; slot: string; state: { good: string } }> =>
     JSON.parse(await clusterOf(shared).kubectl('get', '--raw', `/api/v1/nodes/${node}/proxy/coracle/system`));
+  const kubectl = (...args: readonly string[]): Promise<string> => clusterOf(shared).kubectl(...args);
+  const isRunning = (what: string, path: string): Promise<void> =>
+    patiently(limit, async () => {
+      const found = await kubectl('get', ...what.split(' '), '-o', `jsonpath=${path}`);
+      expect(['Running', '1'].includes(found), `${what} is ${found || 'not there'}`);
+    });
+  /** A board that gets a system which never comes up is back on the one before; gives what the command said. */
+  const takenBack = async (name: string, files: Readonly<Record<string, Buffer>>): Promise<string> => {
+    const tree = join(images.folder, name);
+    for (const folder of FOLDERS) mkdirSync(join(tree, folder), { recursive: true });
+    for (const [path, bytes] of Object.entries(files))
+      writeFileSync(join(tree, path), bytes, { mode: 0o755 });
+    symlinkSync('../lib/systemd/systemd', join(tree, 'usr/sbin/init'));
+    symlinkSync('usr/sbin', join(tree, 'sbin'));
+    const system = join(images.folder, `${name}.squashfs`);
+    await run('mksquashfs', [tree, system, '-noappend', '-quiet', '-no-progress', '-all-root']);
+    const file = await images.upgrade('agent', BROKEN, system);
+    const { code, text } = await upgrade('--node', 'agent', '--to', file);
+    expect(code === 1 && /back on the old one/.test(text), text);
+    const { version, slot, state } = await systemOf('agent');
+    expect(version === GOOD && slot === 'b' && state.good === 'b', JSON.stringify({ version, slot, state }));
+    const unschedulable = await kubectl('get', 'node', 'agent', '-o', 'jsonpath={.spec.unschedulable}');
+    expect(unschedulable === '', 'the agent takes no Pods');
+    return text;
+  };
 
   return [
     {
@@ -44,11 +95,17 @@ export function upgradeSteps(images: Images, shared: Shared): readonly Step[] {
         const { manifest } = await readHead(chunks(readFileSync(file)));
         const forged = join(images.folder, 'forged.upgrade');
         const key = generateKeyPairSync('ed25519').privateKey;
-        writeFileSync(forged, Buffer.concat([formatHead(manifest, key), Buffer.alloc(1000)]));
+        writeFileSync(
+          forged,
+          Buffer.concat([formatHead({ ...manifest, version: '0.1.1' }, key), Buffer.alloc(1000)]),
+        );
         const { code, text } = await upgrade('--node', 'agent', '--to', forged);
         expect(code === 1 && /not signed with the key/.test(text), text);
-        const other = await upgrade('--node', 'server', '--to', file);
-        expect(other.code === 0 && /no upgrade for/.test(other.text), other.text);
+        const other = await upgrade('--to', file);
+        expect(
+          other.code === 0 && /no upgrade for/.test(other.text) && /the server goes first/.test(other.text),
+          other.text,
+        );
         const { slot } = await systemOf('agent');
         expect(slot === 'a', `the agent runs slot ${slot}`);
         return text.split('\n').slice(-1);
@@ -57,69 +114,42 @@ export function upgradeSteps(images: Images, shared: Shared): readonly Step[] {
     {
       name: 'upgrade',
       run: async () => {
-        const file = await images.upgrade('agent', GOOD);
-        const { code, text } = await upgrade('--to', file);
+        await clusterOf(shared).kubectlWith(['apply', '-f', '-'], JSON.stringify(MOVING));
+        await isRunning('deployment moving', '{.status.availableReplicas}');
+        const files = [await images.upgrade('agent', GOOD), await images.upgrade('server', GOOD)];
+        const { code, text } = await upgrade('--to', ...files);
         expect(code === 0, text);
-        const { version, slot, state } = await systemOf('agent');
-        expect(
-          version === GOOD && slot === 'b' && state.good === 'b',
-          JSON.stringify({ version, slot, state }),
-        );
-        const node = await clusterOf(shared).kubectl(
-          'get',
-          'node',
-          'agent',
-          '-o',
-          'jsonpath={.spec}{.status.nodeInfo}',
-        );
-        expect(!node.includes('unschedulable'), node);
-        await patiently(limit, async () => {
-          const phase = await clusterOf(shared).kubectl(
-            'get',
-            'pod',
-            'limited',
-            '-o',
-            'jsonpath={.status.phase}',
+        expect(/server.*runs 90[\s\S]*agent.*goes from/.test(text), `the server does not go first:\n${text}`);
+        expect(/1 Pod moves/.test(text), `no Pod has moved:\n${text}`);
+        for (const node of ['server', 'agent']) {
+          const { version, slot, state } = await systemOf(node);
+          expect(
+            version === GOOD && slot === 'b' && state.good === 'b',
+            JSON.stringify({ version, slot, state }),
           );
-          expect(phase === 'Running', `the Pod is ${phase} after the upgrade`);
-        });
+          const { spec } = JSON.parse(await kubectl('get', 'node', node, '-o', 'json')) as {
+            readonly spec: { readonly unschedulable?: boolean };
+          };
+          expect(spec.unschedulable !== true, `${node} takes no Pods`);
+        }
+        await isRunning('pod limited', '{.status.phase}');
+        await isRunning('deployment moving', '{.status.availableReplicas}');
         return text.split('\n');
       },
     },
     {
       name: 'rollback',
       run: async () => {
-        // A system that starts nothing: what a bad build would be.
-        const tree = join(images.folder, 'broken');
-        for (const folder of [
-          'etc',
-          'var',
-          'data',
-          'mnt',
-          'dev',
-          'proc',
-          'sys',
-          'run',
-          'boot/firmware',
-          'usr/lib/modules',
-        ])
-          mkdirSync(join(tree, folder), { recursive: true });
-        const system = join(images.folder, 'broken.squashfs');
-        await run('mksquashfs', [tree, system, '-noappend', '-quiet', '-no-progress', '-all-root']);
-        const { code, text } = await upgrade(
-          '--node',
-          'agent',
-          '--to',
-          await images.upgrade('agent', BROKEN, system),
-        );
-        expect(code === 1 && /back on the old one/.test(text), text);
-        const { version, slot, state } = await systemOf('agent');
-        expect(
-          version === GOOD && slot === 'b' && state.good === 'b',
-          JSON.stringify({ version, slot, state }),
-        );
-        return text.split('\n');
+        // It mounts and begins, and then nothing more happens: only the watchdog can help.
+        const init = { 'usr/lib/systemd/systemd': hangingProgram(images.board.arch) };
+        const text = await takenBack('hanging', init);
+        const tries = clusterOf(shared).agent.console.match(/watchdog did not stop/g)?.length ?? 0;
+        return [...text.split('\n'), `the watchdog ended ${tries} tries`];
       },
+    },
+    {
+      name: 'empty',
+      run: async () => (await takenBack('empty', {})).split('\n'),
     },
   ];
 }
