@@ -208,6 +208,7 @@ export async function main(options: AgentOptions): Promise<void> {
       folder: options.imagesDir || bundledImages(),
       socketPath,
       runtime,
+      snapshots: containerd.snapshotsDir,
       stateFile: join(own, 'images.json'),
       clock,
       log,

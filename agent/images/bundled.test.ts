@@ -33,6 +33,7 @@ function aBoard() {
         version: () => there(() => runtime.version()),
         imageStatus: (image) => there(() => runtime.imageStatus(image)),
       },
+      snapshots: join(folder, 'snapshots'),
       stateFile: join(folder, 'images.json'),
       clock,
       log: silent,

@@ -7,6 +7,7 @@ import { writeFileAtomic } from '#proto/meta/atomic-file.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import { importImageArchive } from './archive.ts';
+import { syncSnapshots } from './sync-snapshots.ts';
 
 /** By archive: its digest, and the references that were in it. */
 type Imported = Record<string, { readonly digest: string; readonly references: readonly string[] }>;
@@ -15,6 +16,8 @@ export interface BundledImagesOptions {
   readonly folder: string;
   readonly socketPath: string;
   readonly runtime: Pick<Runtime, 'imageStatus' | 'version'>;
+  /** Where the runtime unpacks images; see {@link syncSnapshots}. */
+  readonly snapshots: string;
   /** Remembers what was imported. */
   readonly stateFile: string;
   readonly clock: Clock;
@@ -53,7 +56,7 @@ export async function haveBundledImages(
 
 /** Imports each archive of the folder that is new, has changed, or whose images are gone. Gives the references of all. */
 async function importBundledImages(options: BundledImagesOptions): Promise<readonly string[]> {
-  const { folder, socketPath, runtime, stateFile, log } = options;
+  const { folder, socketPath, runtime, snapshots, stateFile, clock, log } = options;
   if (!existsSync(folder)) return [];
   const before: Imported = existsSync(stateFile) ? JSON.parse(readFileSync(stateFile, 'utf8')) : {};
   const after: Imported = {};
@@ -66,7 +69,9 @@ async function importBundledImages(options: BundledImagesOptions): Promise<reado
       after[file] = known;
       continue;
     }
+    const since = clock.now();
     const references = await importImageArchive(join(folder, file), { socketPath });
+    syncSnapshots(snapshots, since);
     log.info('imported images', { file, images: references.join(' ') });
     after[file] = { digest, references };
   }

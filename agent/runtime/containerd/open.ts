@@ -24,6 +24,8 @@ export interface OpenContainerd {
   /** For `writeCniConfig`. */
   readonly cniConfDir: string;
   readonly ipamDir: string;
+  /** Where it unpacks images. */
+  readonly snapshotsDir: string;
   /** Where it finds the network's programs; undefined for a containerd that somebody else runs. */
   readonly cniBinDir: string | undefined;
   /** Undefined for a containerd that somebody else runs. */
@@ -33,6 +35,8 @@ export interface OpenContainerd {
 /** Of plug-ins that somebody installs, then of distributions. */
 export const CNI_PROGRAMS = ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'];
 
+const SNAPSHOTS = 'io.containerd.snapshotter.v1.overlayfs/snapshots';
+
 /** The board's containerd: the one that is named, or one of our own, which then runs on until the signal and beyond. */
 export async function openContainerd(options: OpenOptions, signal: AbortSignal): Promise<OpenContainerd> {
   if (options.socketPath !== '') {
@@ -41,6 +45,7 @@ export async function openContainerd(options: OpenOptions, signal: AbortSignal):
       socketPath: options.socketPath,
       cniConfDir: '/etc/cni/net.d',
       ipamDir: '/var/lib/cni/networks',
+      snapshotsDir: join('/var/lib/containerd', SNAPSHOTS),
       cniBinDir: undefined,
       supervisor: undefined,
     };
@@ -65,6 +70,7 @@ export async function openContainerd(options: OpenOptions, signal: AbortSignal):
     socketPath: supervisor.socketPath,
     cniConfDir,
     ipamDir: join(rootDir, 'cni/networks'),
+    snapshotsDir: join(rootDir, 'root', SNAPSHOTS),
     cniBinDir,
     supervisor,
   };
