@@ -44,6 +44,12 @@ const FIRMWARE = {
   arm64: { code: '/usr/share/AAVMF/AAVMF_CODE.fd', variables: '/usr/share/AAVMF/AAVMF_VARS.fd' },
 } as const;
 
+/**
+ * A modest processor is the faster one to emulate. And one of AMD's: around each system call of an old one of Intel's the kernel
+ * changes page tables (Meltdown), after which the emulator begins anew with what it knew of them.
+ */
+const EMULATED = { amd64: 'qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt', arm64: 'cortex-a72' } as const;
+
 const TOOLS = {
   amd64: { 'qemu-system-x86_64': 'qemu-system-x86', '/usr/share/OVMF/OVMF_CODE_4M.fd': 'ovmf' },
   arm64: {
@@ -157,8 +163,7 @@ export class Machine {
     const { name, arch, folder, memoryMiB = 1024, segment, forward = {}, beside } = this.#options;
     const kvm = accelerated(arch);
     const machine = arch === 'amd64' ? 'q35' : 'virt';
-    // Emulated, a modest processor is the faster one.
-    const cpu = kvm ? 'host' : arch === 'amd64' ? 'Nehalem' : 'cortex-a72';
+    const cpu = kvm ? 'host' : EMULATED[arch];
     const forwards = Object.entries(forward)
       .map(([port, host]) => `,hostfwd=tcp:127.0.0.1:${host}-:${port}`)
       .join('');
