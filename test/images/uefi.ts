@@ -38,6 +38,10 @@ const LIMITED_POD = {
  */
 const PORTS = { server: ['22', '68', '5353', '6443', '6444', '8883', '8884'], agent: ['22'] } as const;
 
+/** A command of a board, which has no client for HTTP but this. */
+const fetchText = (url: string): string =>
+  `/usr/lib/coracle/bin/node -e 'fetch("${url}").then((r) => r.text()).then(console.log)'`;
+
 /** The cluster that the steps of a board share: made by the first, used by all. */
 export interface Shared {
   cluster: ImageCluster | undefined;
@@ -115,8 +119,20 @@ export function clusterSteps(images: Images, shared: Shared): Suite {
             const phase = await up().kubectl('get', 'pod', 'limited', '-o', 'jsonpath={.status.phase}');
             expect(phase === 'Running', `the Pod is ${phase}`);
           });
-          const logs = await up().kubectl('get', 'pods', '-o', 'wide');
-          return [`Running after ${after(from)}`, ...logs.trim().split('\n')];
+          const running = after(from);
+          const pods = await up().kubectl('get', 'pods', '-o', 'wide');
+          for (const role of ['server', 'agent'] as const) {
+            const path = 'jsonpath={.status.addresses[?(@.type=="InternalIP")].address}';
+            const address = await up().kubectl('get', 'node', role, '-o', path);
+            expect(address === ADDRESSES[role], `${role} says that it is at ${address}`);
+          }
+          const ip = await up().kubectl('get', 'pod', 'limited', '-o', 'jsonpath={.status.podIP}');
+          const greeting = await patiently(limit, () => up().shell.run(fetchText(`http://${ip}:8080/`)));
+          return [
+            `Running after ${running}`,
+            ...pods.trim().split('\n'),
+            `on the server: ${greeting.trim()}`,
+          ];
         },
       },
       {
