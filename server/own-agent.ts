@@ -1,7 +1,8 @@
 /** The agent of the server's own board: a process of its own, so that neither's memory or crash is the other's. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
+import { spawnWithoutFiles } from '#server/store/leveldb/spawn-without-files.ts';
 
 export interface OwnAgentOptions {
   readonly command: readonly string[];
@@ -19,7 +20,7 @@ export async function runOwnAgent(options: OwnAgentOptions, signal: AbortSignal)
   const { command, environment, clock, log } = options;
   const [program = process.execPath, ...args] = command;
   while (!signal.aborted) {
-    const child = spawn(program, args, {
+    const child = spawnWithoutFiles(program, args, {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'inherit', 'inherit'],
     });

@@ -1,7 +1,8 @@
 /** Debian's mosquitto as our child, without privileges, configured by files in memory that nobody else can read. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { spawnWithoutFiles } from '#server/store/leveldb/spawn-without-files.ts';
 import type { BrokerAccess } from './access.plan.ts';
 import { type Broker, type BrokerOptions, isFree } from './broker.ts';
 import {
@@ -75,7 +76,7 @@ export class ManagedBroker implements Broker {
 
   async #spawn(): Promise<ChildProcess> {
     await this.#prepare();
-    const child = spawn(this.#options.program, ['-c', this.#paths.config], {
+    const child = spawnWithoutFiles(this.#options.program, ['-c', this.#paths.config], {
       stdio: ['ignore', 'ignore', 'pipe'],
       ...unprivileged(),
     });

@@ -1,7 +1,8 @@
 /** The embedded broker as our child: see main.ts, which is what it runs. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { spawnWithoutFiles } from '#server/store/leveldb/spawn-without-files.ts';
 import type { BrokerAccess } from '../access.plan.ts';
 import { type Broker, type BrokerOptions, isFree } from '../broker.ts';
 import { Supervisor } from '../supervisor.ts';
@@ -45,7 +46,7 @@ export class EmbeddedBroker implements Broker {
     const { boards, people, localPort, ca, cert, key, log } = this.#options;
     const local = await isFree(localPort);
     if (!local) log.warn('another program has the local MQTT port, going without it', { port: localPort });
-    const child = spawn(process.execPath, [...FLAGS, program()], {
+    const child = spawnWithoutFiles(process.execPath, [...FLAGS, program()], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: ENVIRONMENT,
     });
