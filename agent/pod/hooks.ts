@@ -1,5 +1,4 @@
-import { createSecureContext } from 'node:tls';
-import { HttpGet } from '#agent/probes/http-get.ts';
+import { HttpGet, HttpShared } from '#agent/probes/http-get.ts';
 import { type HttpTarget, userAgent } from '#agent/probes/http-request.ts';
 import { portOf } from '#agent/probes/probe.plan.ts';
 import type { Runtime } from '#agent/runtime/runtime.ts';
@@ -58,7 +57,7 @@ export async function runHook(
 /** Any answer will do, as upstream has it: a hook is a call, not a question. */
 async function askOnce(target: HttpTarget, limitMs: number): Promise<string | undefined> {
   try {
-    const answer = await new HttpGet(target, createSecureContext).ask(limitMs);
+    const answer = await new HttpGet(target, new HttpShared()).ask(limitMs);
     return 'type' in answer && answer.type === 'failure' ? answer.message : undefined;
   } catch (err) {
     return err instanceof Error ? err.message : String(err);

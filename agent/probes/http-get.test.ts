@@ -1,13 +1,14 @@
 import net, { type AddressInfo } from 'node:net';
-import tls, { createSecureContext } from 'node:tls';
+import tls from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createCa } from '#proto/pki/certificate.ts';
 import { generateKey, keyToPem } from '#proto/pki/key.ts';
 import { toPem } from '#proto/pki/pem.ts';
-import { HttpGet } from './http-get.ts';
+import { HttpGet, HttpShared } from './http-get.ts';
 import { type HttpHeader, userAgent } from './http-request.ts';
 import type { Outcome } from './probe.plan.ts';
 
+const shared = new HttpShared();
 const open: { close(): unknown }[] = [];
 afterEach(() => {
   for (const server of open.splice(0)) server.close();
@@ -37,11 +38,7 @@ const get = (
   path = '/',
   headers: readonly HttpHeader[] = [],
   scheme: 'HTTP' | 'HTTPS' = 'HTTP',
-) =>
-  new HttpGet(
-    { scheme, host: '127.0.0.1', port, path, headers, userAgent: userAgent('probe') },
-    createSecureContext,
-  );
+) => new HttpGet({ scheme, host: '127.0.0.1', port, path, headers, userAgent: userAgent('probe') }, shared);
 const probe = (port: number, path?: string, headers?: readonly HttpHeader[]): Promise<Outcome> =>
   get(port, path, headers).probe(5000);
 

@@ -1,11 +1,23 @@
 import { isIP, Socket } from 'node:net';
-import { connect as connectTls, type SecureContext } from 'node:tls';
+import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
 import { socketError } from '#proto/net/dial.ts';
 import { type HttpAnswer, type Reading, readEnd, readMore, START } from './http-answer.plan.ts';
 import { firstRequest, type HttpRequest, type HttpTarget, redirected } from './http-request.ts';
 import type { Outcome } from './probe.plan.ts';
 
 const MAX_REDIRECTS = 10;
+
+/** What all requests of a board share. */
+export class HttpShared {
+  /** What is received is read out of it before the next is received, on whatever socket. */
+  readonly buffer = Buffer.allocUnsafeSlow(4096);
+  #secure: SecureContext | undefined;
+
+  get secure(): SecureContext {
+    this.#secure ??= createSecureContext();
+    return this.#secure;
+  }
+}
 
 /**
  * Upstream's HTTP client for probes and hooks, and its verdict: 200 to 399 is success; redirects are followed on the same
@@ -15,12 +27,12 @@ const MAX_REDIRECTS = 10;
  */
 export class HttpGet {
   readonly #first: HttpRequest;
-  readonly #secure: () => SecureContext;
+  readonly #shared: HttpShared;
 
-  /** Throws where no URL can be made of the target. `secure`: settings of TLS that all share. */
-  constructor(target: HttpTarget, secure: () => SecureContext) {
+  /** Throws where no URL can be made of the target. */
+  constructor(target: HttpTarget, shared: HttpShared) {
     this.#first = firstRequest(target);
-    this.#secure = secure;
+    this.#shared = shared;
   }
 
   async probe(timeoutMs: number): Promise<Outcome> {
@@ -43,7 +55,7 @@ export class HttpGet {
         ({ type: 'failure', message: `Get "${request.shown}": ${why}` }) as const;
       if (!request.bytes) return failed(request.problem);
       const begunMs = performance.now();
-      const end = await exchange(request, request.bytes, leftMs, this.#secure);
+      const end = await exchange(request, request.bytes, leftMs, this.#shared);
       if (end.at === 'broken')
         // There was a status, and upstream does not believe it: nothing is counted.
         return end.part === 'head' ? failed(end.why) : { type: 'error', message: end.why };
@@ -72,18 +84,19 @@ const nameOf = (host: string) => (isIP(host) ? {} : { servername: host });
 type Ended = Extract<Reading, { at: 'done' | 'broken' }>;
 
 /** One request and its answer, or why there is none; never rejects. The connection ends with what is needed of the answer. */
-function exchange(
-  request: HttpRequest,
-  bytes: Buffer,
-  ms: number,
-  secure: () => SecureContext,
-): Promise<Ended> {
+function exchange(request: HttpRequest, bytes: Buffer, ms: number, shared: HttpShared): Promise<Ended> {
   return new Promise((resolve) => {
     const { host, port, isTls } = request;
     let reading: Reading = START;
+    const take = (bytes: Buffer): boolean => {
+      know(readMore(reading, bytes.toString('latin1')));
+      return true;
+    };
+    const { buffer } = shared;
+    const callback = (size: number): boolean => take(buffer.subarray(0, size));
     const socket = isTls
-      ? connectTls({ host, port, secureContext: secure(), rejectUnauthorized: false, ...nameOf(host) })
-      : new Socket();
+      ? connectTls({ host, port, secureContext: shared.secure, rejectUnauthorized: false, ...nameOf(host) })
+      : new Socket({ onread: { buffer, callback } });
     const settle = (result: Ended): void => {
       clearTimeout(timer);
       socket.destroy();
@@ -102,7 +115,7 @@ function exchange(
           : 'or context cancellation while reading body';
       breakOff(`context deadline exceeded (Client.Timeout ${what})`);
     }, ms);
-    socket.on('data', (bytes) => know(readMore(reading, bytes.toString('latin1'))));
+    socket.on('data', take);
     socket.on('close', () => know(readEnd(reading)));
     socket.on('error', (err: NodeJS.ErrnoException) => {
       breakOff(socketError(host, port, err));

@@ -1,8 +1,7 @@
-import { createSecureContext, type SecureContext } from 'node:tls';
 import { type Runtime, RuntimeError } from '#agent/runtime/runtime.ts';
 import type { Container, EphemeralContainer, Probe } from '#proto/schema/generated/core-v1.ts';
 import { probeGrpc } from './grpc-health.ts';
-import { HttpGet } from './http-get.ts';
+import { HttpGet, HttpShared } from './http-get.ts';
 import { userAgent } from './http-request.ts';
 import { type Outcome, portOf, timeoutMs } from './probe.plan.ts';
 import { probeTcp } from './tcp-socket.ts';
@@ -16,7 +15,7 @@ export interface ProbeTarget {
 /** Makes the probes of a board. */
 export class ProbeRunner {
   readonly #runtime: Runtime;
-  #secure: SecureContext | undefined;
+  readonly #http = new HttpShared();
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
@@ -45,7 +44,7 @@ export class ProbeRunner {
       userAgent: userAgent('probe'),
     };
     try {
-      const made = new HttpGet(request, () => (this.#secure ??= createSecureContext()));
+      const made = new HttpGet(request, this.#http);
       return () => made.probe(limit);
     } catch (err) {
       return async () => ({ type: 'error', message: String(err) });
