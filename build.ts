@@ -22,6 +22,7 @@ const PROGRAMS = [
   { name: 'server', entry: 'server/main.ts', native: true },
   { name: 'agent', entry: 'agent/main.ts', native: false },
   { name: 'manifest', entry: 'agent/static/manifest.ts', native: false },
+  { name: 'mqtt', entry: 'proto/agent/mqtt.ts', native: false },
   { name: 'cel', entry: 'server/cel/cel.ts', native: false },
   { name: 'backup', entry: 'server/backup/backup.ts', native: true },
   { name: 'install', entry: 'firmware-images/install/install.ts', native: false },
@@ -106,7 +107,7 @@ const sources: Plugin = {
   },
 };
 
-/** What is loaded only when it is needed stays a file of its own: the two programs, the parsers of commands and manifests, CEL,
+/** What is loaded only when it is needed stays a file of its own: the two programs, the parsers of commands and manifests, MQTT, CEL,
  * backups, the installer. */
 const programs: Plugin = {
   name: 'programs',
@@ -114,7 +115,7 @@ const programs: Plugin = {
     build.onResolve(
       {
         filter:
-          /^(#(server|agent)\/main|\.\/command|#agent\/static\/manifest|#server\/cel\/cel|#server\/backup\/backup|#firmware\/install\/install)\.ts$/,
+          /^(#(server|agent)\/main|\.\/command|#proto\/agent\/mqtt|#agent\/static\/manifest|#server\/cel\/cel|#server\/backup\/backup|#firmware\/install\/install)\.ts$/,
       },
       ({ path, kind }) => {
         const name = /(\w+)(\/main)?\.ts$/.exec(path)?.[1];

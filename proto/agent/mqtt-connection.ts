@@ -165,7 +165,7 @@ export class MqttConnection {
       onConnect,
       log,
     } = this.#options;
-    const client = (await loadMqtt()).connect(this.#clientOptions(target));
+    const client = (await import('#proto/agent/mqtt.ts')).openMqtt().connect(this.#clientOptions(target));
     return new Promise((resolve) => {
       let ended = false;
       const end = (reason: string, how: 'broken' | 'clean' | 'forgotten' = 'broken'): void => {
@@ -279,11 +279,4 @@ export class MqttConnection {
       ...(tls ?? {}),
     };
   }
-}
-
-/** Without the packet writer's table of all two-byte numbers: 11 MB and more. */
-async function loadMqtt(): Promise<typeof import('mqtt')> {
-  const [{ default: packet }, { default: mqtt }] = await Promise.all([import('mqtt-packet'), import('mqtt')]);
-  packet.writeToStream.cacheNumbers = false;
-  return mqtt;
 }
