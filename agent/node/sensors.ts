@@ -76,6 +76,7 @@ export class Sensors {
 
 const list = (folder: string): Promise<string[]> =>
   readdir(folder).then(
-    (names) => names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })),
+    // By number. Not `localeCompare`: its tables take 3 MB.
+    (names) => names.sort((a, b) => a.length - b.length || (a < b ? -1 : 1)),
     () => [],
   );
