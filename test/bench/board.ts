@@ -33,13 +33,14 @@ export async function benchBoard(progress: Progress) {
   const api = new Api(cluster.url, credentialsOf(cluster.kubeconfig));
   try {
     const board = cluster.board('board-1');
-    return {
-      pods: PODS,
-      start: await starts(api, board, progress),
-      probes: await probes(api, board, progress),
-      idle: await idle(api, board, progress),
-      limits: LIMITS,
-    };
+    const parts = { probes, start: starts, idle };
+    const results: Record<string, unknown> = { pods: PODS, limits: LIMITS };
+    for (const [name, measure] of Object.entries(parts)) {
+      results[name] = await measure(api, board, progress);
+      // It is long: what is known is said, whatever comes after it.
+      progress(`${name}: ${JSON.stringify(results[name])}`);
+    }
+    return results;
   } finally {
     api.close();
     await cluster.stop();
@@ -73,6 +74,9 @@ async function bareCpuSeconds(board: Board): Promise<number> {
   const runtime = new ContainerdRuntime(board.containerdSocket);
   const gate = new Gate(AT_A_TIME);
   const ids: string[] = [];
+  const signal = (name: NodeJS.Signals) => agentOf(board).forEach((pid) => void process.kill(pid, name));
+  // It removes what nobody wants, and would see to it amid this where the machine is slow.
+  signal('SIGSTOP');
   try {
     const before = cpuSecondsOf(board.cgroup);
     const start = () =>
@@ -91,6 +95,7 @@ async function bareCpuSeconds(board: Board): Promise<number> {
       await runtime.stopSandbox(id);
       await runtime.removeSandbox(id);
     }
+    signal('SIGCONT');
     runtime[Symbol.dispose]();
   }
 }
