@@ -13,7 +13,7 @@ export function cgroupStep(images: Images, shared: Shared): Step {
     name: 'cgroup',
     run: async () => {
       const cluster = clusterOf(shared);
-      const { agentShell } = cluster;
+      const agentShell = cluster.agentShell.kept();
       const type = (await agentShell.run('stat -f -c %T /sys/fs/cgroup; uname -r')).trim().split('\n');
       expect(type[0] === 'cgroup2fs', `the guest has ${type[0]}`);
       const { files } = await images.build('agent');
