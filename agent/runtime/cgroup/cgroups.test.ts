@@ -92,6 +92,10 @@ describe('cgroup v2', () => {
     expect(get('kubepods/burstable/podu/cpu.max')).toBe('max 100000');
     expect(get('kubepods/burstable/podu/memory.max')).toBe('max');
     expect(get('cgroup.subtree_control')).toBe('+pids');
+    await cgroups.apply('/kubepods/burstable/podu', { ...limits, noSwap: true });
+    expect(get('kubepods/burstable/podu/memory.swap.max')).toBe('0');
+    await cgroups.apply('/kubepods/burstable/podu', { ...none, noSwap: false });
+    expect(get('kubepods/burstable/podu/memory.swap.max')).toBe('max');
   });
 
   it('reads the memory of a cgroup that has a limit', async () => {

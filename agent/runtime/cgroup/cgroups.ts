@@ -48,6 +48,8 @@ export interface CgroupLimits {
   readonly cpuQuotaUs: number;
   readonly cpuPeriodUs: number;
   readonly memoryLimitBytes: number;
+  /** Nothing of it goes to swap, which v2 does not count as memory. Left out: as it is. */
+  readonly noSwap?: boolean;
   readonly pidsLimit?: number | undefined;
 }
 

@@ -68,6 +68,7 @@ it.each([
     cpuQuotaUs: quota,
     cpuPeriodUs: 100_000,
     memoryLimitBytes: memory,
+    noSwap: (memory ?? 0) > 0,
   });
 });
 

@@ -28,11 +28,14 @@ export function podLimits(pod: Pod): CgroupLimits {
   const on = (limit: number, more: number): number => (limit > 0 ? limit + more : 0);
   const ownShares = requests?.['cpu'] ? own.cpuShares : shares;
   const moreShares = pod.spec.overhead?.['cpu'] ? overhead.cpuShares : 0;
+  const memoryLimitBytes = on(limits?.['memory'] ? own.memoryLimitBytes : memory, overhead.memoryLimitBytes);
   return {
     cpuShares: Math.min(262_144, Math.max(2, ownShares + moreShares)),
     cpuQuotaUs: on(limits?.['cpu'] ? own.cpuQuotaUs : quota, overhead.cpuQuotaUs),
     cpuPeriodUs: PERIOD_US,
-    memoryLimitBytes: on(limits?.['memory'] ? own.memoryLimitBytes : memory, overhead.memoryLimitBytes),
+    memoryLimitBytes,
+    // A limit that could be evaded into compressed swap would be none. Without one, a Pod may be swapped.
+    noSwap: memoryLimitBytes > 0,
   };
 }
 

@@ -22,6 +22,9 @@ export class CgroupsV2 implements Cgroups {
     await setFile(join(folder, 'cpu.weight'), weightOfShares(limits.cpuShares));
     await setFile(join(folder, 'cpu.max'), quota);
     await setFile(join(folder, 'memory.max'), limits.memoryLimitBytes || 'max', { optional: true });
+    // A kernel without swap has no such file.
+    if (limits.noSwap !== undefined)
+      await setFile(join(folder, 'memory.swap.max'), limits.noSwap ? 0 : 'max', { optional: true });
     if (limits.pidsLimit !== undefined) await setFile(join(folder, 'pids.max'), limits.pidsLimit || 'max');
   }
 
