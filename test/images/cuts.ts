@@ -84,7 +84,7 @@ export function cutSteps(
           stop.abort();
           await writing;
           const doing = upgrading ? momentOf(server.console.slice(shown)) : 'writing';
-          const line = `cut ${cut} of ${count}, seed ${seed}: ${doing}, after ${seconds(afterMs)}, ${ledger.acknowledged - before} acknowledged, ${settled?.lostMiB.toFixed(1)} of ${settled?.writtenMiB.toFixed(0)} MiB lost`;
+          const line = `cut ${cut} of ${count}, seed ${seed}: ${doing}, after ${seconds(afterMs)}, ${ledger.acknowledged - before} acknowledged, ${((settled?.lostMiB ?? 0) * 1024).toFixed(0)} KiB of ${settled?.writtenMiB.toFixed(0)} MiB lost`;
 
           const since = performance.now();
           server.powerOn();
@@ -103,7 +103,7 @@ export function cutSteps(
           );
         }
         return [
-          `${count} cuts, ${ledger.acknowledged} writes acknowledged, none lost; ${lostMiB.toFixed(0)} MiB that were not flushed were`,
+          `${count} cuts, ${ledger.acknowledged} writes acknowledged, none lost; ${(lostMiB * 1024).toFixed(0)} KiB that were not flushed were`,
         ];
       },
     },
