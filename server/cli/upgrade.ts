@@ -107,7 +107,7 @@ class Roll {
   /** Throws when the board went back: the rest stays as it is. */
   async #one(name: string, source: Source): Promise<void> {
     const until = this.#world.now() + this.#timeoutMs;
-    const before = await this.#mustSystem(name);
+    const before = await this.#reached(name, until);
     const { spec, metadata } = await this.#client.get(nodes, { name });
     // An earlier run that was cut short may have left it so.
     const ours = spec?.unschedulable !== true || metadata.annotations?.[CORDONED] !== undefined;
@@ -233,10 +233,15 @@ class Roll {
     return node.status?.nodeInfo?.bootID ?? '';
   }
 
-  async #mustSystem(name: string): Promise<BoardSystem> {
-    const system = await this.#page.system(name);
-    if (!system) throw new Error(`node "${name}" is not in reach`);
-    return system;
+  /** After the server's own turn its boards come back one after the other. */
+  async #reached(name: string, until: number): Promise<BoardSystem> {
+    for (let first = true; ; first = false) {
+      const system = await this.#page.system(name).catch(() => undefined);
+      if (system) return system;
+      if (this.#world.now() > until) throw new Error(`node "${name}" is not in reach`);
+      if (first) this.#say(name, 'is not in reach, and waited for');
+      await sleep(POLL_MS);
+    }
   }
 
   async #patiently(until: number, work: () => Promise<unknown>): Promise<void> {
