@@ -63,10 +63,10 @@ export class ImageCluster {
   }
 
   /** `coracle.yaml` of a board; the segment has no DHCP. */
-  config(role: 'server' | 'agent', more: readonly string[] = []): string {
+  config(role: 'server' | 'agent', more: readonly string[] = [], name: string = role): string {
     const mac = macOf(role === 'server' ? 1 : 2);
     return [
-      `name: ${role}`,
+      `name: ${name}`,
       `role: ${role}`,
       `token: ${TOKEN}`,
       `ssh-keys: [${JSON.stringify(this.#key.publicKey)}]`,
