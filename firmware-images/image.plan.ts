@@ -75,6 +75,7 @@ const PACKAGES = [
   'nftables',
   'iptables',
   'iproute2',
+  'conntrack',
   'procps',
   'ca-certificates',
   'tzdata',

@@ -54,6 +54,7 @@ missing_debian_packages() {
   has crun || has runc || echo crun
   [ -e /usr/lib/cni/bridge ] || [ -e /opt/cni/bin/bridge ] || echo containernetworking-plugins
   has ip || echo iproute2
+  has modprobe || echo kmod
   has nft || echo nftables
   has conntrack || echo conntrack # UDP clients of an endpoint that is gone are led to another at once
   has iptables || echo iptables # the bridge plug-in's masquerading

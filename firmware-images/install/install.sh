@@ -60,6 +60,7 @@ need containerd containerd
 has crun || has runc || MISSING="$MISSING crun"
 [ -e /opt/cni/bin/bridge ] || need /usr/lib/cni/bridge containernetworking-plugins
 need ip iproute2
+need modprobe kmod
 need nft nftables
 need conntrack conntrack
 need iptables iptables

@@ -5,6 +5,7 @@
 
 import { bootLineWith } from './boot-line.plan.ts';
 import type { CheckFacts, Role } from './facts.ts';
+import { PROGRAMS } from './programs.plan.ts';
 
 /** What `--fix` carries out; `fix.ts` has an entry for each. */
 export type Fix =
@@ -49,8 +50,7 @@ export function planChecks(facts: CheckFacts): readonly Finding[] {
     controllers(facts),
     modules(facts),
     sysctls(facts),
-    packages(facts),
-    ...(facts.roles.includes('server') ? [broker(facts)] : []),
+    ...programs(facts),
     ...containerd(facts),
     network(facts),
     clock(facts),
@@ -226,45 +226,22 @@ function sysctls({ sysctls: now, modulesThere, modulesLoadable }: CheckFacts): F
   });
 }
 
-/** By Debian's package: what has to be there of it, any one of the list. */
-const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  containerd: ['containerd'],
-  crun: ['crun', 'runc'],
-  nftables: ['nft'],
-  'containernetworking-plugins': ['bridge'],
-  iproute2: ['ip'],
-  kmod: ['modprobe'],
-};
-
-function packages({ programs }: CheckFacts): Finding {
-  const missing = Object.entries(PACKAGES)
-    .filter(([, anyOf]) => !anyOf.some((name) => programs.includes(name)))
-    .map(([name]) => name);
-  if (missing.length === 0) return ok('programs', Object.keys(PACKAGES).join(', '));
-  return bad(
-    'failure',
-    'programs',
-    `missing: ${missing.join(', ')}`,
-    `--fix installs them: apt-get install ${missing.join(' ')}`,
-    {
-      type: 'packages',
-      names: missing,
-    },
+function programs({ roles, programs: there }: CheckFacts): Finding[] {
+  const missing = PROGRAMS.filter(
+    ({ anyOf, role }) => (!role || roles.includes(role)) && !anyOf.some((name) => there.includes(name)),
   );
-}
-
-function broker({ programs }: CheckFacts): Finding {
-  return programs.includes('mosquitto')
-    ? ok('MQTT broker', 'mosquitto')
-    : bad(
-        'warning',
-        'MQTT broker',
-        'no mosquitto',
-        'the server uses its own, which is slower: --fix installs mosquitto',
-        {
-          ...{ type: 'packages', names: ['mosquitto'] },
-        },
-      );
+  if (missing.length === 0) return [ok('programs', there.join(', '))];
+  const names = missing.map((one) => one.package);
+  const vital = missing.flatMap((one) => (one.otherwise === undefined ? one.package : []));
+  const install = `--fix installs what is missing: apt-get install ${names.join(' ')}`;
+  const findings = missing.flatMap(({ package: name, otherwise }) =>
+    otherwise === undefined ? [] : bad('warning', 'programs', `no ${name}: ${otherwise}`, install),
+  );
+  if (vital.length > 0) findings.unshift(bad('failure', 'programs', `missing: ${vital.join(', ')}`, install));
+  // All in one go, whichever of them is looked at first.
+  return findings.map((finding, at) =>
+    at === 0 ? { ...finding, fix: { type: 'packages', names } } : finding,
+  );
 }
 
 function containerd({ containerdSocket }: CheckFacts): Finding[] {

@@ -6,6 +6,7 @@ import os from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { CheckFacts, Role } from './facts.ts';
+import { PROGRAMS } from './programs.plan.ts';
 
 const run = promisify(execFile);
 
@@ -18,7 +19,6 @@ export interface GatherOptions {
   readonly ports: readonly { readonly port: number; readonly option: string }[];
 }
 
-const PROGRAMS = ['containerd', 'crun', 'runc', 'nft', 'ip', 'modprobe', 'mosquitto'];
 const PROGRAM_FOLDERS = ['usr/local/sbin', 'usr/local/bin', 'usr/sbin', 'usr/bin', 'sbin', 'bin'];
 const CNI_FOLDERS = ['usr/lib/cni', 'opt/cni/bin'];
 const BOOT_LINES = ['boot/firmware/cmdline.txt', 'boot/cmdline.txt'];
@@ -134,7 +134,7 @@ async function readSysctls(read: Read): Promise<Readonly<Record<string, string>>
 
 async function findPrograms(has: Has): Promise<readonly string[]> {
   const found: string[] = [];
-  for (const name of PROGRAMS)
+  for (const name of PROGRAMS.flatMap(({ anyOf }) => anyOf))
     for (const folder of PROGRAM_FOLDERS)
       if (!found.includes(name) && (await has(`${folder}/${name}`))) found.push(name);
   for (const folder of CNI_FOLDERS)
