@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { boards } from '#firmware/boards/index.ts';
+import { installTools } from '#firmware/build/host.ts';
 import { drawAll } from '#firmware/guide/draw.ts';
 import { buildIfStale } from '../../build.ts';
 import { ADDRESSES, ImageCluster, patiently } from './cluster.ts';
@@ -29,6 +30,7 @@ let cluster: ImageCluster | undefined;
 try {
   await buildIfStale(say);
   await prepareMachines(board.arch, say);
+  await installTools({ chromium: 'chromium' }, say);
   if (wants('card')) await recordCard(recorder, folder);
   if (wants('cluster')) {
     const cards = { server: (await images.build('server')).disk, agent: (await images.build('agent')).disk };
