@@ -3,11 +3,12 @@ import { defineConfig } from 'vitest/config';
 /** `unit` sits beside the code and is fast; `e2e` crosses processes on virtual boards, one file at a time. */
 export default defineConfig({
   test: {
-    globalSetup: ['test/support/scratch.ts'],
     projects: [
       {
         test: {
           name: 'unit',
+          // Not for stories: what they run on a board has that board's own folders.
+          globalSetup: ['test/support/scratch.ts'],
           include: [
             '{agent,server,proto,firmware-images}/**/*.test.ts',
             'test/{support,bench,conformance,chaos,images}/**/*.test.ts',
