@@ -77,6 +77,25 @@ describe('readLogs', () => {
     expect([tail[0], tail.length]).toEqual(['line 15000', 5001]);
   });
 
+  it('gives no more than the tail when more is written meanwhile', async () => {
+    await writeFile(path, three);
+    // Each chunk is read when it is asked for: what comes between is in the file by then.
+    const long = line(4, 'x'.repeat(70_000));
+    await writeFile(path, three + long);
+    const source = { path, isRunning: () => true };
+    const reading = readLogs(
+      source,
+      { timestamps: false, follow: false, tailLines: 2 },
+      AbortSignal.timeout(5000),
+    );
+    const first = await reading.next();
+    expect(Buffer.from(first.value ?? '').toString()).toBe('three\n');
+    await writeFile(path, line(5, 'late') + line(6, 'later'), { flag: 'a' });
+    let rest = '';
+    for await (const part of reading) rest += Buffer.from(part);
+    expect(rest).toBe(`${'x'.repeat(70_000)}\n`);
+  });
+
   it('follows over a rotation until the container has ended', async () => {
     await writeFile(path, line(1, 'one'));
     let running = true;

@@ -27,15 +27,19 @@ export async function* readLogs(
   const formatter = new LogFormatter(options);
   let file = await open(source.path, 'r');
   const changes = options.follow ? watchFile(source.path, signal) : undefined;
+  // What is written meanwhile is no part of the tail that was asked for.
+  let left = options.follow ? Number.POSITIVE_INFINITY : (options.tailLines ?? Number.POSITIVE_INFINITY);
   try {
     let reader = new LineReader(file, await startOf(file, options));
     for (;;) {
       // Asked before reading: what it wrote before its end is then read below.
       const running = options.follow && !signal.aborted && (await source.isRunning());
       for await (const lines of reader.rest()) {
-        const out = lines.map((line) => formatter.format(line)).filter((part) => part !== undefined);
+        const wanted = lines.slice(0, left);
+        const out = wanted.map((line) => formatter.format(line)).filter((part) => part !== undefined);
         if (out.length > 0) yield Buffer.concat(out);
-        if (formatter.full || signal.aborted) return;
+        left -= wanted.length;
+        if (formatter.full || left <= 0 || signal.aborted) return;
       }
       if (signal.aborted) return;
       if (changes && (await isRotated(file, source.path))) {
