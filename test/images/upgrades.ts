@@ -143,8 +143,8 @@ export function upgradeSteps(images: Images, shared: Shared): readonly Step[] {
         // It mounts and begins, and then nothing more happens: only the watchdog can help.
         const init = { 'usr/lib/systemd/systemd': hangingProgram(images.board.arch) };
         const text = await takenBack('hanging', init);
-        const tries = clusterOf(shared).agent.console.match(/watchdog did not stop/g)?.length ?? 0;
-        return [...text.split('\n'), `the watchdog ended ${tries} tries`];
+        const heard = clusterOf(shared).agent.console.match(/watchdog did not stop/g)?.length ?? 0;
+        return [...text.split('\n'), `the console told of the watchdog ${heard} times`];
       },
     },
     {
