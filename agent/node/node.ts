@@ -9,6 +9,7 @@ import type { Cluster, DesiredState } from '#agent/link/cluster.ts';
 import type { Runtime } from '#agent/runtime/runtime.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
+import { SharedRun } from '#proto/meta/shared-run.ts';
 import { isAlreadyExists, isNotFound } from '#proto/meta/status-error.ts';
 import type { Lease } from '#proto/schema/generated/coordination-v1.ts';
 import type { Node, NodeStatus } from '#proto/schema/generated/core-v1.ts';
@@ -87,8 +88,7 @@ export function startNode(options: NodeOptions, signal: AbortSignal): NodeLoop {
 
 class NodeReporter {
   readonly #options: NodeOptions;
-  #round: Promise<void> | undefined;
-  #again = false;
+  readonly #rounds = new SharedRun(() => this.#once());
   #registered = false;
   #sent: NodeStatus | undefined;
   #sentAtMs = 0;
@@ -113,18 +113,7 @@ class NodeReporter {
 
   /** Resolves when how things are from now on has been told: with a round of its own if one is under way. */
   tick(): Promise<void> {
-    this.#again = true;
-    this.#round ??= this.#rounds().finally(() => {
-      this.#round = undefined;
-    });
-    return this.#round;
-  }
-
-  async #rounds(): Promise<void> {
-    while (this.#again) {
-      this.#again = false;
-      await this.#once();
-    }
+    return this.#rounds.ask();
   }
 
   async #once(): Promise<void> {
