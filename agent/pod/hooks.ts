@@ -1,5 +1,5 @@
 import { HttpGet, HttpShared } from '#agent/probes/http-get.ts';
-import { type HttpTarget, userAgent } from '#agent/probes/http-request.ts';
+import { type HttpTarget, targetOf } from '#agent/probes/http-request.ts';
 import { portOf } from '#agent/probes/probe.plan.ts';
 import type { Runtime } from '#agent/runtime/runtime.ts';
 import type { Clock } from '#proto/meta/clock.ts';
@@ -37,18 +37,10 @@ export async function runHook(
     }
   }
   if (handler.httpGet) {
-    const { host, path, scheme, httpHeaders } = handler.httpGet;
+    const { path } = handler.httpGet;
     const port = portOf(handler.httpGet.port, spec.ports);
     if (port === undefined) return `couldn't find port: ${handler.httpGet.port}`;
-    const request: HttpTarget = {
-      scheme: scheme === 'HTTPS' ? 'HTTPS' : 'HTTP',
-      host: host || podIp,
-      port,
-      path: path ?? '/',
-      headers: httpHeaders ?? [],
-      userAgent: userAgent('lifecycle'),
-    };
-    const why = await askOnce(request, limitMs);
+    const why = await askOnce(targetOf(handler.httpGet, { podIp, port, purpose: 'lifecycle' }), limitMs);
     return why && `HTTP lifecycle hook (${path ?? '/'}) for Container "${spec.name}" failed - error: ${why}`;
   }
   return undefined;

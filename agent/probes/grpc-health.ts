@@ -1,4 +1,5 @@
 import { Client, credentials, status } from '@grpc/grpc-js';
+import { hostPort } from '#proto/net/dial.ts';
 import { userAgent } from './http-request.ts';
 import type { Outcome } from './probe.plan.ts';
 
@@ -12,7 +13,7 @@ export async function probeGrpc(
   service: string,
   timeoutMs: number,
 ): Promise<Outcome> {
-  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const address = hostPort(host, port);
   const client = new Client(address, credentials.createInsecure(), {
     'grpc.primary_user_agent': userAgent('probe'),
     'grpc.enable_retries': 0,

@@ -1,5 +1,6 @@
 /** The request of an HTTP probe as upstream's Go client writes it: made once, sent each time. */
 import { hostPort } from '#proto/net/dial.ts';
+import type { HTTPGetAction } from '#proto/schema/generated/core-v1.ts';
 import { KUBERNETES_MINOR } from '#proto/version.ts';
 
 export interface HttpTarget {
@@ -30,8 +31,23 @@ export interface HttpRequest {
   readonly problem: string;
 }
 
+/** What a probe or a hook asks for, at a port that is known by number. */
+export const targetOf = (
+  { host, scheme, path, httpHeaders }: HTTPGetAction,
+  { podIp, port, purpose }: { readonly podIp: string; readonly port: number; readonly purpose: Purpose },
+): HttpTarget => ({
+  scheme: scheme === 'HTTPS' ? 'HTTPS' : 'HTTP',
+  host: host || podIp,
+  port,
+  path: path ?? '/',
+  headers: httpHeaders ?? [],
+  userAgent: userAgent(purpose),
+});
+
+type Purpose = 'probe' | 'lifecycle';
+
 /** Who asks: `kube-probe/1.36`. */
-export const userAgent = (purpose: 'probe' | 'lifecycle'): string => `kube-${purpose}/1.${KUBERNETES_MINOR}`;
+export const userAgent = (purpose: Purpose): string => `kube-${purpose}/1.${KUBERNETES_MINOR}`;
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for

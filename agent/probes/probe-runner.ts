@@ -2,7 +2,7 @@ import { type Runtime, RuntimeError } from '#agent/runtime/runtime.ts';
 import type { Container, EphemeralContainer, Probe } from '#proto/schema/generated/core-v1.ts';
 import { probeGrpc } from './grpc-health.ts';
 import { HttpGet, HttpShared } from './http-get.ts';
-import { userAgent } from './http-request.ts';
+import { targetOf } from './http-request.ts';
 import { type Outcome, portOf, timeoutMs } from './probe.plan.ts';
 import { probeTcp } from './tcp-socket.ts';
 
@@ -31,20 +31,11 @@ export class ProbeRunner {
     const wanted = httpGet ?? tcpSocket;
     if (!wanted) return async () => ({ type: 'error', message: 'missing probe handler' });
     const port = portOf(wanted.port, spec.ports);
-    const host = wanted.host || podIp;
     if (port === undefined)
       return async () => ({ type: 'error', message: `couldn't find port: ${wanted.port}` });
-    if (!httpGet) return () => probeTcp(host, port, limit);
-    const request = {
-      scheme: httpGet.scheme === 'HTTPS' ? ('HTTPS' as const) : ('HTTP' as const),
-      host,
-      port,
-      path: httpGet.path ?? '/',
-      headers: httpGet.httpHeaders ?? [],
-      userAgent: userAgent('probe'),
-    };
+    if (!httpGet) return () => probeTcp(wanted.host || podIp, port, limit);
     try {
-      const made = new HttpGet(request, this.#http);
+      const made = new HttpGet(targetOf(httpGet, { podIp, port, purpose: 'probe' }), this.#http);
       return () => made.probe(limit);
     } catch (err) {
       return async () => ({ type: 'error', message: String(err) });
