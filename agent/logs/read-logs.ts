@@ -29,33 +29,33 @@ export async function* readLogs(
   const changes = options.follow ? watchFile(source.path, signal) : undefined;
   // What is written meanwhile is no part of the tail that was asked for.
   let left = options.follow ? Number.POSITIVE_INFINITY : (options.tailLines ?? Number.POSITIVE_INFINITY);
+  /** What the reader has by now, of what is wanted; `done` is set when nothing more is. */
+  let done = false;
+  async function* pour(reader: LineReader): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const lines of reader.rest()) {
+      const wanted = lines.slice(0, left);
+      const out = wanted.map((line) => formatter.format(line)).filter((part) => part !== undefined);
+      if (out.length > 0) yield Buffer.concat(out);
+      left -= wanted.length;
+      done = formatter.full || left <= 0 || signal.aborted;
+      if (done) return;
+    }
+  }
   try {
     let reader = new LineReader(file, await startOf(file, options));
     for (;;) {
       // Asked before reading: what it wrote before its end is then read below.
       const running = options.follow && !signal.aborted && (await source.isRunning());
-      for await (const lines of reader.rest()) {
-        const wanted = lines.slice(0, left);
-        const out = wanted.map((line) => formatter.format(line)).filter((part) => part !== undefined);
-        if (out.length > 0) yield Buffer.concat(out);
-        left -= wanted.length;
-        if (formatter.full || left <= 0 || signal.aborted) return;
-      }
-      if (signal.aborted) return;
+      yield* pour(reader);
+      if (done || signal.aborted) return;
       if (changes && (await isRotated(file, source.path))) {
         const next = await open(source.path, 'r').catch(() => undefined);
         if (next) {
           // The runtime may have written to the old file up to the reopening: read it to its end first.
-          for await (const lines of reader.rest()) {
-            const out = lines.map((line) => formatter.format(line)).filter((part) => part !== undefined);
-            if (out.length > 0) yield Buffer.concat(out);
-            if (formatter.full) {
-              await next.close();
-              return;
-            }
-          }
+          yield* pour(reader);
           await file.close();
           file = next;
+          if (done) return;
           reader = new LineReader(file, 0);
           continue;
         }
