@@ -26,11 +26,15 @@ export const thisMachine = (): Machine => ({
   systemctl: (...args) => runProgram('systemctl', args),
   run: (program, ...args) => runProgram(program, args),
   answers: async (kubeconfig) => {
+    let client: HttpClient | undefined;
     try {
-      await new HttpClient(readKubeconfig(kubeconfig)).list(namespaces, { limit: 1 });
+      client = new HttpClient(readKubeconfig(kubeconfig));
+      await client.list(namespaces, { limit: 1 });
       return true;
     } catch {
       return false;
+    } finally {
+      client?.close();
     }
   },
   sleep: (ms) => sleep(ms),
