@@ -1,4 +1,4 @@
-/** `node firmware-images/guide/draw.ts`: the pictures of GUIDE.md, from the records that `record.ts` took. */
+/** `node firmware-images/guide/draw.ts`: the pictures of GUIDE.md, from the records that `test/images/guide.ts` took. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { drawTerminal, readRecord } from './terminal.plan.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { busyboxArchive } from '#firmware/images/build-images.ts';
 import { cgroupCases } from '../support/cgroups/cases.ts';
 import type { Images } from './images.ts';
-import { expect, type Step } from './step.ts';
+import { expect, type Step, seconds } from './step.ts';
 import { clusterOf, patience, type Shared } from './uefi.ts';
 
 const IMPORT = 'ctr --address /run/coracle/containerd/containerd.sock --namespace k8s.io images import -';
@@ -27,7 +27,7 @@ export function cgroupStep(images: Images, shared: Shared): Step {
           kubectl: (args, input) => cluster.kubectlWith(args, input),
           sh: (script) => agentShell.run(script),
         });
-        lines.push(`${name}: ${((performance.now() - since) / 1000).toFixed(1)} s`);
+        lines.push(`${name}: ${seconds(performance.now() - since)}`);
       }
       return lines;
     },

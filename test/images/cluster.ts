@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Board } from '#firmware/boards/board.ts';
 import { HOST_ARCH } from '#firmware/build/host.ts';
 import { run } from '#firmware/build/run.ts';
+import type { BoardSystem } from '#server/cli/upgrade.plan.ts';
 import { freePort, Machine, type MachineOptions, macOf } from './machine.ts';
 import { makeSshKey, Shell, type SshKey } from './ssh.ts';
 
@@ -110,6 +111,12 @@ export class ImageCluster {
       },
       2000,
     );
+  }
+
+  /** What a board says of its system. */
+  async systemOf(node: string): Promise<BoardSystem> {
+    const path = `/api/v1/nodes/${node}/proxy/coracle/system`;
+    return JSON.parse(await this.kubectl('get', '--raw', path)) as BoardSystem;
   }
 
   async powerOff(): Promise<void> {

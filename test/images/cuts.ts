@@ -14,16 +14,11 @@ import type { Images } from './images.ts';
 import { Ledger } from './ledger.ts';
 import { accelerated, prepareMachines } from './machine.ts';
 import type { Shell } from './ssh.ts';
-import { expect, type Step } from './step.ts';
+import { expect, type Step, seconds } from './step.ts';
 import { CARD_GIB, patience, type Shared } from './uefi.ts';
 
 /** That of the other steps' upgrade, so that it is built once. */
 const VERSION = '90.0.0';
-
-interface BoardState {
-  readonly slot: 'a' | 'b';
-  readonly state: { readonly good: 'a' | 'b'; readonly try?: 'a' | 'b' };
-}
 
 export function cutSteps(
   images: Images,
@@ -60,10 +55,7 @@ export function cutSteps(
         await patiently(limit, () => cluster.fetchKubeconfig(), 2000);
         await cluster.nodeReady('server', limit);
 
-        const systemOf = async (): Promise<BoardState> => {
-          const path = '/api/v1/nodes/server/proxy/coracle/system';
-          return JSON.parse(await cluster.kubectl('get', '--raw', path)) as BoardState;
-        };
+        const systemOf = () => cluster.systemOf('server');
         const ledger = new Ledger();
         let lostMiB = 0;
         for (let cut = 1; cut <= count; cut++) {
@@ -109,8 +101,6 @@ export function cutSteps(
     },
   ];
 }
-
-const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
 async function withClient<T>(kubeconfig: string, work: (client: HttpClient) => Promise<T>): Promise<T> {
   const client = new HttpClient(readKubeconfig(kubeconfig));

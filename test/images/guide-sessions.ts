@@ -3,16 +3,17 @@ import { rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HOST_ARCH } from '#firmware/build/host.ts';
 import { run } from '#firmware/build/run.ts';
-import { ADDRESSES, type ImageCluster, patiently } from './cluster.ts';
+import { ADDRESSES, type ImageCluster, patiently, TOKEN } from './cluster.ts';
 import { freePort, type Machine } from './machine.ts';
 import { plain, type Recorder } from './recorder.ts';
 import { expect } from './step.ts';
+import { CARD_GIB } from './uefi.ts';
 
 export const ROOT = join(import.meta.dirname, '../..');
 export const GUIDE = join(ROOT, 'firmware-images/guide');
-const LIMIT_MS = 40 * 60_000;
+export const LIMIT_MS = 40 * 60_000;
 
-const SERVER_YAML = ['name: attic', 'role: server', 'token: abcdef.0123456789abcdef'];
+const SERVER_YAML = ['name: attic', 'role: server', `token: ${TOKEN}`];
 
 /** The image of a Raspberry Pi is built, and put onto a card, for which a loop device stands. */
 export async function recordCard(recorder: Recorder, folder: string): Promise<void> {
@@ -137,7 +138,7 @@ export async function recordMistake(recorder: Recorder, agent: Machine, disk: st
   await agent.cutPower();
   const status = await agent.readBootFile('CORACLE-STATUS.txt');
   const wrong = ['name: Kitchen_1', 'role: agent', 'token: abcdef', 'wifi: { ssid: home }'];
-  await agent.flash(disk, 4, `${wrong.join('\n')}\n`);
+  await agent.flash(disk, CARD_GIB, `${wrong.join('\n')}\n`);
   agent.powerOn();
   const errors = await patiently(
     LIMIT_MS,

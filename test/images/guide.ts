@@ -10,12 +10,12 @@ import { installTools } from '#firmware/build/host.ts';
 import { drawAll } from '#firmware/guide/draw.ts';
 import { buildIfStale } from '../../build.ts';
 import { ADDRESSES, ImageCluster, patiently } from './cluster.ts';
-import { consoleOf, GUIDE, ROOT, recordCard, recordMistake, recordUse } from './guide-sessions.ts';
+import { consoleOf, GUIDE, LIMIT_MS, ROOT, recordCard, recordMistake, recordUse } from './guide-sessions.ts';
 import { describeImages } from './images.ts';
 import { prepareMachines } from './machine.ts';
 import { Recorder } from './recorder.ts';
+import { CARD_GIB } from './uefi.ts';
 
-const LIMIT_MS = 40 * 60_000;
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** One half of it, or both. */
@@ -51,8 +51,8 @@ async function boot(
 ): Promise<void> {
   const { server, agent } = to;
   const more = [`server: ${ADDRESSES.server}`];
-  await server.flash(cards.server, 4, to.config('server', [], 'attic'));
-  await agent.flash(cards.agent, 4, to.config('agent', more, 'kitchen'));
+  await server.flash(cards.server, CARD_GIB, to.config('server', [], 'attic'));
+  await agent.flash(cards.agent, CARD_GIB, to.config('agent', more, 'kitchen'));
   server.powerOn();
   await patiently(LIMIT_MS, () => to.fetchKubeconfig(), 2000);
   await to.nodeReady('attic', LIMIT_MS);

@@ -13,7 +13,7 @@ import { cgroupStep } from './cgroups.ts';
 import { cutSteps } from './cuts.ts';
 import { describeImages, type Images } from './images.ts';
 import { raspberrySteps } from './raspberry.ts';
-import type { Step, Suite } from './step.ts';
+import { type Step, type Suite, seconds } from './step.ts';
 import { clusterSteps, type Shared } from './uefi.ts';
 import { upgradeSteps } from './upgrades.ts';
 
@@ -55,7 +55,7 @@ for (const name of values.board.split(',')) {
     if (!values.keep) rmSync(folder, { recursive: true, force: true });
   }
 }
-say(`\nin ${seconds(began)}\n${passed} passed, ${failed} failed`);
+say(`\nin ${since(began)}\n${passed} passed, ${failed} failed`);
 process.exit(failed > 0 ? 1 : 0);
 
 function uefiSuite(images: Images, cuts: { readonly count: number; readonly seed: number }): Suite {
@@ -66,21 +66,21 @@ function uefiSuite(images: Images, cuts: { readonly count: number; readonly seed
 }
 
 async function runStep(board: string, { name, run }: Step): Promise<boolean> {
-  const since = performance.now();
+  const from = performance.now();
   try {
     for (const line of (await run()) ?? []) say(`   ${line}`);
     passed++;
-    say(`ok ${board} ${name}: ${seconds(since)}`);
+    say(`ok ${board} ${name}: ${since(from)}`);
     return true;
   } catch (err) {
     failed++;
-    say(`NOT OK ${board} ${name}: ${seconds(since)}\n${(err as Error).message}`);
+    say(`NOT OK ${board} ${name}: ${since(from)}\n${(err as Error).message}`);
     return false;
   }
 }
 
-function seconds(since: number): string {
-  return `${((performance.now() - since) / 1000).toFixed(1)} s`;
+function since(from: number): string {
+  return seconds(performance.now() - from);
 }
 
 /** For a look inside: `ssh-key` and `kubeconfig.yaml` are in the folder. */

@@ -12,6 +12,9 @@ export interface Suite {
   readonly end: () => Promise<void>;
 }
 
+/** `12.3 s`, of milliseconds. */
+export const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
 export function expect(holds: boolean, otherwise: string): void {
   if (!holds) throw new Error(otherwise);
 }

@@ -5,7 +5,7 @@ import { ADDRESSES, ImageCluster, patiently } from './cluster.ts';
 import type { Images } from './images.ts';
 import { accelerated, prepareMachines } from './machine.ts';
 import type { Shell } from './ssh.ts';
-import { expect, type Suite } from './step.ts';
+import { expect, type Suite, seconds } from './step.ts';
 
 const LIMIT_BYTES = 350 * 1000 * 1000;
 export const CARD_GIB = 4;
@@ -56,7 +56,7 @@ export function clusterSteps(images: Images, shared: Shared): Suite {
   const { board, folder } = images;
   const up = (): ImageCluster => clusterOf(shared);
   const since = { server: 0, agent: 0 };
-  const after = (from: number): string => `${((performance.now() - from) / 1000).toFixed(1)} s`;
+  const after = (from: number): string => seconds(performance.now() - from);
   const limit = patience(images);
   /** What the guest itself took to start, by systemd: it says so once every job is done. */
   const bareBoot = (shell: Shell): Promise<string> =>

@@ -57,10 +57,7 @@ export function upgradeSteps(images: Images, shared: Shared): readonly Step[] {
         resolve({ code: err ? 1 : 0, text: `${stdout}${stderr}`.trim() }),
       );
     });
-  const systemOf = async (
-    node: string,
-  ): Promise<{ version: string; slot: string; state: { good: string } }> =>
-    JSON.parse(await clusterOf(shared).kubectl('get', '--raw', `/api/v1/nodes/${node}/proxy/coracle/system`));
+  const systemOf = (node: string) => clusterOf(shared).systemOf(node);
   const kubectl = (...args: readonly string[]): Promise<string> => clusterOf(shared).kubectl(...args);
   const isRunning = (what: string, path: string): Promise<void> =>
     patiently(limit, async () => {

@@ -1,11 +1,12 @@
 /** Cgroups of virtual boards, version 1 and 2 behind one set of functions. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isUnified } from '#agent/runtime/cgroup/open.ts';
 
 const ROOT = '/sys/fs/cgroup';
 
 /** 2 only where it is the whole hierarchy: a hybrid machine runs its controllers in version 1. */
-export const cgroupVersion = (): 1 | 2 => (existsSync(`${ROOT}/cgroup.controllers`) ? 2 : 1);
+export const cgroupVersion = (): 1 | 2 => (isUnified(ROOT) ? 2 : 1);
 
 /** Directories that hold all controllers: one per version 1 hierarchy. */
 function hierarchies(): readonly string[] {
