@@ -148,16 +148,16 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeHarnes
       const reading = (async () => {
         for await (const event of events) seen.push(event);
       })();
-      await sleep(100);
       const { id } = await run('exit 4');
+      const own = () => seen.filter((event) => event.containerId === id);
       await runtime.startContainer(id);
       await until(id, 'exited');
-      await sleep(200);
+      await expect.poll(() => own().map(({ type }) => type), { timeout: 20_000 }).toContain('exited');
       abort.abort();
       await reading;
-      const own = seen.filter((event) => event.containerId === id);
-      expect(own).toMatchObject([{ type: 'started' }, { type: 'exited', exitCode: 4 }]);
-      const at = own[1]?.type === 'exited' ? own[1].atMs : 0;
+      const [started, exited] = own();
+      expect([started, exited]).toMatchObject([{ type: 'started' }, { type: 'exited', exitCode: 4 }]);
+      const at = exited?.type === 'exited' ? exited.atMs : 0;
       expect(Math.abs(at - Date.now())).toBeLessThan(30_000);
     });
 

@@ -139,10 +139,9 @@ describe('a folder of manifests', () => {
 
     expect(cluster.calls).toEqual([]);
     cluster.setConnected(true);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    expect(cluster.calls.map(({ method, path }) => `${method} ${path}`)).toEqual([
-      'POST /api/v1/namespaces/default/pods',
-    ]);
+    await expect
+      .poll(() => cluster.calls.map(({ method, path }) => `${method} ${path}`))
+      .toEqual(['POST /api/v1/namespaces/default/pods']);
 
     // The server sends it back: it is not run twice, and its streams are found.
     const mirror = mirrorOf(second as Pod, 'kitchen', 'n1');

@@ -14,7 +14,6 @@ import { strategies } from '#server/registry/index.ts';
 import { aContainer, aNode, aPod } from './fixtures.ts';
 import { Scheduler } from './scheduler.ts';
 
-const PATIENT = { timeout: 10_000 };
 const stop = new AbortController();
 afterEach(() => stop.abort());
 
@@ -46,19 +45,17 @@ it('parks, tells, wakes and binds', async () => {
 
   await client.create(pods, hostNetwork('web'));
   await expect
-    .poll(() => scheduled('web'), PATIENT)
+    .poll(() => scheduled('web'))
     .toEqual([undefined, 'False', 'Unschedulable', 'no nodes available to schedule pods']);
   const { spec, status, ...node } = aNode('board-1');
   await client.create(nodes, { ...node, spec: {} });
   await client.patch(nodes, { name: 'board-1' }, 'merge', { status }, { subresource: 'status' });
   await clock.advance(2_000);
-  await expect.poll(() => scheduled('web'), PATIENT).toEqual(['board-1', 'True', undefined, undefined]);
+  await expect.poll(() => scheduled('web')).toEqual(['board-1', 'True', undefined, undefined]);
 
   await client.create(pods, hostNetwork('second'));
   const message =
     "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports. " +
     'preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.';
-  await expect
-    .poll(() => scheduled('second'), PATIENT)
-    .toEqual([undefined, 'False', 'Unschedulable', message]);
+  await expect.poll(() => scheduled('second')).toEqual([undefined, 'False', 'Unschedulable', message]);
 });

@@ -59,10 +59,7 @@ const start = (one: ManagedBroker, signal = stop.signal): void => void running.p
 
 const seen = (): string[] => readFileSync(join(root, 'seen'), 'utf8').split('\n').filter(Boolean);
 
-async function until(check: () => boolean): Promise<void> {
-  for (let i = 0; i < 400 && !check(); i++) await systemClock.sleep(10);
-  expect(check()).toBe(true);
-}
+const until = (check: () => boolean): Promise<void> => expect.poll(check, { interval: 10 }).toBe(true);
 
 const LIVES =
   'trap "exit 0" TERM; trap "echo reload >>$D/seen" HUP; echo start >>$D/seen; while :; do sleep 0.02; done';

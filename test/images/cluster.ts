@@ -5,8 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Board } from '#firmware/boards/board.ts';
 import { HOST_ARCH } from '#firmware/build/host.ts';
 import { run } from '#firmware/build/run.ts';
+import { freePort } from '#proto/net/testing/free-port.ts';
 import type { BoardSystem } from '#server/cli/upgrade.plan.ts';
-import { freePort, Machine, type MachineOptions, macOf } from './machine.ts';
+import { Machine, type MachineOptions, macOf } from './machine.ts';
 import { makeSshKey, Shell, type SshKey } from './ssh.ts';
 
 const ROOT = join(import.meta.dirname, '../..');

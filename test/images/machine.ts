@@ -5,7 +5,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, existsSync } from 'node:fs';
 import { copyFile, truncate, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Board } from '#firmware/boards/board.ts';
@@ -195,15 +194,3 @@ export class Machine {
 
 /** Of a machine's interface in the segment. */
 export const macOf = (number: number): string => `52:54:00:c0:2a:${number.toString(16).padStart(2, '0')}`;
-
-/** A port of loopback that nobody has right now. */
-export function freePort(): Promise<number> {
-  const server = createServer();
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
-}

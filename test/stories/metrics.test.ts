@@ -4,10 +4,10 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { freePort } from '#proto/net/testing/free-port.ts';
 import { eventually } from '../support/boards/eventually.ts';
 import { command } from '../support/boards/shell.ts';
 import { credentialsOf } from '../support/cluster/api.ts';
@@ -157,14 +157,3 @@ it('writes every page as promtool wants it', async () => {
     expect(complaints, page).toEqual([]);
   }
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.on('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
-}

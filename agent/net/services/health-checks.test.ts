@@ -1,6 +1,6 @@
-import { createServer } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { silent } from '#proto/meta/log.ts';
+import { freePort } from '#proto/net/testing/free-port.ts';
 import { anEndpoint, aService, aSlice } from './fixtures.ts';
 import { planHealthChecks } from './health-checks.plan.ts';
 import { HealthChecks } from './health-checks.ts';
@@ -54,11 +54,3 @@ it('answers what it was told last, and no longer than it was told', async () => 
   checks.set(new Map());
   await expect(ask()).rejects.toThrow();
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
-}

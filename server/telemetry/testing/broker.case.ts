@@ -1,6 +1,6 @@
 /** What every broker of the cluster's own must do, whichever program it is: run with real clients over TLS. */
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { createConnection, createServer } from 'node:net';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
@@ -8,6 +8,7 @@ import mqttPacket from 'mqtt-packet';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '#proto/meta/clock.ts';
 import { createLogger } from '#proto/meta/log.ts';
+import { freePort } from '#proto/net/testing/free-port.ts';
 import { issueCertificate } from '#proto/pki/certificate.ts';
 import { generateKey, keyToPem, spkiOf } from '#proto/pki/key.ts';
 import { toPem } from '#proto/pki/pem.ts';
@@ -88,7 +89,7 @@ export function brokerCase(create: (options: BrokerOptions, directory: string) =
       ...{ clusterDomain: 'cluster.local', serviceIp: '10.43.0.1', advertiseAddress: '127.0.0.1' },
       ...{ tlsSans: [], nodeName: 'server', now: Date.now },
     });
-    ports = await freePorts(3);
+    ports = [await freePort(), await freePort(), await freePort()];
     const at = (index: number) => ({ host: '127.0.0.1', port: ports[index] ?? 0 });
     broker = create(
       {
@@ -263,20 +264,6 @@ async function garbage(port: number): Promise<import('node:net').Socket> {
   const bytes = Array.from({ length: 64 }, (_, i) => (i * 7919 + socket.writableLength) & 0xff);
   await new Promise<void>((resolve) => socket.write(Buffer.from(bytes), () => resolve()));
   return socket;
-}
-
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) =>
-          server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port)),
-        ),
-    ),
-  );
-  for (const server of servers) server.close();
-  return ports;
 }
 
 async function until(check: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {

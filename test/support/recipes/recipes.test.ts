@@ -1,7 +1,6 @@
 /** Reads the recipes and holds them against messages as Coracle makes them; what Debian has, runs. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -16,6 +15,7 @@ import {
   nodeState,
 } from '#proto/agent/mqtt-topics.ts';
 import { systemClock } from '#proto/meta/clock.ts';
+import { freePort } from '#proto/net/testing/free-port.ts';
 import type { Node } from '#proto/schema/generated/core-v1.ts';
 import { topicMatches } from '#server/telemetry/access.plan.ts';
 import { parseCommand } from '#server/telemetry/commands/command.plan.ts';
@@ -215,13 +215,3 @@ describe('Prometheus and Grafana', () => {
     for (const { gridPos } of dashboard.panels) expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24);
   });
 });
-
-function freePort(): Promise<number> {
-  const server = createServer();
-  return new Promise((resolve) =>
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    }),
-  );
-}
