@@ -1,4 +1,5 @@
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -9,7 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { silent } from '#proto/meta/log.ts';
 import { type ForeignFolders, ForeignNetwork, gatherPrograms } from './foreign-network.ts';
 
@@ -38,13 +39,22 @@ it('brings over what is installed, then and later, and takes back what is remove
   put('etc/10-flannel.conflist', 'one');
   put('etc/calico-kubeconfig');
   const copy = join(folders.confDir, 'installed-10-flannel.conflist');
-  await vi.waitFor(() => expect(readFileSync(copy, 'utf8')).toBe('one'), 5000);
+  const copied = () => existsSync(copy) && readFileSync(copy, 'utf8');
+  await expect.poll(copied).toBe('one');
   expect(readdirSync(folders.confDir).length).toBe(2);
   expect(readdirSync(folders.binDir)).toEqual(['flannel']);
   put('etc/10-flannel.conflist', 'two');
-  await vi.waitFor(() => expect(readFileSync(copy, 'utf8')).toBe('two'), 5000);
+  await expect.poll(copied).toBe('two');
   await network.leave();
   expect(readdirSync(folders.confDir)).toEqual(['10-coracle.conflist']);
+});
+
+it('leaves nothing behind of what it is just bringing over', async () => {
+  const network = new ForeignNetwork(folders, silent);
+  mkdirSync(folders.configurations);
+  put('etc/10-flannel.conflist', 'one');
+  await Promise.all([network.follow(), network.leave()]);
+  expect(readdirSync(folders.confDir)).toEqual([]);
 });
 
 it('gathers the programs of all folders, those that were installed before those of the system', async () => {

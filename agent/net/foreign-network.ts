@@ -27,6 +27,8 @@ export class ForeignNetwork {
   readonly #log: Logger;
   #watcher: FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** The last round: one at a time, and none is under way when its traces are removed. */
+  #round: Promise<void> = Promise.resolve();
 
   constructor(folders: ForeignFolders, log: Logger) {
     this.#folders = folders;
@@ -42,12 +44,13 @@ export class ForeignNetwork {
     this.#watcher = watch(configurations, { persistent: false }, () => this.#later()).on('error', (err) =>
       this.#log.warn('the folder of networks is not watched any more', { folder: configurations, err }),
     );
-    await this.#bringOver();
+    await this.#next();
   }
 
   /** The network is the cluster's own (again). */
   async leave(): Promise<void> {
     this.stop();
+    await this.#round.catch(() => undefined);
     const { confDir } = this.#folders;
     for (const name of await namesIn(confDir)) if (name.startsWith(COPY)) await rm(join(confDir, name));
   }
@@ -62,8 +65,13 @@ export class ForeignNetwork {
   #later(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.#bringOver().catch((err: unknown) => this.#log.error('a network was not brought over', { err }));
+      this.#next().catch((err: unknown) => this.#log.error('a network was not brought over', { err }));
     }, SETTLE_MS);
+  }
+
+  #next(): Promise<void> {
+    this.#round = this.#round.catch(() => undefined).then(() => this.#bringOver());
+    return this.#round;
   }
 
   async #bringOver(): Promise<void> {
