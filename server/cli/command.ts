@@ -21,7 +21,7 @@ import { runProgram } from './programs.ts';
 import { addTokenCommands } from './token.ts';
 import { addTopCommand } from './top/top.ts';
 import { retune } from './tune.ts';
-import { addUpgradeCommand } from './upgrade.ts';
+import { addUpgradeCommand } from './upgrade/upgrade.ts';
 
 const DEFAULT_CONFIG = '/etc/coracle/config.yaml';
 

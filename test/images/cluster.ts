@@ -6,7 +6,7 @@ import type { Board } from '#firmware/boards/board.ts';
 import { HOST_ARCH } from '#firmware/build/host.ts';
 import { run } from '#firmware/build/run.ts';
 import { freePort } from '#proto/net/testing/free-port.ts';
-import type { BoardSystem } from '#server/cli/upgrade.plan.ts';
+import type { BoardSystem } from '#server/cli/upgrade/upgrade.plan.ts';
 import { Machine, type MachineOptions, macOf } from './machine.ts';
 import { makeSshKey, Shell, type SshKey } from './ssh.ts';
 

@@ -42,8 +42,11 @@ const FOLDERS = [
 export function upgradeSteps(images: Images, shared: Shared): readonly Step[] {
   const limit = patience(images);
 
-  /** `coracle upgrade`, as a person would call it; never rejects. */
-  const upgrade = (...args: readonly string[]): Promise<{ readonly code: number; readonly text: string }> =>
+  /** `coracle upgrade`, as a person would call it, who presses Ctrl-C once it has said `until`; never rejects. */
+  const upgradeUntil = (
+    until: RegExp | undefined,
+    ...args: readonly string[]
+  ): Promise<{ readonly code: number; readonly text: string }> =>
     new Promise((resolve) => {
       const command = [
         join(images.root, 'dist/coracle.mjs'),
@@ -53,12 +56,23 @@ export function upgradeSteps(images: Images, shared: Shared): readonly Step[] {
         ...args,
       ];
       const env = { ...process.env, KUBECONFIG: clusterOf(shared).kubeconfig };
-      execFile(process.execPath, command, { env, maxBuffer: 1e7 }, (err, stdout, stderr) =>
+      const child = execFile(process.execPath, command, { env, maxBuffer: 1e7 }, (err, stdout, stderr) =>
         resolve({ code: err ? 1 : 0, text: `${stdout}${stderr}`.trim() }),
       );
+      let said = '';
+      const hear = (chunk: string): void => {
+        said += chunk;
+        if (!until?.test(said)) return;
+        child.kill('SIGINT');
+        child.stdout?.off('data', hear);
+      };
+      child.stdout?.on('data', hear);
     });
+  const upgrade = (...args: readonly string[]) => upgradeUntil(undefined, ...args);
   const systemOf = (node: string) => clusterOf(shared).systemOf(node);
   const kubectl = (...args: readonly string[]): Promise<string> => clusterOf(shared).kubectl(...args);
+  const isCordoned = async (node: string): Promise<boolean> =>
+    (await kubectl('get', 'node', node, '-o', 'jsonpath={.spec.unschedulable}')) !== '';
   const isRunning = (what: string, path: string): Promise<void> =>
     patiently(limit, async () => {
       const found = await kubectl('get', ...what.split(' '), '-o', `jsonpath=${path}`);
@@ -79,8 +93,7 @@ export function upgradeSteps(images: Images, shared: Shared): readonly Step[] {
     expect(code === 1 && /back on the old one/.test(text), text);
     const { version, slot, state } = await systemOf('agent');
     expect(version === GOOD && slot === 'b' && state.good === 'b', JSON.stringify({ version, slot, state }));
-    const unschedulable = await kubectl('get', 'node', 'agent', '-o', 'jsonpath={.spec.unschedulable}');
-    expect(unschedulable === '', 'the agent takes no Pods');
+    expect(!(await isCordoned('agent')), 'the agent takes no Pods');
     return text;
   };
 
@@ -114,9 +127,21 @@ export function upgradeSteps(images: Images, shared: Shared): readonly Step[] {
         await clusterOf(shared).kubectlWith(['apply', '-f', '-'], JSON.stringify(MOVING));
         await isRunning('deployment moving', '{.status.availableReplicas}');
         const files = [await images.upgrade('agent', GOOD), await images.upgrade('server', GOOD)];
+        const sending = await upgradeUntil(/server.*of \d+ MB are there/, '--to', ...files);
+        expect(/interrupted; stays on .*; takes Pods again/.test(sending.text), sending.text);
+        expect(!(await isCordoned('server')), 'the server takes no Pods after a Ctrl-C');
+        const starting = await upgradeUntil(/server.*is starting again/, '--to', ...files);
+        expect(/interrupted; was told to start with the new system/.test(starting.text), starting.text);
+        expect(
+          await patiently(limit, () => isCordoned('server')),
+          'the server takes Pods while it is on trial',
+        );
         const { code, text } = await upgrade('--to', ...files);
         expect(code === 0, text);
-        expect(/server.*runs 90[\s\S]*agent.*goes from/.test(text), `the server does not go first:\n${text}`);
+        expect(
+          /server.*was left[\s\S]*server.*runs the new[\s\S]*agent.*goes from/.test(text),
+          `the server does not go first:\n${text}`,
+        );
         expect(/1 Pod moves/.test(text), `no Pod has moved:\n${text}`);
         for (const node of ['server', 'agent']) {
           const { version, slot, state } = await systemOf(node);
@@ -124,14 +149,11 @@ export function upgradeSteps(images: Images, shared: Shared): readonly Step[] {
             version === GOOD && slot === 'b' && state.good === 'b',
             JSON.stringify({ version, slot, state }),
           );
-          const { spec } = JSON.parse(await kubectl('get', 'node', node, '-o', 'json')) as {
-            readonly spec: { readonly unschedulable?: boolean };
-          };
-          expect(spec.unschedulable !== true, `${node} takes no Pods`);
+          expect(!(await isCordoned(node)), `${node} takes no Pods`);
         }
         await isRunning('pod limited', '{.status.phase}');
         await isRunning('deployment moving', '{.status.availableReplicas}');
-        return text.split('\n');
+        return [sending.text, starting.text, text].join('\n').split('\n');
       },
     },
     {

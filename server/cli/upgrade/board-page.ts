@@ -13,6 +13,9 @@ export interface Source extends UpgradeManifest {
   readonly open: () => Promise<Readable>;
 }
 
+/** What a roll asks of boards. */
+export type BoardPages = Pick<BoardPage, 'system' | 'version' | 'receive' | 'restart'>;
+
 type Method = 'GET' | 'PUT' | 'POST';
 
 /** Nothing sent and nothing heard: the way to the board is gone. A board that reads its card back says nothing for a while. */
@@ -25,10 +28,10 @@ export class BoardPage {
     this.#options = options;
   }
 
-  /** Undefined: not flashed, or not in reach. */
-  async system(name: string): Promise<BoardSystem | undefined> {
-    const text = await this.#call(name, 'GET').catch((err: unknown) => {
-      if (err instanceof StatusError && [404, 502, 503].includes(err.code)) return undefined;
+  /** Undefined: not flashed. Rejects with 502 or 503 where the board is not in reach. */
+  async system(name: string, signal?: AbortSignal): Promise<BoardSystem | undefined> {
+    const text = await this.#call(name, 'GET', undefined, signal).catch((err: unknown) => {
+      if (err instanceof StatusError && err.code === 404) return undefined;
       throw err;
     });
     return text === undefined ? undefined : (JSON.parse(text) as BoardSystem);
@@ -39,8 +42,16 @@ export class BoardPage {
     return JSON.parse(await this.#request('/version', 'GET')) as { readonly gitVersion: string };
   }
 
-  /** Resolves when the board has checked it and put it on trial. `sent` hears how many bytes have gone. */
-  async receive(name: string, source: Source, sent: (bytes: number) => void): Promise<void> {
+  /**
+   * Resolves when the board has checked it and put it on trial. `sent` hears how many bytes have gone. Cut off before the last of
+   * them the board stays as it was.
+   */
+  async receive(
+    name: string,
+    source: Source,
+    sent: (bytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
     let total = 0;
     const count = new Transform({
       transform: (chunk: Buffer, _, done) => {
@@ -51,16 +62,16 @@ export class BoardPage {
     });
     const body = await source.open();
     pipeline(body, count).catch(() => {});
-    await this.#call(name, 'PUT', count);
+    await this.#call(name, 'PUT', count, signal);
   }
 
   async restart(name: string): Promise<void> {
     await this.#call(name, 'POST');
   }
 
-  #call(name: string, method: Method, body?: Readable): Promise<string> {
+  #call(name: string, method: Method, body?: Readable, signal?: AbortSignal): Promise<string> {
     const path = `/api/v1/nodes/${encodeURIComponent(name)}/proxy/coracle/system`;
-    return this.#request(path, method, body).catch((err: unknown) => {
+    return this.#request(path, method, body, signal).catch((err: unknown) => {
       if (!(err instanceof StatusError)) throw err;
       throw new StatusError('InternalError', `node "${name}": ${err.message}`, {
         code: err.code,
@@ -69,7 +80,7 @@ export class BoardPage {
     });
   }
 
-  async #request(path: string, method: Method, body?: Readable): Promise<string> {
+  async #request(path: string, method: Method, body?: Readable, signal?: AbortSignal): Promise<string> {
     const { server, ca, cert, key, token } = this.#options;
     // HTTP/2, for a request of HTTP/1.1 must have come in whole within five minutes: too short for a card on slow Wi-Fi.
     const session = connect(server, {
@@ -77,9 +88,13 @@ export class BoardPage {
       ...(cert ? { cert } : {}),
       ...(key ? { key } : {}),
     });
+    const cut = (): void => session.destroy(new Error('called off'));
+    signal?.addEventListener('abort', cut, { once: true });
     try {
+      signal?.throwIfAborted();
       return await answerOf(session, path, method, token, body);
     } finally {
+      signal?.removeEventListener('abort', cut);
       session.close();
     }
   }
