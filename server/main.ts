@@ -195,8 +195,8 @@ export async function main(options: ServerOptions): Promise<void> {
       new ParamAccess(authorizer, reader, policies.params.kinds),
     ],
     authenticators: [
-      new ClientCertificateAuthenticator(identities),
-      tokens,
+      connections.noting(new ClientCertificateAuthenticator(identities)),
+      connections.noting(tokens),
       bootstrap,
       ...(oidc ? [oidc] : []),
     ],

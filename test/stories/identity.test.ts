@@ -1,5 +1,5 @@
 /** Who a board is: shut out by one command, itself again after a re-flash, and the same node at another address. */
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { Node, PodSpec } from '#proto/schema/generated/core-v1.ts';
@@ -48,11 +48,13 @@ it('shuts a board out at once, also after a restart of the server, until it is a
   const [board, other] = cluster().boards as [Board, Board];
   const tasks = await tasksOn(board);
   const identity = join(board.directory, 'disk/var/lib/coracle/agent/pki');
-  const asBoard = async () => {
+  const curl = (...args: string[]) => {
     const [key, cert, ca] = ['node.key', 'node.crt', 'ca.crt'].map((name) => join(identity, name));
+    return ['curl', '-sN', '--key', `${key}`, '--cert', `${cert}`, '--cacert', `${ca}`, ...args];
+  };
+  const asBoard = async () => {
     const path = `${cluster().url}/api/v1/nodes/${board.name}`;
-    const format = ['-o', '/dev/null', '-w', '%{http_code}'];
-    return must(['curl', '-s', '--key', `${key}`, '--cert', `${cert}`, '--cacert', `${ca}`, ...format, path]);
+    return must(curl('-o', '/dev/null', '-w', '%{http_code}', path));
   };
   expect(await asBoard()).toBe('200');
   const [pod] = (await cluster().readyPods('app=web', 2)).filter((one) => one.spec.nodeName === board.name);
@@ -73,8 +75,16 @@ it('shuts a board out at once, also after a restart of the server, until it is a
     return (await cluster().kubectl.run(['--kubeconfig', '/dev/null', ...args])).code;
   };
   expect(await asPod()).toBe(0);
+  // It holds what is open, too: who asks was settled when the request began.
+  const seen = join(board.directory, 'seen');
+  const watching = command(
+    curl('-o', seen, `${cluster().url}/api/v1/nodes?watch=true&fieldSelector=metadata.name=${board.name}`),
+  );
+  await eventually(() => existsSync(seen) && readFileSync(seen, 'utf8').includes('ADDED'));
 
   expect(await coracle('revoke', board.name)).toBe(`node "${board.name}" revoked\n`);
+  // Killed by nobody: the server broke it off.
+  expect((await watching).code).toBeLessThan(128);
   expect(await asBoard()).toBe('401');
   expect(await asPod()).not.toBe(0);
   const logs = await cluster().kubectl.run(`logs ${name}`);
