@@ -61,7 +61,7 @@ it('respawns a service, and keeps a stopped one down', async () => {
   const before = one.servicePid('beat');
   await one.killService('beat');
   await eventually(() => one.servicePid('beat') !== undefined && one.servicePid('beat') !== before);
-  expect(one.log('beat')).toContain("it's up\n--- beat exited with 137 ---\nit's up");
+  await eventually(() => expect(one.log('beat')).toContain("it's up\n--- beat exited with 137 ---\nit's up"));
   await one.stopService('beat');
   expect(one.servicePid('beat')).toBeUndefined();
   await one.startService('beat');

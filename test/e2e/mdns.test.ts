@@ -60,7 +60,7 @@ async function addressOf(host: string): Promise<string | undefined> {
     const socket = require('node:dgram').createSocket('udp4');
     socket.on('message', (bytes) => { console.log(bytes.toString('hex')); process.exit(0); });
     socket.bind(0, '192.168.7.3', () => { socket.setMulticastInterface('192.168.7.3'); socket.send(Buffer.from('${Buffer.from(query).toString('hex')}', 'hex'), 5353, '224.0.0.251'); });
-    setTimeout(() => process.exit(0), 1500);`;
+    setTimeout(() => process.exit(0), 5000);`;
   const answer = parseMdns(
     Buffer.from((await must(inside('board', process.execPath, '-e', script))).trim(), 'hex'),
   );

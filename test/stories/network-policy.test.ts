@@ -108,10 +108,13 @@ it('isolates a Pod before its first packet', async () => {
 
 it('cuts a connection that a policy comes to forbid', async () => {
   const [target = ''] = addresses;
-  const request = `(sleep 4; printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n') | timeout 7 nc ${target} 8080 >/tmp/held`;
-  const held = inFriend(request);
+  const request = `(until [ -e /tmp/ask ]; do sleep 0.1; done; printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n'; sleep 2; killall nc)`;
+  const held = inFriend(`${request} | nc ${target} 8080 >/tmp/held`);
+  // Established, with port 8080 over there.
+  await eventually(async () => (await inFriend("grep ':1F90 01' /proc/net/tcp")).code === 0);
   await apply(cluster(), aPolicy('web', { podSelector: web, ingress: [] }));
   await reaches('friend', false);
+  await inFriend('touch /tmp/ask');
   await held;
   expect((await inFriend('cat /tmp/held')).stdout).toBe('');
 });
@@ -125,8 +128,9 @@ it('holds while the server is away, for an agent that starts again and a board t
   await board.powerCut();
   await board.boot();
   // What the board itself asks is always answered: the Pod is there again, at its address.
-  await eventually(async () =>
-    expect((await board.exec(`curl -sS -m 2 http://${neighbour}:8080/healthz`)).code).toBe(0),
+  await eventually(
+    async () => expect((await board.exec(`curl -sS -m 2 http://${neighbour}:8080/healthz`)).code).toBe(0),
+    { timeoutMs: 60_000 },
   );
   friend = await eventually(() => runningOn(board, 'busybox'));
   expect((await inFriend('true')).code).toBe(0);

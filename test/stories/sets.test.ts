@@ -44,6 +44,10 @@ async function watchPods(app: string): Promise<{ readonly seen: string[]; readon
   };
 }
 
+/** What a watch brings may come after what kubectl says. */
+const becomes = (seen: () => readonly string[], wanted: readonly string[]) =>
+  eventually(() => expect(seen()).toEqual(wanted));
+
 it('keeps a daemon on both boards, rolls it, and goes back', async () => {
   await apply(cluster(), helloSet('DaemonSet', 'daemon'));
   expect(await kubectl('rollout status daemonset/daemon --timeout=90s')).toContain(
@@ -100,14 +104,10 @@ it('brings a StatefulSet up in order, rolls it backwards, keeps its names, and s
     });
     await apply(cluster(), helloSet('StatefulSet', 'set', { replicas: 3, serviceName: 'set' }));
     await kubectl('rollout status statefulset/set --timeout=90s');
-    expect(watch.seen).toEqual([
-      'create set-0',
-      'ready set-0',
-      'create set-1',
-      'ready set-1',
-      'create set-2',
-      'ready set-2',
-    ]);
+    await becomes(
+      () => watch.seen,
+      ['create set-0', 'ready set-0', 'create set-1', 'ready set-1', 'create set-2', 'ready set-2'],
+    );
     expect(await kubectl('get pod set-1 -o jsonpath={.spec.hostname}.{.spec.subdomain}')).toBe('set-1.set');
 
     watch.seen.length = 0;
@@ -116,11 +116,10 @@ it('brings a StatefulSet up in order, rolls it backwards, keeps its names, and s
     const rolled = await cluster().readyPods('app=set', 3);
     expect(imagesOf(rolled)).toEqual(Array(3).fill('coracle.local/hello:2'));
     expect(rolled.map(({ metadata }) => metadata.name)).toEqual(['set-0', 'set-1', 'set-2']);
-    expect(watch.seen.filter((said) => said.startsWith('create'))).toEqual([
-      'create set-2',
-      'create set-1',
-      'create set-0',
-    ]);
+    await becomes(
+      () => watch.seen.filter((said) => said.startsWith('create')),
+      ['create set-2', 'create set-1', 'create set-0'],
+    );
 
     expect(await kubectl('rollout history statefulset/set')).toMatch(/\n1 [\s\S]*\n2 /);
     expect(await kubectl('rollout undo statefulset/set')).toContain('rolled back');
@@ -133,9 +132,14 @@ it('brings a StatefulSet up in order, rolls it backwards, keeps its names, and s
       async () => expect((await podsOf('set')).map(({ metadata }) => metadata.name)).toEqual(['set-0']),
       { timeoutMs: 60_000 },
     );
-    expect(watch.seen.filter((said) => said.startsWith('delete'))).toEqual(['delete set-2', 'delete set-1']);
-    expect(await kubectl('describe statefulset set')).toContain(
-      'delete Pod set-1 in StatefulSet set successful',
+    await becomes(
+      () => watch.seen.filter((said) => said.startsWith('delete')),
+      ['delete set-2', 'delete set-1'],
+    );
+    await eventually(async () =>
+      expect(await kubectl('describe statefulset set')).toContain(
+        'delete Pod set-1 in StatefulSet set successful',
+      ),
     );
     await kubectl('delete statefulset set --cascade=foreground --timeout=60s');
     expect(await kubectl('get pods,controllerrevisions -l app=set -o name')).toBe('');

@@ -40,6 +40,9 @@ const running = (isRight: (pod: Pod) => boolean = () => true) =>
     },
     { timeoutMs: 40_000 },
   );
+/** A container that runs may not have spoken yet. */
+const says = (text: string) =>
+  eventually(async () => expect(await cluster().kubectl.ok(['logs', NAME])).toBe(text));
 const tasks = async (): Promise<string[]> =>
   (await board().ctr('tasks', 'list'))
     .split('\n')
@@ -50,7 +53,7 @@ it('run, are mirrored, outlive the deletion of their mirror, and follow their fi
   const first = await running();
   expect(first.metadata.annotations).toMatchObject({ 'kubernetes.io/config.source': 'file' });
   expect(first.metadata.ownerReferences).toMatchObject([{ kind: 'Node', name: 'board-1' }]);
-  expect(await cluster().kubectl.ok(['logs', NAME])).toBe('one\n');
+  await says('one\n');
   expect(await cluster().kubectl.ok(['exec', NAME, '--', 'echo', 'here'])).toBe('here\n');
 
   await cluster().kubectl.ok(['delete', 'pod', NAME]);
@@ -59,7 +62,7 @@ it('run, are mirrored, outlive the deletion of their mirror, and follow their fi
 
   await put('two');
   await running((pod) => containerOf(pod) !== undefined && containerOf(pod) !== containerOf(first));
-  expect(await cluster().kubectl.ok(['logs', NAME])).toBe('two\n');
+  await says('two\n');
 });
 
 it('start after a power cut with no server in reach, and go with their file', async () => {

@@ -76,6 +76,10 @@ const directoryOf = (volume: PersistentVolume): string => {
   const board = cluster().board(term?.matchExpressions?.[0]?.values?.[0] ?? '');
   return join(board.directory, 'disk', volume.spec.local?.path ?? '');
 };
+const isReleased = ({ metadata }: PersistentVolume) =>
+  eventually(async () =>
+    expect(await kubectl(`get pv ${metadata.name} -o jsonpath={.status.phase}`)).toBe('Released'),
+  );
 const nodeOf = async (pod: string) =>
   (await cluster().kubectl.json<Pod>(['get', 'pod', pod])).spec.nodeName ?? '';
 const told = async (pod: string) => Number((await kubectl(`logs ${pod} --tail=1`)).trim());
@@ -129,7 +133,7 @@ it('removes the directory with the claim, and keeps it where the volume says so'
   await kubectl('delete pvc data-db-0 data-db-1');
   await eventually(async () => expect(await kubectl('get pv -o name')).not.toContain(gone.metadata.name));
   expect(existsSync(directoryOf(gone))).toBe(false);
-  expect(await kubectl(`get pv ${kept.metadata.name} -o jsonpath={.status.phase}`)).toBe('Released');
+  await isReleased(kept);
   await kubectl(`delete pv ${kept.metadata.name}`);
   expect(existsSync(join(directoryOf(kept), 'log'))).toBe(true);
 });
@@ -145,15 +149,16 @@ it('removes the directory of a board that was away, once it is back', async () =
     }),
   );
   await kubectl('wait pod/files --for=condition=Ready --timeout=60s');
-  expect((await kubectl('exec files -- stat -c %g:%a /data/f')).trim()).toBe('2000:644');
+  // A container that runs may not have written yet.
+  await eventually(async () =>
+    expect((await kubectl('exec files -- stat -c %g:%a /data/f')).trim()).toBe('2000:644'),
+  );
   const volume = await volumeOf('files');
   const board = cluster().board(await nodeOf('files'));
   await kubectl('delete pod files');
   await board.powerCut();
   await kubectl('delete pvc files');
-  await eventually(async () =>
-    expect(await kubectl(`get pv ${volume.metadata.name} -o jsonpath={.status.phase}`)).toBe('Released'),
-  );
+  await isReleased(volume);
   expect(existsSync(directoryOf(volume))).toBe(true);
   await board.boot();
   await eventually(async () => expect(await kubectl('get pv -o name')).toBe(''), { timeoutMs: 60_000 });
@@ -202,7 +207,9 @@ it('mounts what was there before, what lives as long as the Pod, and what lies i
     ),
   );
   await kubectl('wait pod/many --for=condition=Ready --timeout=60s');
-  expect((await kubectl('exec many -- cat /films/a /scratch/touched')).trim()).toBe('one\n1');
+  await eventually(async () =>
+    expect((await kubectl('exec many -- cat /films/a /scratch/touched')).trim()).toBe('one\n1'),
+  );
   expect(await kubectl('exec many -- df -k /memory')).toMatch(/\s8192\s/);
   const scratch = await volumeOf('many-scratch');
   expect(existsSync(join(directoryOf(scratch), 'of-many/touched'))).toBe(true);

@@ -62,7 +62,8 @@ it('leaves containers alone when the agent or containerd restarts', async () => 
     );
     await throughout(5_000, async () => expect(await containers()).toEqual(before), 1_000);
     await cluster().nodesReady();
-    expect(await tasksOn(board)).toBe(tasks);
+    // A containerd that has just started may not answer yet.
+    expect(await eventually(() => tasksOn(board))).toBe(tasks);
   }
 });
 

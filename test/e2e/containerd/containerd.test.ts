@@ -2,7 +2,6 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PodUses } from '#agent/eviction/pod-use.ts';
@@ -20,6 +19,7 @@ import { bindSubPath } from '#agent/volumes/sub-path.ts';
 import { hostArchitecture } from '#firmware/images/build-images.ts';
 import { silent } from '#proto/meta/log.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
+import { eventually } from '../../support/boards/eventually.ts';
 import { BUSYBOX, type PrivateContainerd, startPrivateContainerd } from './private-containerd.ts';
 
 const run = promisify(execFile);
@@ -50,12 +50,13 @@ async function start(
 }
 
 async function ended(id: string): Promise<ContainerState> {
-  for (let i = 0; i < 1000; i++) {
-    const status = await containerd.runtime.containerStatus(id);
-    if (status.state === 'exited') return status;
-    await sleep(20);
-  }
-  throw new Error('the container does not end');
+  return await eventually(
+    async () => {
+      const status = await containerd.runtime.containerStatus(id);
+      return status.state === 'exited' && status;
+    },
+    { timeoutMs: 60_000, intervalMs: 20 },
+  );
 }
 
 async function logOf(path: string): Promise<string> {
@@ -129,11 +130,10 @@ describe('containerd', () => {
       'head -c 40000 /dev/zero | tr "\\0" a; echo; while [ ! -e /go ]; do sleep 0.1; done; echo two';
     const { id, logPath } = await start(script);
     const read = async () => (await logOf(logPath)).length;
-    for (let i = 0; i < 200 && (await read()) < 40_001; i++) await sleep(20);
-    expect(await read()).toBe(40_001);
+    await eventually(async () => expect(await read()).toBe(40_001));
     renameSync(logPath, `${logPath}.old`);
     await containerd.runtime.reopenLog(id);
-    await containerd.runtime.execSync(id, ['touch', '/go'], 5000);
+    await containerd.runtime.execSync(id, ['touch', '/go'], 10_000);
     await ended(id);
     expect(await logOf(logPath)).toBe('two\n');
   });
@@ -150,13 +150,14 @@ describe('the cgroup of a pod', () => {
     const sandbox = sandboxOf();
     const cgroupParent = await tree.ensure(pod(sandbox.uid));
     expect(cgroupParent).toBe(`/kubepods/burstable/pod${sandbox.uid}`);
-    const eat = 'sleep 1; x=$(dd if=/dev/zero bs=1M count=200 2>/dev/null | tr "\\0" a)';
+    const eat =
+      'until [ -e /go ]; do sleep 0.1; done; x=$(dd if=/dev/zero bs=1M count=200 2>/dev/null | tr "\\0" a)';
     const { id, sandboxId } = await start(eat, {}, { ...sandbox, cgroupParent });
-    await sleep(500);
     const usage = await tree.podUsage(pod(sandbox.uid));
     expect(usage?.cpuNs).toBeGreaterThan(0);
     expect(usage?.memoryBytes).toBeGreaterThan(0);
     expect((await tree.containerUsage(pod(sandbox.uid), id))?.processes).toBeGreaterThan(0);
+    await containerd.runtime.execSync(id, ['touch', '/go'], 10_000);
     expect(await ended(id)).toMatchObject({ exitCode: 137, reason: 'OOMKilled' });
     await containerd.runtime.removeSandbox(sandboxId);
     expect(await tree.uids()).toContain(sandbox.uid);
@@ -204,8 +205,8 @@ describe('a containerd of our own', () => {
     await run('kill', ['-9', pid]);
     await ending;
     await expect(runtime.version()).rejects.toMatchObject({ kind: 'unavailable' });
-    for (let i = 0; i < 300 && readFileSync(pidPath, 'utf8') === pid; i++) await sleep(50);
-    for (let i = 0; i < 300 && !(await runtime.version().catch(() => undefined)); i++) await sleep(50);
+    await eventually(() => readFileSync(pidPath, 'utf8') !== pid);
+    await eventually(() => runtime.version());
     expect(await runtime.containerStatus(id)).toEqual(before);
   });
 });
@@ -255,7 +256,7 @@ describe('what a Pod writes', () => {
     writeFileSync(join(volume, 'file'), Buffer.alloc(1 << 20, 1));
     const script = 'dd if=/dev/zero of=/file bs=1M count=3; echo written; sleep 100';
     const { sandboxId, logPath } = await start(script, {}, { ...sandbox, cgroupParent, logDirectory });
-    while (!readFileSync(logPath, 'utf8').includes('written')) await sleep(20);
+    await eventually(() => readFileSync(logPath, 'utf8').includes('written'));
     const uses = new PodUses({
       ...{ runtime, cgroups, podsDir: join(directory, 'pods'), logsDir: join(directory, 'logs') },
     });

@@ -137,7 +137,7 @@ export async function killCgroup(name: string): Promise<void> {
   } catch {
     // It is gone already.
   }
-  for (let attempt = 0; attempt < 200; attempt++) {
+  for (let attempt = 0; attempt < 1500; attempt++) {
     for (const pid of processesIn(name))
       try {
         process.kill(pid, 'SIGKILL');
