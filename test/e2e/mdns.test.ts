@@ -75,13 +75,18 @@ it('finds nobody on a network without servers', async () => {
 it('finds a server, which answers as coracle.local, and a second one under the next name', async () => {
   expect((await aServer('one')).host).toBe('coracle.local');
   expect(await addressOf('coracle.local')).toBe('192.168.7.1');
-  expect(await discover()).toEqual([{ name: 'one', link: { host: '192.168.7.1', port: 6444 } }]);
+  await eventually(async () =>
+    expect(await discover()).toEqual([{ name: 'one', link: { host: '192.168.7.1', port: 6444 } }]),
+  );
   // Its address is the greater one, but a name that somebody has is not taken away.
   const second = await aServer('two');
   expect(second.host).toBe('coracle-2.local');
   expect(await addressOf('coracle-2.local')).toBe('192.168.7.2');
-  const found = await discover();
-  expect(found.map(({ link }) => link.host).sort()).toEqual(['192.168.7.1', '192.168.7.2']);
+  await eventually(async () => {
+    const found = await discover();
+    expect(found.map(({ link }) => link.host).sort()).toEqual(['192.168.7.1', '192.168.7.2']);
+    return true;
+  });
 });
 
 it('goes on after what is no message', async () => {

@@ -11,7 +11,7 @@ import { ApiEventRecorder } from '#server/client/events.ts';
 import { InformerFactory } from '#server/client/informer-factory.ts';
 import { Scheduler } from '#server/scheduler/scheduler.ts';
 
-const PATIENT = { timeout: 15_000 };
+const PATIENT = { timeout: 30_000 };
 const stop = new AbortController();
 let core: CoreV1Api;
 let close: () => Promise<void>;

@@ -124,13 +124,13 @@ export class Board {
     closeSync(console);
     child.unref();
     try {
-      await eventually(() => existsSync(join(this.directory, 'pid')), { timeoutMs: 15_000, intervalMs: 20 });
+      await eventually(() => existsSync(join(this.directory, 'pid')), { timeoutMs: 30_000, intervalMs: 20 });
       if (this.#systemd) await eventually(() => this.#hasStarted(), { timeoutMs: 60_000, intervalMs: 200 });
       if (this.#containerd)
         await eventually(
           async () => must(['ctr', '-a', this.containerdSocket, 'version'], { timeoutMs: 5_000 }),
           {
-            timeoutMs: 30_000,
+            timeoutMs: 60_000,
             intervalMs: 50,
           },
         );
@@ -228,7 +228,7 @@ export class Board {
 
   async startService(name: string): Promise<void> {
     this.releaseService(name);
-    await eventually(() => this.servicePid(name), { timeoutMs: 10_000, intervalMs: 20 });
+    await eventually(() => this.servicePid(name), { timeoutMs: 30_000, intervalMs: 20 });
   }
 
   /** Lets init start it again, and does not wait. */

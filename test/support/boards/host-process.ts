@@ -46,7 +46,7 @@ export class HostProcess {
     const { pid } = this;
     if (pid === undefined) return;
     process.kill(pid, 'SIGTERM');
-    await eventually(() => this.pid === undefined, { timeoutMs: 15_000, intervalMs: 20 });
+    await eventually(() => this.pid === undefined, { timeoutMs: 40_000, intervalMs: 20 });
   }
 
   /** As a power cut would: no chance to write anything. */

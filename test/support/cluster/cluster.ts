@@ -101,7 +101,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const nodes = options.serverIsNode ? up : cluster.boards;
     await Promise.all(
       nodes.map((board) =>
-        eventually(() => board.ctr('images', 'import', BUSYBOX_TAR), { timeoutMs: 30_000 }),
+        eventually(() => board.ctr('images', 'import', BUSYBOX_TAR), { timeoutMs: 60_000 }),
       ),
     );
     await cluster.nodesReady();
@@ -192,9 +192,9 @@ function assemble(lan: Lan, options: ClusterOptions): Cluster {
   const kubectl = new Kubectl(kubeconfig, url, home);
 
   const awaitReadyz = async () => {
-    await eventually(() => existsSync(kubeconfig), { timeoutMs: 30_000, intervalMs: 50 });
+    await eventually(() => existsSync(kubeconfig), { timeoutMs: 60_000, intervalMs: 50 });
     await eventually(() => kubectl.ok('get --raw /readyz', { timeoutMs: 5_000 }), {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
       intervalMs: 100,
     });
   };

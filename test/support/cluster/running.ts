@@ -30,7 +30,7 @@ export class Running {
   }
 
   /** Waits until its output fits; gives the first group, or the whole match. */
-  async says(pattern: RegExp, timeoutMs = 15_000): Promise<string> {
+  async says(pattern: RegExp, timeoutMs = 30_000): Promise<string> {
     try {
       const [whole, group] = await eventually(() => pattern.exec(this.#output) ?? undefined, {
         timeoutMs,
