@@ -35,31 +35,26 @@ it('restarts a container whose liveness probe fails', async () => {
 
 it('backs off from a crashing container: 10 s, then 20 s', async () => {
   await apply(cluster(), shellPod('crash', 'date +%s; exit 3'));
+  /** Gives when its last run began and ended, as the board's runtime has it: in whole seconds, however late this is looked at. */
   const backsOff = (restartCount: number, wait: string) =>
     eventually(
-      async () =>
-        expect(await mainStatus(cluster(), 'crash')).toMatchObject({
+      async () => {
+        const status = await mainStatus(cluster(), 'crash');
+        expect(status).toMatchObject({
           restartCount,
           state: {
             waiting: { reason: 'CrashLoopBackOff', message: expect.stringContaining(`back-off ${wait} `) },
           },
           lastState: { terminated: { exitCode: 3, reason: 'Error' } },
-        }),
+        });
+        const { startedAt = '', finishedAt = '' } = status.lastState?.terminated ?? {};
+        return { started: Date.parse(startedAt) / 1000, ended: Date.parse(finishedAt) / 1000 };
+      },
       { timeoutMs: 60_000 },
     );
-  /** The last run, as the board's runtime has it: in whole seconds, however late this is looked at. */
-  const lastRun = async () => {
-    const { startedAt = '', finishedAt = '' } =
-      (await mainStatus(cluster(), 'crash')).lastState?.terminated ?? {};
-    return { started: Date.parse(startedAt) / 1000, finished: Date.parse(finishedAt) / 1000 };
-  };
-  await backsOff(1, '10s'); // the first restart is immediate
-  const first = await lastRun();
-  await backsOff(2, '20s');
-  const second = await lastRun();
-  expect(second.started - first.finished).toBeGreaterThanOrEqual(9);
-  await backsOff(3, '40s');
-  expect((await lastRun()).started - second.finished).toBeGreaterThanOrEqual(19);
+  const first = await backsOff(1, '10s'); // the first restart is immediate
+  const second = await backsOff(2, '20s');
+  expect(second.started - first.ended).toBeGreaterThanOrEqual(9);
   await eventually(async () =>
     expect(await kubectl('describe pod crash')).toMatch(
       /Warning +BackOff .*Back-off restarting failed container/,
@@ -206,7 +201,7 @@ it('runs init containers in order before the others, and ends gracefully', async
     ),
   );
   await ready('ordered');
-  const log = new Running(cluster().kubectl.argv('logs --follow ordered'));
+  const log = new Running(cluster().kubectl.argv('logs --follow ordered -c main'));
   await log.says(/two\n/, 30_000);
   await kubectl('delete pod ordered');
   await log.ends();
