@@ -30,4 +30,7 @@ mount_disk() {
   done <"$2/paths"
   cat /proc/sys/kernel/random/uuid >"$2/boot-id"
   mount --bind "$2/boot-id" "$1/proc/sys/kernel/random/boot_id"
+  # How much there is to do on this machine says nothing of a board: it would keep Pods off whichever looks first.
+  echo '0.00 0.00 0.00 1/100 1' >"$2/loadavg"
+  mount --bind "$2/loadavg" "$1/proc/loadavg"
 }
