@@ -187,6 +187,11 @@ export class Board {
     await inBoard('route', 'replace', 'default', 'via', this.#lan.gatewayIp);
   }
 
+  /** The command line, on this machine, of a program of this machine's in the board's network. */
+  inNetwork(argv: readonly string[]): readonly string[] {
+    return ['nsenter', '-t', String(this.pid), '-n', '--', ...argv];
+  }
+
   /** Runs a command on the board; a string goes to its shell. */
   exec(what: string | readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
     const argv = typeof what === 'string' ? ['sh', '-c', what] : what;

@@ -1,8 +1,10 @@
 /** A cluster's own broker, as people's programs use it: `mosquitto_sub` and `mosquitto_pub` on the server's board. */
 import { expect } from 'vitest';
+import type { Board } from '../boards/board.ts';
 import { eventually } from '../boards/eventually.ts';
 import type { CommandResult } from '../boards/shell.ts';
 import { type Cluster, CORACLE } from './cluster.ts';
+import { Running } from './running.ts';
 
 const KUBECONFIG = ['--kubeconfig', '/etc/coracle/kubeconfig.yaml'];
 
@@ -15,10 +17,14 @@ export class Mqtt {
     this.#cluster = cluster;
   }
 
-  onServer(argv: readonly string[]): Promise<CommandResult> {
+  get #board(): Board {
     const board = this.#cluster().serverBoard;
     if (!board) throw new Error('the server has no board');
-    return board.exec(argv);
+    return board;
+  }
+
+  onServer(argv: readonly string[]): Promise<CommandResult> {
+    return this.#board.exec(argv);
   }
 
   /** `coracle mqtt user …`. */
@@ -34,8 +40,10 @@ export class Mqtt {
     return stdout.trim();
   }
 
+  /** Resolves when the broker knows it. */
   async createUser(name: string, ...flags: readonly string[]): Promise<void> {
     this.#passwords.set(name, await this.user('create', name, ...flags));
+    await holds(async () => expect((await this.run(name, 'mosquitto_sub', '-t x -E')).code).toBe(0));
   }
 
   /** Runs it with a connection by password, on loopback; `line` is split at blanks. */
@@ -51,6 +59,23 @@ export class Mqtt {
   /** As {@link run}, with what a line of shell writes as its input. */
   pipe(shell: string, user: string, program: string, line: string): Promise<CommandResult> {
     return this.onServer(['sh', '-c', `${shell} | ${program} ${this.#login(user).join(' ')} ${line}`]);
+  }
+
+  /**
+   * `mosquitto_sub`, which goes on until it is stopped: what is published after this has resolved is in its output, a line a
+   * message. `line` is split at blanks.
+   */
+  async subscribe(user: string, line: string, format = '%p'): Promise<Running> {
+    const sub = ['mosquitto_sub', ...this.#login(user), '-d', ...line.split(' '), '-F', format];
+    const running = new Running(this.#board.inNetwork(['stdbuf', '-oL', ...sub]));
+    try {
+      // With -d it tells of the broker's acknowledgement; it would hold that line back until there are more.
+      await running.says(/^Subscribed /m, 60_000);
+    } catch (err) {
+      await running.stop();
+      throw err;
+    }
+    return running;
   }
 
   #login(user: string): readonly string[] {
