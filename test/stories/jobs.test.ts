@@ -37,7 +37,8 @@ it('runs a Job that kubectl made, keeps its log, and deletes it with its Pod', a
   await kubectl('wait --for=condition=complete job/hello --timeout=60s');
   expect(await kubectl('logs job/hello')).toBe('ahoy\n');
   expect(await kubectl('get job hello')).toMatch(/Complete\s+1\/1/);
-  expect(await kubectl('describe job hello')).toContain('Job completed');
+  // The event comes after the status.
+  await eventually(async () => expect(await kubectl('describe job hello')).toContain('Job completed'));
   await kubectl('delete job hello');
   await eventually(async () => expect(await podsOf('hello')).toEqual([]), { timeoutMs: 30_000 });
 });
@@ -82,12 +83,16 @@ it('fails a Job beyond its back-off limit, after 10 s of back-off', async () => 
 });
 
 it('suspends a running Job and resumes it', async () => {
-  await apply(cluster(), aJob('pause', 'trap "exit 1" TERM; sleep 2 & wait'));
-  await eventually(async () => expect((await getJob('pause')).status?.ready).toBe(1), { timeoutMs: 30_000 });
+  await apply(cluster(), aJob('pause', 'trap "exit 1" TERM; while [ ! -e /go ]; do sleep 1 & wait $!; done'));
+  const runs = () =>
+    eventually(async () => expect((await getJob('pause')).status?.ready).toBe(1), { timeoutMs: 30_000 });
+  await runs();
   await kubectl(['patch', 'job', 'pause', '-p', '{"spec":{"suspend":true}}']);
   await kubectl('wait --for=condition=suspended job/pause --timeout=30s');
   await eventually(async () => expect(await podsOf('pause')).toEqual([]), { timeoutMs: 30_000 });
   await kubectl(['patch', 'job', 'pause', '-p', '{"spec":{"suspend":false}}']);
+  await runs();
+  await kubectl('exec job/pause -- touch /go');
   await kubectl('wait --for=condition=complete job/pause --timeout=60s');
   expect((await getJob('pause')).status?.failed).toBeUndefined();
 });

@@ -4,7 +4,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Pod } from '#proto/schema/generated/core-v1.ts';
 import { eventually } from '../support/boards/eventually.ts';
 import { apply, shellPod } from '../support/cluster/manifests.ts';
 import { inTerminal, Running } from '../support/cluster/running.ts';
@@ -57,8 +56,11 @@ describe('a Deployment from the command line', () => {
       /Replicas: +2 desired \| 2 updated \| 2 total \| 2 available[\s\S]*ScalingReplicaSet[\s\S]*Scaled up replica set/,
     );
     const [pod] = await cluster().readyPods('app=web', 2);
-    expect(await kubectl(`describe pod ${pod?.metadata.name}`)).toMatch(
-      /Conditions:[\s\S]*Normal +Scheduled[\s\S]*Normal +Started/,
+    // Boards tell events beside what they tell of Pods, not before.
+    await eventually(async () =>
+      expect(await kubectl(`describe pod ${pod?.metadata.name}`)).toMatch(
+        /Conditions:[\s\S]*Normal +Scheduled[\s\S]*Normal +Started/,
+      ),
     );
     expect(await kubectl('describe node board-1')).toMatch(/Allocatable:[\s\S]*Non-terminated Pods/);
     expect(await kubectl('events --for deployment/web')).toMatch(
@@ -93,8 +95,11 @@ describe('a Deployment from the command line', () => {
       return addresses.split(' ').length === 3 && addresses.split(' ').sort();
     });
     expect(ready).toEqual(pods.map((pod) => pod.status?.podIP).sort());
-    const endpoints = await cluster().kubectl.run('get endpoints web');
-    expect(endpoints.stdout).toMatch(/^NAME +ENDPOINTS +AGE\nweb +10\.42\.\d+\.\d+:8080,/);
+    const endpoints = await eventually(async () => {
+      const got = await cluster().kubectl.run('get endpoints web');
+      expect(got.stdout).toMatch(/^NAME +ENDPOINTS +AGE\nweb +10\.42\.\d+\.\d+:8080,/);
+      return got;
+    });
     expect(endpoints.stderr).toContain('Warning: v1 Endpoints is deprecated in v1.33+');
     expect(await kubectl('describe service web')).toMatch(/TargetPort: +8080\/TCP\nEndpoints: +10\.42\./);
   });
@@ -296,16 +301,18 @@ describe('inside a Pod', () => {
   });
 
   it('logs of the container before are kept', async () => {
-    const script = 'echo start $(cat /proc/sys/kernel/random/uuid); sleep 1; exit 1';
-    await apply(cluster(), shellPod('once', script));
-    const restarted = async () => {
-      const { status } = await cluster().kubectl.json<Pod>('get pod once');
-      return (status?.containerStatuses?.[0]?.restartCount ?? 0) > 0;
-    };
-    await eventually(restarted, { timeoutMs: 60_000 });
-    const previous = await kubectl('logs once --previous');
-    expect(previous).toMatch(/^start [0-9a-f-]{36}\n$/);
-    expect(await kubectl('logs once')).not.toBe(previous);
+    const script =
+      'echo start $(cat /proc/sys/kernel/random/uuid); [ -e /kept/first ] && exec sleep 1000; touch /kept/first; exit 1';
+    const kept = { name: 'kept', emptyDir: {} };
+    const container = { volumeMounts: [{ name: 'kept', mountPath: '/kept' }] };
+    await apply(cluster(), shellPod('once', script, container, { volumes: [kept] }));
+    const start = /^start [0-9a-f-]{36}\n$/;
+    const logs = (flags = '') =>
+      eventually(async () => start.exec(await kubectl(`logs once${flags}`))?.[0], { timeoutMs: 60_000 });
+    const previous = await logs(' --previous');
+    // Until its restart, the one that has ended is both.
+    await eventually(async () => expect(await logs()).not.toBe(previous), { timeoutMs: 60_000 });
+    expect(await logs(' --previous')).toBe(previous);
     expect(await kubectl('delete pod once --now')).toContain('pod "once" deleted');
   });
 
