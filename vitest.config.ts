@@ -14,8 +14,8 @@ export default defineConfig({
             'test/{support,bench,conformance,chaos,images}/**/*.test.ts',
           ],
           // A machine that is busy gets there, too: these are for what never comes.
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           expect: { poll: { timeout: 30_000 } },
         },
       },
