@@ -16,6 +16,7 @@ export type Incoming = Pick<IncomingMessage, 'method' | 'url' | 'headers' | 'raw
   };
 
 const EMPTY = new Uint8Array();
+const MAX_DISCARDED_BYTES = 16 * 1024 * 1024;
 
 const BULK_WINDOW_BYTES = 512 * 1024;
 
@@ -108,17 +109,24 @@ export function headerValues({ rawHeaders }: Pick<Incoming, 'rawHeaders'>, name:
   return values;
 }
 
+/**
+ * The whole body. One that is too large is read to its end, if that is near, and refused then: whoever is still writing would see
+ * a broken connection instead of an answer.
+ */
 export async function readBody(incoming: Incoming): Promise<Uint8Array> {
   if (incoming.method === 'GET' || incoming.method === 'HEAD') return EMPTY;
-  if (Number(incoming.headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+  const announced = Number(incoming.headers['content-length'] ?? 0);
+  if (announced > MAX_DISCARDED_BYTES) throw tooLarge();
   const parts: Uint8Array[] = [];
   let size = 0;
   try {
     for await (const chunk of incoming) {
       size += chunk.length;
-      if (size > MAX_BODY_BYTES) throw tooLarge();
-      parts.push(chunk);
+      if (size > MAX_DISCARDED_BYTES) throw tooLarge();
+      if (Math.max(size, announced) > MAX_BODY_BYTES) parts.length = 0;
+      else parts.push(chunk);
     }
+    if (size > MAX_BODY_BYTES) throw tooLarge();
   } catch (err) {
     if (err instanceof StatusError) throw err;
     throw new StatusError('BadRequest', 'the request body ended early', { cause: err });

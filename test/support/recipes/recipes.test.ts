@@ -187,7 +187,7 @@ describe('Prometheus and Grafana', () => {
       );
       await systemClock.sleep(100);
     }
-  }, 20_000);
+  });
   afterAll(() => {
     for (const child of children) child.kill();
     rmSync(folder, { recursive: true, force: true });
