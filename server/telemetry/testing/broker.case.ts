@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
 import mqttPacket from 'mqtt-packet';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { systemClock } from '#proto/meta/clock.ts';
 import { createLogger } from '#proto/meta/log.ts';
 import { freePort } from '#proto/net/testing/free-port.ts';
@@ -100,7 +100,11 @@ export function brokerCase(create: (options: BrokerOptions, directory: string) =
     );
     broker.admit(ACCESS);
     running = broker.run(stop.signal);
-    await until(async () => (await asUser('reader').catch(() => undefined)) !== undefined);
+  }, LONG_MS);
+  // Also after a test that lets others in.
+  beforeEach(async () => {
+    broker.admit(ACCESS);
+    await until(async () => (await asUser('reader').catch(() => undefined)) !== undefined, LONG_MS);
   }, LONG_MS);
   afterAll(async () => {
     for (const client of open) client.end(true);
@@ -166,6 +170,8 @@ export function brokerCase(create: (options: BrokerOptions, directory: string) =
     const heard = await listen('reader', 'coracle/v1/nodes/pi-1/+');
     await until(() => heard.length > 0);
     expect(heard).toEqual([`${topic} kept`]);
+    // Nobody after this is told.
+    await say(board, topic, '', { retain: true });
   });
 
   it.each([
