@@ -9,6 +9,7 @@ import { silent } from '#proto/meta/log.ts';
 import type { KubeObject } from '#proto/meta/object.ts';
 import type { APIResourceList } from '#proto/schema/generated/meta-v1.ts';
 import { openStore } from '#server/store/open.ts';
+import { eventually } from '../support/boards/eventually.ts';
 import { Api, credentialsOf } from '../support/cluster/api.ts';
 import { CORACLE } from '../support/cluster/cluster.ts';
 import { containersOf } from '../support/cluster/containers.ts';
@@ -27,8 +28,8 @@ async function coracle(...args: string[]): Promise<string> {
 }
 const backups = (): string[] => readdirSync(path('backups')).sort();
 
-/** Writes until it is stopped; gives how many writes the server took. */
-function load(): () => Promise<number> {
+/** Writes until it is stopped; resolves once the server has taken the first writes. */
+async function load(): Promise<() => Promise<void>> {
   const api = new Api(cluster().url, credentialsOf(cluster().kubeconfig), 4);
   let on = true;
   let taken = 0;
@@ -44,11 +45,11 @@ function load(): () => Promise<number> {
       if (answer.status < 300) taken++;
     }
   });
+  await eventually(() => taken > 50);
   return async () => {
     on = false;
     await Promise.all(writers);
     api.close();
-    return taken;
   };
 }
 
@@ -81,15 +82,8 @@ it('saves a cluster under load, and each object is in it as it was at that revis
   await apply(cluster(), helloDeployment('web', 2));
   await cluster().readyPods('app=web', 2);
   mkdirSync(path('backups'));
-  const stop = load();
-  let printed = '';
-  let saved = 0;
-  try {
-    printed = await coracle('backup', '--to', path('backups'));
-  } finally {
-    saved = await stop();
-  }
-  expect(saved).toBeGreaterThan(50);
+  const stop = await load();
+  const printed = await coracle('backup', '--to', path('backups')).finally(stop);
   const revision = Number(/at revision (\d+)/.exec(printed)?.[1]);
   const expected = await stateAt(revision);
   expect(expected.size).toBeGreaterThan(100);

@@ -124,7 +124,7 @@ it('proxies to Services, Pods and nodes', async () => {
     `${base}/pods/${name}/proxy/`,
     `${base}/pods/${name}:8080/proxy/`,
   ])
-    expect(await raw(path)).toContain(name);
+    await eventually(async () => expect(await raw(path)).toContain(name));
   expect(await raw(`${base}/services/web:http/proxy/healthz`)).toContain('ok');
   const node = '/api/v1/nodes/board-1/proxy';
   expect(await raw(`${node}/healthz`)).toBe('ok');

@@ -48,8 +48,10 @@ it('gives Pods and Services an address of each family, and leads both', async ()
     expect(pod.status?.podIPs?.map(({ ip }) => ip.includes(':'))).toEqual([false, true]);
   const { spec } = await cluster().kubectl.json<Service>('get service web');
   expect(spec.ipFamilies).toEqual(['IPv4', 'IPv6']);
-  expect((await inPod('nslookup -type=aaaa web.default.svc.cluster.local')).stdout).toContain(
-    spec.clusterIPs?.[1],
+  await eventually(async () =>
+    expect((await inPod('nslookup -type=aaaa web.default.svc.cluster.local')).stdout).toContain(
+      spec.clusterIPs?.[1],
+    ),
   );
   for (const ip of spec.clusterIPs ?? []) {
     const url = ip.includes(':') ? `http://[${ip}]/` : `http://${ip}/`;

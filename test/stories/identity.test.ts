@@ -92,7 +92,7 @@ it('shuts a board out at once, also after a restart of the server, until it is a
   await cluster().server.kill();
   await cluster().server.start();
   expect(await asBoard()).toBe('401');
-  await eventually(() => expect(board.log('agent')).toMatch(/was revoked/) ?? true);
+  await eventually(() => expect(board.log('agent')).toMatch(/was revoked/) ?? true, { timeoutMs: 60_000 });
   await eventually(async () => isTrue(await node(other.name), 'Ready'));
   expect((await cluster().kubectl.run(`logs ${name}`)).stderr).toContain('is not connected');
 

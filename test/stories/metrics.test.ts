@@ -3,6 +3,7 @@
  * Kubernetes' service discovery, so that the boards are listed by name here.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -73,8 +74,11 @@ beforeAll(async () => {
     { stdio: 'ignore' },
   );
 });
-afterAll(() => {
-  prometheus?.kill('SIGKILL');
+afterAll(async () => {
+  if (!prometheus || prometheus.exitCode !== null) return;
+  const ended = once(prometheus, 'exit');
+  prometheus.kill('SIGKILL');
+  await ended;
 });
 
 it('is read by Prometheus, every page of every board', async () => {
