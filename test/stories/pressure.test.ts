@@ -42,12 +42,11 @@ describe.concurrent('a board that runs short', () => {
     const { status } = await cluster().kubectl.json<Node>(['get', 'node', 'board-1']);
     expect(status?.capacity?.['memory']).toBe('500Mi');
     expect(status?.allocatable?.['memory']).toBe('350Mi');
-    const limit = await cluster()
-      .board('board-1')
-      .exec(
-        'cat /sys/fs/cgroup/memory/kubepods/memory.limit_in_bytes || cat /sys/fs/cgroup/kubepods/memory.max',
-      );
-    expect(Number(limit.stdout)).toBe(450 * 1024 * 1024);
+    const limit =
+      'cat /sys/fs/cgroup/memory/kubepods/memory.limit_in_bytes || cat /sys/fs/cgroup/kubepods/memory.max';
+    await eventually(async () =>
+      expect(Number((await cluster().board('board-1').exec(limit)).stdout)).toBe(450 * 1024 * 1024),
+    );
   });
 
   it('of memory ends who uses most of it beyond its request, and no other', async () => {
