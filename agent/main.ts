@@ -2,47 +2,29 @@
  * The agent, put together. What runs Pods does not wait for the server: desired state is on the board's disk, and the
  * link is one more part beside the others, that comes and goes.
  */
-import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { HostPort } from '#proto/config/options.ts';
-import { type Clock, SystemClock } from '#proto/meta/clock.ts';
 import { createLogger } from '#proto/meta/log.ts';
 import type { Pod } from '#proto/schema/generated/core-v1.ts';
-import { BoardTime } from '#proto/time/board-time.ts';
-import { VERSION } from '#proto/version.ts';
 import { Devices } from './devices/devices.ts';
 import { openGauge, startEviction } from './eviction/start-eviction.ts';
 import { haveBundledImages } from './images/bundled.ts';
 import { Images } from './images/images.ts';
 import { createImageMounts } from './images/mount.ts';
-import type { DesiredState } from './link/cluster.ts';
 import { ClusterInfoFile } from './link/cluster-info.ts';
 import { DesiredStore } from './link/desired-store.ts';
-import { readHardware } from './link/hardware.ts';
-import { IdentityStore, isRenewalDue } from './link/identity.ts';
-import { connectLink, renewCertificate } from './link/join.ts';
-import { joinWithPatience } from './link/join-with-patience.ts';
-import { keepLinkedFile } from './link/linked-file.ts';
 import { Seal } from './link/seal.ts';
-import { ServerFinder } from './link/server-finder.ts';
-import { Link } from './link/session.ts';
-import { serveStream } from './link/streams.ts';
-import { openPodLog } from './logs/open-pod-log.ts';
 import { LogRotator } from './logs/rotate-logs.ts';
 import { runningLogs } from './logs/running-logs.ts';
-import { MetricPages } from './metrics/pages.ts';
 import { ForeignNetwork } from './net/foreign-network.ts';
 import { keepAddresses } from './net/keep-addresses.ts';
 import { startNetwork } from './net/network.ts';
 import { isolated } from './net/policies/policies.ts';
-import { openBoardProgram } from './node/board-program.ts';
 import { HostAddress } from './node/host-address.ts';
 import { readInventory } from './node/inventory.ts';
 import { NodeMetrics } from './node/metrics.ts';
 import { startNode } from './node/node.ts';
-import { NodeHttp, type NodeHttpDeps } from './node/node-http.ts';
 import { PartVerdicts } from './node/part-verdicts.ts';
 import { machineOf, obeyReboots } from './node/reboot.ts';
 import { boardSampler, memoryCapacity } from './node/sampler.ts';
@@ -54,19 +36,20 @@ import { endPods, LastDeeds } from './pod/shutdown.ts';
 import { openCgroups } from './runtime/cgroup/open.ts';
 import { PodCgroupTree } from './runtime/cgroup/pod-cgroups.ts';
 import { CNI_PROGRAMS, openContainerd, runDirOf } from './runtime/containerd/open.ts';
-import { StaticPods } from './static/static-pods.ts';
+import { openFoundation } from './start/foundation.ts';
+import { BoardIdentity } from './start/identity.ts';
+import { serveIngressesOnceWanted } from './start/ingress.ts';
+import { createLink } from './start/link.ts';
 import { runTelemetry } from './telemetry/telemetry.ts';
 import { LinuxMounter } from './volumes/mounter.ts';
 import { Volumes } from './volumes/volumes.ts';
 
 const SANDBOX_IMAGE = 'coracle.local/pause:1';
 const LOGS_DIR = '/var/log/pods';
-const RENEWAL_CHECK_MS = 6 * 60 * 60_000;
 
 /** Runs until SIGTERM or SIGINT. Containers go on running after it. */
 export async function main(options: AgentOptions): Promise<void> {
   const log = createLogger(options.logLevel);
-  const clock = new SystemClock();
   const stop = new AbortController();
   // A part that has something to do before the board is switched off puts it here.
   const last = new LastDeeds(options.shutdownGracePeriod > 0);
@@ -75,19 +58,9 @@ export async function main(options: AgentOptions): Promise<void> {
   const { signal } = stop;
 
   const { dataDir, nodeName } = options;
-  const own = join(dataDir, 'agent');
-  const time = new BoardTime({ path: join(own, 'clock'), maySet: options.setClock === 'on', clock, log });
-  await time.start();
-  const servers = new ServerFinder({
-    fixed: linkOf(options),
-    path: join(own, 'server.json'),
-    discover: async () => (await import('./link/discover.ts')).discoverServers(),
-    log,
-  });
-  const identities = new IdentityStore(join(own, 'pki'), nodeName);
-  const hardware = await readHardware(options.hardwareId);
-  const joining = { token: options.token, nodeName, hardware, store: identities };
-  let identity = identities.load() ?? (await joinWithPatience({ ...joining, servers, clock, log }, signal));
+  const foundation = await openFoundation(options, log);
+  const { clock, time, own, servers, hardware } = foundation;
+  const identity = await BoardIdentity.open(foundation, signal);
   if (!identity) return;
 
   const seal = new Seal(join(own, 'sealing.key'), hardware);
@@ -113,62 +86,17 @@ export async function main(options: AgentOptions): Promise<void> {
 
   // Until Pods are taken up again, what is known of them is what is wanted.
   let podsHere = (): readonly Pod[] => desired.pods();
-  const openLog: NodeHttpDeps['openLog'] = (wanted, until) =>
-    openPodLog({ runtime, desired: statics, logsDir: LOGS_DIR, clock }, wanted, until);
   const tree = await openCgroups();
   const cgroups = new PodCgroupTree(tree, () => podsHere());
   const mounter = new LinuxMounter();
-  const pages = new MetricPages({ nodeName, pods: () => podsHere(), runtime, cgroups, clock });
-  const nodeHttp = new NodeHttp({
+  const { session, statics } = createLink(foundation, identity, {
+    desired,
+    clusterInfo,
+    runtime,
+    cgroups,
+    mounter,
     pods: () => podsHere(),
-    openLog,
-    metrics: (path) => pages.page(path),
-    logsDir: '/var/log',
-    board: openBoardProgram(import.meta.dirname),
-    log,
-  });
-  const session = new Link({
-    connect: () => connectLink(servers.next(), identity?.ca ?? '', identity),
-    nodeName,
-    bootId: randomUUID(),
-    version: VERSION,
-    hardware,
-    desired,
-    onOpenStream: (request, client) =>
-      serveStream({ ...request, uid: statics.uidHere(request.uid) }, client, {
-        runtime,
-        openLog,
-        serveHttp: (stream) => nodeHttp.accept(stream),
-        serveStorage: async (query) =>
-          (await import('./volumes/local-path.ts')).serveLocalPath({ dataDir, mounter }, query),
-        log,
-      }),
-    onWelcome: (welcome) => {
-      servers.confirm();
-      clusterInfo.set(welcome);
-      void time.heard(welcome.serverTimeMs);
-    },
-    onDatesRefused: async () => {
-      const { provenServerTime } = await import('./link/server-time.ts');
-      const serverMs = await provenServerTime(servers.current, identity?.ca ?? '');
-      await time.heard(serverMs, true);
-    },
-    onRefused: async () => {
-      const { rejoin } = await import('./link/rejoin.ts');
-      identity = (await rejoin({ ...joining, link: servers.current }, log)) ?? identity;
-    },
-    clock,
-    random: Math.random,
-    log,
-  });
-  keepLinkedFile(session, join(runDirOf(dataDir), 'linked'));
-  const statics = new StaticPods({
-    desired,
-    cluster: session,
-    folder: options.podManifestPath,
-    nodeName,
-    clock,
-    log,
+    logsDir: LOGS_DIR,
   });
   const linked = session.run(signal);
 
@@ -271,26 +199,23 @@ export async function main(options: AgentOptions): Promise<void> {
     },
     signal,
   );
-  const ingress = whenIngress(desired, signal, async () => {
-    const { serveIngresses } = await import('./net/ingress/ingress.ts');
-    await serveIngresses(
-      {
-        nodeName,
-        desired,
-        httpPort: options.ingressHttpPort,
-        httpsPort: options.ingressHttpsPort,
-        directory: `${runDirOf(dataDir)}-ingress`,
-        path: process.env['PATH'] ?? '',
-        clusterDns: () => clusterInfo.current?.clusterDns,
-        hostIps,
-        verdicts: parts,
-        clock,
-        random: Math.random,
-        log,
-      },
-      signal,
-    );
-  });
+  const ingress = serveIngressesOnceWanted(
+    {
+      nodeName,
+      desired,
+      httpPort: options.ingressHttpPort,
+      httpsPort: options.ingressHttpsPort,
+      directory: `${runDirOf(dataDir)}-ingress`,
+      path: process.env['PATH'] ?? '',
+      clusterDns: () => clusterInfo.current?.clusterDns,
+      hostIps,
+      verdicts: parts,
+      clock,
+      random: Math.random,
+      log,
+    },
+    signal,
+  );
   await statics.refresh();
   metrics.onSample(() => void statics.refresh());
   const pods = startPods(
@@ -363,11 +288,10 @@ export async function main(options: AgentOptions): Promise<void> {
   obeyReboots({ desired, machine, stateFile: join(own, 'reboot'), clock, log }, signal);
   const metering = reportUsage({ runtime, cgroups, desired, server: session, clock, log }, signal);
 
-  const certified = identity;
   const telling = runTelemetry(
     {
       nodeName,
-      identity: () => identity ?? certified,
+      identity: () => identity.current,
       clusterInfo,
       metrics,
       node: () => desired.node(),
@@ -380,18 +304,7 @@ export async function main(options: AgentOptions): Promise<void> {
     signal,
   );
 
-  const renewing = every(RENEWAL_CHECK_MS, clock, signal, async () => {
-    if (!identity || !session.connected || !isRenewalDue(identity.certificate, clock.now())) return;
-    const client = connectLink(servers.current, identity.ca, identity);
-    try {
-      identity = await renewCertificate(client, { nodeName, hardware }, identities);
-      log.info('certificate renewed', { node: nodeName });
-    } catch (err) {
-      log.warn('the certificate could not be renewed, later again', { err });
-    } finally {
-      client.close();
-    }
-  });
+  const renewing = identity.keep(session, signal);
 
   await Promise.allSettled([
     linked,
@@ -409,50 +322,9 @@ export async function main(options: AgentOptions): Promise<void> {
   log.info('agent stopped, containers go on');
 }
 
-/** Boards connect on the port after that of the API, unless told otherwise; undefined: the network is asked. */
-function linkOf(options: AgentOptions): HostPort | undefined {
-  if (options.serverLink) return options.serverLink;
-  if (!options.server) return undefined;
-  const { hostname, port } = new URL(options.server);
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || '443') + 1 };
-}
-
 /** Beside the bundle; in the source tree, where the build puts them. */
 function bundledImages(): string {
   const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
   const beside = join(import.meta.dirname, 'images', architecture);
   return existsSync(beside) ? beside : join(import.meta.dirname, '../dist/images', architecture);
-}
-
-/** What serves Ingresses is not even loaded before there is one. Resolves when it has ended. */
-async function whenIngress(
-  desired: DesiredState,
-  signal: AbortSignal,
-  serve: () => Promise<void>,
-): Promise<void> {
-  const isWanted = (): boolean => desired.list('ingresses').length > 0;
-  if (!isWanted())
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        off();
-        resolve();
-      };
-      const off = desired.onChange((plural) => {
-        if (plural === 'ingresses' && isWanted()) done();
-      });
-      signal.addEventListener('abort', done, { once: true });
-    });
-  if (!signal.aborted) await serve();
-}
-
-async function every(
-  ms: number,
-  clock: Clock,
-  signal: AbortSignal,
-  work: () => Promise<void>,
-): Promise<void> {
-  while (!signal.aborted) {
-    await work();
-    await clock.sleep(ms, signal).catch(() => {});
-  }
 }
