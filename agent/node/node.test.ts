@@ -99,8 +99,8 @@ describe('nodeStatus', () => {
 });
 
 describe('a board at its server', () => {
-  const clock = new FakeClock();
-  const cluster = new FakeCluster();
+  let clock: FakeClock;
+  let cluster: FakeCluster;
   let abort: AbortController;
   const optionsOf = (): NodeOptions => ({
     runtime: new FakeRuntime({ clock }),
@@ -121,6 +121,8 @@ describe('a board at its server', () => {
     cluster.calls.filter((call) => call.method === method && call.path.includes(part)).length;
 
   beforeEach(() => {
+    clock = new FakeClock();
+    cluster = new FakeCluster();
     abort = new AbortController();
   });
   afterEach(() => abort.abort());
