@@ -2,11 +2,14 @@ import type { Logger } from '#proto/meta/log.ts';
 import type { Run } from '../run.ts';
 import { type NftTable, planDifference, planWhole } from './table.plan.ts';
 
-/** One table of the kernel, kept by differences. Whatever goes wrong with one is mended with the whole table. */
-export class KeptTable {
+/**
+ * One table of the kernel, kept by differences: the one place that writes any. Whatever goes wrong with a difference (another
+ * program flushed the tables) is mended with the whole table.
+ */
+export class KeptTable<T extends NftTable = NftTable> {
   readonly #run: Run;
   readonly #log: Logger;
-  #applied: NftTable | undefined;
+  #applied: T | undefined;
 
   constructor(run: Run, log: Logger) {
     this.#run = run;
@@ -14,19 +17,19 @@ export class KeptTable {
   }
 
   /** What the kernel has; undefined while that is not known. */
-  get applied(): NftTable | undefined {
+  get applied(): T | undefined {
     return this.#applied;
   }
 
-  /** Resolves when the kernel has it. Rejects with code ENOENT where nft is not installed. */
-  async apply(wanted: NftTable): Promise<void> {
+  /** Resolves when the kernel has it: whether anything differed. Rejects with code ENOENT where nft is not installed. */
+  async apply(wanted: T): Promise<boolean> {
     const difference = this.#applied && planDifference(this.#applied, wanted);
-    if (difference === '') return;
+    if (difference === '') return false;
     if (difference !== undefined)
       try {
         await this.#nft(difference);
         this.#applied = wanted;
-        return;
+        return true;
       } catch (err) {
         this.#log.warn('a change of rules was refused, the whole table is made anew', {
           table: wanted.name,
@@ -36,6 +39,7 @@ export class KeptTable {
     this.#applied = undefined;
     await this.#nft(planWhole(wanted));
     this.#applied = wanted;
+    return true;
   }
 
   /** Somebody else's "flush ruleset" takes our table too. */

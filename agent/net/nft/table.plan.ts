@@ -1,9 +1,10 @@
 /**
  * A table of nftables as data, and the scripts that bring the kernel there: the whole table once, and from then on only what
- * differs, in one transaction each.
+ * differs, in one transaction each. So a small change costs the same among a thousand rules, and what the kernel has learnt
+ * (dynamic sets) stays.
  */
 export interface NftTable {
-  readonly family: 'ip' | 'inet' | 'bridge';
+  readonly family: 'ip' | 'ip6' | 'inet' | 'bridge';
   readonly name: string;
   /** Sets and maps that are always there, and the chains with hooks: with a change of it the table is made anew. */
   readonly base: string;
@@ -16,7 +17,7 @@ export interface NftTable {
 export interface NftSet {
   /** `type ipv4_addr;`; undefined where `base` declares it. The same name must mean the same declaration. */
   readonly declaration: string | undefined;
-  /** The key's verdict, or `''` in a set. */
+  /** The key's verdict, or `''` in a set. None in a dynamic set, which the kernel fills. */
   readonly elements: ReadonlyMap<string, string>;
 }
 

@@ -1,4 +1,16 @@
+import type { NftTable } from '../nft/table.plan.ts';
 import type { Family } from './family.ts';
+
+/** Each family's. */
+export const TABLE = 'coracle';
+
+/** Maps and sets that the fixed part declares. */
+export type MapName = 'services' | 'nodeports' | 'refused' | 'refused-nodeports' | 'hairpin';
+
+export interface ServicesTable extends NftTable {
+  /** Of the sets of the fixed part: the same maps as in `sets`. */
+  readonly elements: Readonly<Record<MapName, ReadonlyMap<string, string>>>;
+}
 
 /** What of the network the fixed part of the table depends on. */
 export interface TableFacts {

@@ -2,10 +2,10 @@
  * UDP has no end of a connection: the kernel would go on sending a client's packets to a target that is gone, or past a
  * Service that had none when the client began. Such flows are forgotten, so that the next packet asks anew.
  */
-import type { Ruleset } from './ruleset.plan.ts';
+import type { ServicesTable } from './base.plan.ts';
 
 /** Arguments of `conntrack`, one call each. */
-export function planConntrack(applied: Ruleset | undefined, wanted: Ruleset): string[][] {
+export function planConntrack(applied: ServicesTable | undefined, wanted: ServicesTable): string[][] {
   if (!applied) return [];
   const calls: string[][] = [];
   for (const [map, refused] of [
@@ -46,7 +46,7 @@ export function planConntrack(applied: Ruleset | undefined, wanted: Ruleset): st
 const ENDS = /dnat to (?:\[([\da-f:.]+)\]|([\d.]+)):(\d+)|: ([\da-f:.]+) \. (\d+)/g;
 
 /** Addresses with ports, `10.42.1.2 53`, that a verdict leads to, through as many chains as it takes. */
-function targetsBehind(ruleset: Ruleset, verdict: string | undefined): Set<string> {
+function targetsBehind(table: ServicesTable, verdict: string | undefined): Set<string> {
   const found = new Set<string>();
   const seen = new Set<string>();
   const visit = (text: string): void => {
@@ -55,7 +55,7 @@ function targetsBehind(ruleset: Ruleset, verdict: string | undefined): Set<strin
     for (const [, chain = ''] of text.matchAll(/goto ([\w/.-]+)/g)) {
       if (seen.has(chain)) continue;
       seen.add(chain);
-      for (const rule of ruleset.chains.get(chain) ?? []) visit(rule);
+      for (const rule of table.chains.get(chain) ?? []) visit(rule);
     }
   };
   if (verdict) visit(verdict);

@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { Service } from '#proto/schema/generated/core-v1.ts';
+import type { EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
+import { planDifference, planWhole } from '../nft/table.plan.ts';
 import { planConntrack } from './conntrack.plan.ts';
 import { IPV6 } from './family.ts';
 import { anEndpoint, anInput, aService, aSlice } from './fixtures.ts';
@@ -149,7 +152,9 @@ it('remembers clients for as long as the Service says', () => {
     sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } },
   };
   const planned = plan(sticky, both);
-  expect(planned.sets.get('clients/60/default/web/tcp-80/10.42.1.2/8080')).toContain('timeout 60s');
+  expect(planned.sets.get('clients/60/default/web/tcp-80/10.42.1.2/8080')?.declaration).toContain(
+    'timeout 60s',
+  );
   expect(rules(planned, 'all')).toMatch(/^ip saddr @clients.* goto end.*numgen random mod 2 vmap/);
 });
 
@@ -213,10 +218,9 @@ describe('the second family', () => {
 
   it('remembers clients under names that nft takes', () => {
     const planned = planServices(input({ sessionAffinity: 'ClientIP' }));
-    expect([...planned.sets][0]).toEqual([
-      'clients/10800/default/web/tcp-80/fd00_42_0_1__2/8080',
+    expect(planned.sets.get('clients/10800/default/web/tcp-80/fd00_42_0_1__2/8080')?.declaration).toBe(
       'type ipv6_addr; flags dynamic,timeout; timeout 10800s;',
-    ]);
+    );
     expect(planned.chains.get('end/default/web/tcp-80/fd00_42_0_1__2/8080')?.[1]).toBe(
       'meta l4proto tcp dnat to [fd00:42:0:1::2]:8080',
     );
@@ -235,4 +239,75 @@ describe('the second family', () => {
         [...flow, '--reply-src', 'fd00:42:0:1::2', '--reply-port-src', '53'],
       ]);
   });
+});
+
+const many = (count: number): [Service[], EndpointSlice[]] => {
+  const names = Array.from({ length: count }, (_, i) => `s${i}`);
+  return [
+    names.map((name, i) => aService(name, { clusterIP: `10.43.${i >> 8}.${i & 255}` })),
+    names.map((name, i) =>
+      aSlice(
+        name,
+        Array.from({ length: 5 }, (_, e) => `10.42.${e}.${i & 255}@pi${e}`),
+      ),
+    ),
+  ];
+};
+const planned = (services: readonly Service[], slices: readonly EndpointSlice[]) =>
+  planServices(anInput(services, slices));
+
+describe('the difference', () => {
+  it('says nothing when nothing differs, in whichever order things come', () => {
+    const [services, slices] = many(20);
+    expect(
+      planDifference(planned(services, slices), planned(services.toReversed(), slices.toReversed())),
+    ).toBe('');
+  });
+
+  it('is as small as the change, among a thousand Services', () => {
+    const [services, slices] = many(1000);
+    const before = planned(services, slices);
+    const one = aService('one', { clusterIP: '10.43.99.1' });
+    const after = planned([...services, one], [...slices, aSlice('one', ['10.42.1.2@pi'])]);
+    expect(planDifference(before, after)).toBe(
+      [
+        'add chain ip coracle all/default/one/tcp-80',
+        'add rule ip coracle all/default/one/tcp-80 meta l4proto tcp dnat to 10.42.1.2:8080',
+        'add element ip coracle services { 10.43.99.1 . tcp . 80 : goto all/default/one/tcp-80 }',
+        'add element ip coracle hairpin { 10.42.1.2 . 10.42.1.2 }',
+        '',
+      ].join('\n'),
+    );
+    expect(planDifference(after, before)).toBe(
+      [
+        'delete element ip coracle services { 10.43.99.1 . tcp . 80 }',
+        'delete element ip coracle hairpin { 10.42.1.2 . 10.42.1.2 }',
+        'flush chain ip coracle all/default/one/tcp-80',
+        'delete chain ip coracle all/default/one/tcp-80',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('leaves what clients were promised when another endpoint comes', () => {
+    const sticky = aService('web', { sessionAffinity: 'ClientIP' });
+    const script = planDifference(
+      planned([sticky], [aSlice('web', ['10.42.1.2@pi'])]),
+      planned([sticky], [aSlice('web', ['10.42.1.2@pi', '10.42.2.2@pi2'])]),
+    );
+    expect(script).not.toMatch(/delete|set ip coracle clients.*10\.42\.1\.2|flush chain ip coracle end/);
+    expect(script).toContain('add set ip coracle clients/10800/default/web/tcp-80/10.42.2.2/8080');
+  });
+
+  it('gives up where the fixed part differs', () => {
+    const before = planServices(anInput([], []));
+    expect(planDifference(before, planServices(anInput([], [], { podCidrs: [] })))).toBeUndefined();
+  });
+});
+
+it('replaces the whole table in one transaction, and no table of others', () => {
+  const [services, slices] = many(2);
+  const script = planWhole(planned(services, slices));
+  expect(script).toMatch(/^table ip coracle\ndelete table ip coracle\ntable ip coracle \{/);
+  expect(script.match(/table/g)).toHaveLength(3);
 });

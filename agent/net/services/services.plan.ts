@@ -1,9 +1,9 @@
 /** Services as maps and chains of nftables. Rule: upstream's `pkg/proxy`. One family of addresses at a time. */
 import type { Service, ServicePort } from '#proto/schema/generated/core-v1.ts';
 import type { EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
-import { planBase, type TableFacts } from './base.plan.ts';
+import type { NftSet } from '../nft/table.plan.ts';
+import { type MapName, planBase, type ServicesTable, TABLE, type TableFacts } from './base.plan.ts';
 import { type Family, isOf } from './family.ts';
-import type { MapName, Ruleset } from './ruleset.plan.ts';
 import { type Place, slicesByService, type Target, targetsOf } from './targets.plan.ts';
 
 export interface ServicesInput extends TableFacts, Place {
@@ -16,29 +16,33 @@ export interface ServicesInput extends TableFacts, Place {
 /** Another program looks after Services with this label. */
 const OTHER_PROXY = 'service.kubernetes.io/service-proxy-name';
 const AFFINITY_SECONDS = 10_800;
+/** What the kernel puts into a dynamic set is its own. */
+const LEARNT: NftSet['elements'] = new Map();
 
-interface Draft {
-  readonly family: Family['ip'];
-  readonly base: string;
-  readonly sets: Map<string, string>;
+interface Draft extends ServicesTable {
+  readonly sets: Map<string, NftSet>;
   readonly chains: Map<string, readonly string[]>;
   readonly elements: Record<MapName, Map<string, string>>;
 }
 
 /** Deterministic: the same objects give the same rules, in whichever order they come. */
-export function planServices(input: ServicesInput): Ruleset {
+export function planServices(input: ServicesInput): ServicesTable {
+  const elements: Draft['elements'] = {
+    services: new Map(),
+    nodeports: new Map(),
+    refused: new Map(),
+    'refused-nodeports': new Map(),
+    hairpin: new Map(),
+  };
   const draft: Draft = {
     family: input.family.ip,
+    name: TABLE,
     base: planBase(input),
-    sets: new Map(),
+    sets: new Map(
+      Object.entries(elements).map(([map, its]) => [map, { declaration: undefined, elements: its }]),
+    ),
     chains: new Map(),
-    elements: {
-      services: new Map(),
-      nodeports: new Map(),
-      refused: new Map(),
-      'refused-nodeports': new Map(),
-      hairpin: new Map(),
-    },
+    elements,
   };
   const slices = slicesByService(input.slices);
   for (const service of [...input.services].sort(byKey)) {
@@ -177,7 +181,8 @@ function planTargets(
     // Names take no colons.
     const end = `${id}/${ip.replaceAll(':', '_')}/${port}`;
     const clients = `clients/${affinitySeconds}/${end}`;
-    draft.sets.set(clients, `type ${type}; flags dynamic,timeout; timeout ${affinitySeconds}s;`);
+    const declaration = `type ${type}; flags dynamic,timeout; timeout ${affinitySeconds}s;`;
+    draft.sets.set(clients, { declaration, elements: LEARNT });
     draft.chains.set(`end/${end}`, [
       `update @${clients} { ${word} saddr }`,
       `meta l4proto ${protocol} dnat to ${hostPort(ip, port)}`,
