@@ -5,6 +5,7 @@ import { isCaProof, NONCE_BYTES } from '#proto/agent/ca-proof.ts';
 import { type JoinResponse, LinkClient, type ProveResponse } from '#proto/agent/generated/link.ts';
 import { parseJoinToken } from '#proto/agent/join-token.ts';
 import type { HostPort } from '#proto/config/options.ts';
+import { hostPort } from '#proto/net/host-port.ts';
 import { caHash } from '#proto/pki/key.ts';
 import { toPem } from '#proto/pki/pem.ts';
 import type { Identity, IdentityStore } from './identity.ts';
@@ -24,13 +25,12 @@ export const SERVER_NAME = 'kubernetes';
 
 /** A client of the link: with the board's certificate, or without one to join. */
 export function connectLink(link: HostPort, ca: string, identity?: Identity): LinkClient {
-  const host = link.host.includes(':') ? `[${link.host}]` : link.host;
   const credentials = ChannelCredentials.createSsl(
     Buffer.from(ca),
     identity ? Buffer.from(identity.key) : null,
     identity ? Buffer.from(identity.certificate) : null,
   );
-  return new LinkClient(`${host}:${link.port}`, credentials, {
+  return new LinkClient(hostPort(link.host, link.port), credentials, {
     'grpc.ssl_target_name_override': SERVER_NAME,
     'grpc.default_authority': SERVER_NAME,
     'grpc.keepalive_time_ms': 20_000,

@@ -1,4 +1,5 @@
 /** Service variables: `KUBERNETES_SERVICE_HOST` and its like. Rule: upstream's `pkg/kubelet/envvars`. */
+import { hostPort } from '#proto/net/host-port.ts';
 import type { Service } from '#proto/schema/generated/core-v1.ts';
 
 const name = (service: Service): string => (service.metadata.name ?? '').toUpperCase().replaceAll('-', '_');
@@ -24,10 +25,9 @@ export function serviceEnv(
       if (!port.name) continue;
       env.set(`${prefix}_SERVICE_PORT_${port.name.toUpperCase().replaceAll('-', '_')}`, String(port.port));
     }
-    const host = ip.includes(':') ? `[${ip}]` : ip;
     ports.forEach((port, index) => {
       const protocol = port.protocol ?? 'TCP';
-      const url = `${protocol.toLowerCase()}://${host}:${port.port}`;
+      const url = `${protocol.toLowerCase()}://${hostPort(ip, port.port)}`;
       if (index === 0) env.set(`${prefix}_PORT`, url);
       const link = `${prefix}_PORT_${port.port}_${protocol.toUpperCase()}`;
       env.set(link, url);

@@ -1,5 +1,5 @@
 import { Client, credentials, status } from '@grpc/grpc-js';
-import { hostPort } from '#proto/net/dial.ts';
+import { hostPort } from '#proto/net/host-port.ts';
 import { userAgent } from './http-request.ts';
 import type { Outcome } from './probe.plan.ts';
 

@@ -1,5 +1,5 @@
 /** The request of an HTTP probe as upstream's Go client writes it: made once, sent each time. */
-import { hostPort } from '#proto/net/dial.ts';
+import { hostPort } from '#proto/net/host-port.ts';
 import type { HTTPGetAction } from '#proto/schema/generated/core-v1.ts';
 import { KUBERNETES_MINOR } from '#proto/version.ts';
 

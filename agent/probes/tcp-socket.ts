@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
-import { hostPort, socketError } from '#proto/net/dial.ts';
+import { socketError } from '#proto/net/dial.ts';
+import { hostPort } from '#proto/net/host-port.ts';
 import type { Outcome } from './probe.plan.ts';
 
 /** Succeeds when the connection does. */

@@ -1,4 +1,5 @@
 /** What `mount` and its like are told. Pure. */
+import { urlHost } from '#proto/net/host-port.ts';
 
 export interface MountRequest {
   readonly type: string;
@@ -15,9 +16,8 @@ export const mountArguments = ({ type, source, target, options }: MountRequest):
 
 /** An export of an NFS server. An IPv6 address is told by brackets. Rule: nfs(5). */
 export function nfsMount({ server, path, readOnly, mountOptions }: NfsExport, target: string): MountRequest {
-  const host = server.includes(':') && !server.startsWith('[') ? `[${server}]` : server;
   const options = [...(readOnly ? ['ro'] : []), ...mountOptions];
-  return { type: 'nfs', source: `${host}:${path}`, target, options };
+  return { type: 'nfs', source: `${urlHost(server)}:${path}`, target, options };
 }
 
 export interface NfsExport {

@@ -1,4 +1,5 @@
-import { connect, isIPv6, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
+import { hostPort } from './host-port.ts';
 
 /** An address that swallows what is sent to it is given up after this time. */
 const CONNECT_MS = 10_000;
@@ -44,7 +45,3 @@ export function socketError(host: string, port: number, err: NodeJS.ErrnoExcepti
   if (code === 'ENOTFOUND') return `dial tcp: lookup ${host}: no such host`;
   return `dial tcp ${hostPort(host, port)}: ${WORDS[code] ?? err.message}`;
 }
-
-/** `host:port`, with brackets around an IPv6 address. */
-export const hostPort = (host: string, port: number): string =>
-  isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;

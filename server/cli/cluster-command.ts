@@ -2,6 +2,7 @@
 import { type Command, Option as Flag } from 'commander';
 import { endpoints } from '#proto/api/core/endpoints.ts';
 import { firstAddress } from '#proto/net/addresses.ts';
+import { urlHost } from '#proto/net/host-port.ts';
 import type { ApiClient } from '#server/client/client.ts';
 import { HttpClient, type HttpClientOptions } from '#server/client/http-client.ts';
 import { readKubeconfig } from '#server/client/kubeconfig-file.ts';
@@ -67,7 +68,7 @@ export async function reachableServer(client: ApiClient, server: string): Promis
     () => undefined,
   );
   const address = advertised ?? firstAddress() ?? hostname;
-  return `https://${address.includes(':') && !address.startsWith('[') ? `[${address}]` : address}:${port || 443}`;
+  return `https://${urlHost(address)}:${port || 443}`;
 }
 
 /** Rows as columns of equal width, the last one as it is. */

@@ -28,6 +28,7 @@ import {
 import type { HostPort } from '#proto/config/options.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import { StatusError } from '#proto/meta/status-error.ts';
+import { hostPort } from '#proto/net/host-port.ts';
 import type { Dispatch } from '#server/apiserver/http/dispatch.ts';
 import { BoardSession } from './board-session.ts';
 import type { Boards } from './boards.ts';
@@ -133,9 +134,8 @@ export class LinkServer {
       this.#certificates,
       false,
     );
-    const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
     return new Promise((resolve, reject) =>
-      this.#server.bindAsync(`${host}:${listen.port}`, credentials, (err, port) =>
+      this.#server.bindAsync(hostPort(listen.host, listen.port), credentials, (err, port) =>
         err ? reject(err) : resolve(port),
       ),
     );

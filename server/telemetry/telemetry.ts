@@ -10,6 +10,7 @@ import { secrets } from '#proto/api/core/secrets.ts';
 import type { HostPort } from '#proto/config/options.ts';
 import type { Clock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
+import { hostPort } from '#proto/net/host-port.ts';
 import { issueCertificate } from '#proto/pki/certificate.ts';
 import { generateKey, keyToPem, spkiOf } from '#proto/pki/key.ts';
 import { toPem } from '#proto/pki/pem.ts';
@@ -154,8 +155,7 @@ function serverEndpoint(pki: Pki, listen: HostPort, now: number): MqttEndpoint {
   };
 }
 
-const urlOf = (host: string, port: number): string =>
-  `mqtts://${host.includes(':') ? `[${host}]` : host}:${port}`;
+const urlOf = (host: string, port: number): string => `mqtts://${hostPort(host, port)}`;
 
 /** In memory where that is ours to write; one for each data directory. */
 function runDirOf(dataDir: string): string {

@@ -1,5 +1,6 @@
 /** A cluster with both families of addresses: Pods and Services have one of each, and each works, on both boards. */
 import { expect, it } from 'vitest';
+import { urlHost } from '#proto/net/host-port.ts';
 import type { Service } from '#proto/schema/generated/core-v1.ts';
 import { eventually } from '../support/boards/eventually.ts';
 import { apply, shellPod } from '../support/cluster/manifests.ts';
@@ -54,7 +55,7 @@ it('gives Pods and Services an address of each family, and leads both', async ()
     ),
   );
   for (const ip of spec.clusterIPs ?? []) {
-    const url = ip.includes(':') ? `http://[${ip}]/` : `http://${ip}/`;
+    const url = `http://${urlHost(ip)}/`;
     await eventually(
       async () => {
         const { stdout } = await inPod(

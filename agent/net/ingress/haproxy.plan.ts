@@ -4,6 +4,7 @@
  * A server line has no Pod but a slot: which Pod is in it is changed while HAProxy runs, so that Pods come and go without
  * a reload. What else changes is a reload: a new process takes the sockets over from the old one, which serves what it has.
  */
+import { hostPort } from '#proto/net/host-port.ts';
 import type { Target } from '../services/targets.plan.ts';
 import type { Backend, Route, Routing } from './routing.plan.ts';
 
@@ -49,7 +50,7 @@ export function assignSlots(before: Slots, backends: Routing['backends']): Slots
   return after;
 }
 
-const keyOf = ({ ip, port }: Target): string => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`);
+const keyOf = ({ ip, port }: Target): string => hostPort(ip, port);
 
 /** What the runtime API is told. Connections that a Pod has stay; a Pod that is taken out gets no more. */
 export function planSlotChanges(before: Slots, after: Slots): readonly string[] {

@@ -1,5 +1,7 @@
 /** The WireGuard device of a board, where the kernel has it: everything between boards is encrypted, on one segment too. */
+
 import { baseOf, isIpv6 } from '#proto/net/cidr.ts';
+import { hostPort } from '#proto/net/host-port.ts';
 import type { TunnelPeer } from './paths.plan.ts';
 
 export const WIREGUARD_DEVICE = 'coracle.wg';
@@ -24,7 +26,7 @@ export function planWireguardConfig(
     lines.push(
       '[Peer]',
       `PublicKey = ${publicKey}`,
-      `Endpoint = ${isIpv6(remote) ? `[${remote}]` : remote}:${port}`,
+      `Endpoint = ${hostPort(remote, port)}`,
       `AllowedIPs = ${ranges.join(', ')}`,
     );
   }

@@ -1,4 +1,5 @@
 /** Services as maps and chains of nftables. Rule: upstream's `pkg/proxy`. One family of addresses at a time. */
+import { hostPort } from '#proto/net/host-port.ts';
 import type { Service, ServicePort } from '#proto/schema/generated/core-v1.ts';
 import type { EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
 import type { NftSet } from '../nft/table.plan.ts';
@@ -194,9 +195,6 @@ function planTargets(
     `numgen random mod ${ends.length} vmap { ${ends.map(({ end }, i) => `${i} : goto end/${end}`).join(', ')} }`,
   ]);
 }
-
-const hostPort = (ip: string, port: number): string =>
-  ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
 
 function spread(word: string, protocol: string, targets: readonly Target[]): string[] {
   const [only] = targets;

@@ -1,5 +1,6 @@
 import { AGE, NAME, NONE, text } from '#proto/api/columns.ts';
 import { defineResource } from '#proto/api/define.ts';
+import { hostPort } from '#proto/net/host-port.ts';
 import type { Endpoints } from '#proto/schema/generated/core-v1.ts';
 
 /** `ip:port` of every ready address; the first three, then how many more there are. */
@@ -8,9 +9,7 @@ function format(endpoints: Endpoints): string {
     const ready = (subset.addresses ?? []).map((a) => a.ip);
     const ports = subset.ports ?? [];
     if (ports.length === 0) return ready;
-    return ports.flatMap((port) =>
-      ready.map((ip) => (ip.includes(':') ? `[${ip}]:${port.port}` : `${ip}:${port.port}`)),
-    );
+    return ports.flatMap((port) => ready.map((ip) => hostPort(ip, port.port)));
   });
   if (all.length === 0) return NONE;
   return all.length > 3 ? `${all.slice(0, 3).join(',')} + ${all.length - 3} more...` : all.join(',');

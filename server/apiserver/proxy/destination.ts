@@ -4,7 +4,7 @@ import { pods } from '#proto/api/core/pods.ts';
 import { services } from '#proto/api/core/services.ts';
 import { endpointslices } from '#proto/api/discovery/endpointslices.ts';
 import { badRequest, serviceUnavailable } from '#proto/meta/status-error.ts';
-import { hostPort } from '#proto/net/dial.ts';
+import { hostPort, urlHost } from '#proto/net/host-port.ts';
 import type { Node, Pod, Service } from '#proto/schema/generated/core-v1.ts';
 import type { EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
 import type { Api, Call } from '#server/apiserver/rest/api.ts';
@@ -120,7 +120,7 @@ function at(scheme: 'http' | 'https', node: string, ip: string, port: string): D
     const why = /^\d+$/.test(port) ? 'invalid port' : 'unknown port';
     throw serviceUnavailable(`error trying to reach service: dial tcp: lookup tcp/${port}: ${why}`);
   }
-  const authority = port === '' ? hostPort(ip, number).replace(/:\d+$/, '') : hostPort(ip, number);
+  const authority = port === '' ? urlHost(ip) : hostPort(ip, number);
   return { scheme, node, authority, address: { host: ip, port: number } };
 }
 
