@@ -40,7 +40,7 @@ const get = (
   scheme: 'HTTP' | 'HTTPS' = 'HTTP',
 ) => new HttpGet({ scheme, host: '127.0.0.1', port, path, headers, userAgent: userAgent('probe') }, shared);
 const probe = (port: number, path?: string, headers?: readonly HttpHeader[]): Promise<Outcome> =>
-  get(port, path, headers).probe(5000);
+  get(port, path, headers).probe(15_000);
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
 
@@ -174,11 +174,10 @@ describe('the verdict', () => {
   });
 
   it('on a port where nobody listens', async () => {
-    const port = await listen(() => {});
-    for (const server of open.splice(0)) server.close();
-    expect(await probe(port)).toEqual({
+    // Not one that was closed just now: it may be somebody else's by then.
+    expect(await probe(1)).toEqual({
       type: 'failure',
-      message: `Get "http://127.0.0.1:${port}/": dial tcp 127.0.0.1:${port}: connect: connection refused`,
+      message: 'Get "http://127.0.0.1:1/": dial tcp 127.0.0.1:1: connect: connection refused',
     });
   });
 
@@ -218,7 +217,7 @@ describe('the verdict', () => {
       (socket) => socket.end(OK),
       (connected) => tls.createServer(pair, connected),
     );
-    expect(await get(port, '/', [], 'HTTPS').probe(5000)).toEqual({ type: 'success', message: '' });
+    expect(await get(port, '/', [], 'HTTPS').probe(15_000)).toEqual({ type: 'success', message: '' });
     const plain = await listen((socket) => socket.end(OK));
     expect((await get(plain, '/', [], 'HTTPS').probe(300)).type).toBe('failure');
   });

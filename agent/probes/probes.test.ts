@@ -90,9 +90,9 @@ describe('network probes', () => {
     const server = net.createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
-    expect((await probeTcp('127.0.0.1', port, 1000)).type).toBe('success');
-    await new Promise((resolve) => server.close(resolve));
-    expect((await probeTcp('127.0.0.1', port, 1000)).type).toBe('failure');
+    open.push(server);
+    expect((await probeTcp('127.0.0.1', port, 15_000)).type).toBe('success');
+    expect((await probeTcp('127.0.0.1', 1, 15_000)).type).toBe('failure');
   });
 
   it('asks the gRPC health service', async () => {
@@ -119,8 +119,8 @@ describe('network probes', () => {
       ),
     );
     open.push({ close: () => server.forceShutdown() });
-    expect(await probeGrpc('127.0.0.1', port, 'good', 2000)).toMatchObject({ type: 'success' });
-    expect(await probeGrpc('127.0.0.1', port, 'ill', 2000)).toEqual({
+    expect(await probeGrpc('127.0.0.1', port, 'good', 15_000)).toMatchObject({ type: 'success' });
+    expect(await probeGrpc('127.0.0.1', port, 'ill', 15_000)).toEqual({
       type: 'failure',
       message: 'service unhealthy (responded with "NOT_SERVING")',
     });
