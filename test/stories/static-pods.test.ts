@@ -38,7 +38,7 @@ const running = (isRight: (pod: Pod) => boolean = () => true) =>
       expect(isRight(pod)).toBe(true);
       return pod;
     },
-    { timeoutMs: 40_000 },
+    { timeoutMs: 90_000 },
   );
 /** A container that runs may not have spoken yet. */
 const says = (text: string) =>
@@ -70,7 +70,7 @@ it('start after a power cut with no server in reach, and go with their file', as
   await cluster().server.kill();
   await board().powerCut();
   await board().boot();
-  await eventually(async () => expect(await tasks()).toHaveLength(2), { timeoutMs: 40_000 });
+  await eventually(async () => expect(await tasks()).toHaveLength(2), { timeoutMs: 90_000 });
   await cluster().server.start();
   await running();
   await board().exec('rm /etc/coracle/manifests/beacon.yaml');
@@ -80,13 +80,13 @@ it('start after a power cut with no server in reach, and go with their file', as
       expect(await tasks()).toEqual([]);
       return true;
     },
-    { timeoutMs: 40_000 },
+    { timeoutMs: 90_000 },
   );
 });
 
 it('end in order when their board is switched off, and not when its agent is restarted', async () => {
   await apply(cluster(), shellPod('web'));
-  await cluster().kubectl.ok('wait --for=condition=Ready pod/web --timeout=30s');
+  await cluster().kubectl.ok('wait --for=condition=Ready pod/web --timeout=90s');
   await board().killService('agent', 'SIGTERM');
   expect(await tasks()).toHaveLength(2);
   // There is no systemd on a virtual board: this one says that the system stops.
@@ -98,7 +98,7 @@ it('end in order when their board is switched off, and not when its agent is res
   );
   // Once it takes a Pod up, it has taken up the others.
   await apply(cluster(), shellPod('late'));
-  await cluster().kubectl.ok('wait --for=condition=Ready pod/late --timeout=40s');
+  await cluster().kubectl.ok('wait --for=condition=Ready pod/late --timeout=90s');
   await board().stopService('agent', 'SIGTERM');
   const { status } = await cluster().kubectl.json<Pod>(['get', 'pod', 'web']);
   expect(status).toMatchObject({
