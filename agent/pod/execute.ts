@@ -87,7 +87,7 @@ async function gone(work: Promise<void>): Promise<void> {
   }
 }
 
-async function prepareVolumes({ context, memory, snapshot, event }: Hands): Promise<void> {
+async function prepareVolumes({ context, memory, snapshot, event, ending }: Hands): Promise<void> {
   const { pod } = snapshot;
   const facts = {
     nodeName: context.nodeName,
@@ -97,9 +97,10 @@ async function prepareVolumes({ context, memory, snapshot, event }: Hands): Prom
   };
   try {
     if (memory.volumes.state === 'stale') await context.volumes.refreshVolumes(pod, facts);
-    else memory.prepared = await context.volumes.prepareVolumes(pod, facts);
+    else memory.prepared = await context.volumes.prepareVolumes(pod, facts, ending);
     memory.volumes = { state: 'ready' };
   } catch (err) {
+    if (ending.aborted) return;
     const message = err instanceof Error ? err.message : String(err);
     event('Warning', 'FailedMount', message);
     // What is mounted stays as it was: the pod goes on with it, and the next change tries again.

@@ -16,6 +16,8 @@ export interface Hands {
   /** Plan again, from what the runtime was last seen to have. */
   nudge(): void;
   readonly signal: AbortSignal;
+  /** The pod is to end, or the agent: what was begun for it is given up. */
+  readonly ending: AbortSignal;
 }
 
 /** A failed step is tried again after this, or when something that it needs has changed. */

@@ -50,6 +50,7 @@ export class PodWorker {
   #moves = 0;
   #pod: Pod;
   #wanted = true;
+  readonly #ending = new AbortController();
   #version = 0;
   #startTimeMs: number | undefined;
   #previous: PodStatus | undefined;
@@ -90,6 +91,7 @@ export class PodWorker {
       this.#memory.problems.clear();
     }
     this.#wanted = pod !== undefined;
+    if (!pod || pod.metadata.deletionTimestamp) this.#ending.abort();
     this.#version++;
     this.wake();
   }
@@ -118,6 +120,7 @@ export class PodWorker {
   evict(verdict: Verdict): void {
     if (this.#memory.verdict) return;
     this.#memory.verdict = verdict;
+    this.#ending.abort();
     this.wake();
   }
 
@@ -149,7 +152,10 @@ export class PodWorker {
 
   /** Resolves when nothing of the pod is left, or on abort. */
   async run(signal: AbortSignal): Promise<void> {
-    const aborted = (): void => this.#wakeUp?.();
+    const aborted = (): void => {
+      this.#ending.abort();
+      this.#wakeUp?.();
+    };
     signal.addEventListener('abort', aborted, { once: true });
     try {
       while (!signal.aborted && !this.#memory.gone) {
@@ -179,6 +185,7 @@ export class PodWorker {
         wake: () => this.wake(),
         nudge: () => this.#nudge(),
         signal,
+        ending: this.#ending.signal,
       };
       for (const step of steps) {
         if (signal.aborted) return undefined;

@@ -40,8 +40,11 @@ describe('pods on a board', () => {
         devices: new Devices({ own: [], shares: new Map(), runtime, log: silent }),
         images: new Images({ runtime, state: desired, clock }),
         volumes: {
-          prepareVolumes: async (pod) =>
-            new Map((pod.spec.volumes ?? []).map((v) => [v.name, { path: `/volumes/${v.name}` }])),
+          prepareVolumes: async (pod, _facts, signal) => {
+            const isSilent = pod.spec.volumes?.some(({ nfs }) => nfs);
+            if (isSilent) await new Promise((_, reject) => signal.addEventListener('abort', reject));
+            return new Map((pod.spec.volumes ?? []).map((v) => [v.name, { path: `/volumes/${v.name}` }]));
+          },
           refreshVolumes: async (pod) => void refreshed.push(pod.metadata.name ?? ''),
           prepareSubPath: async (_pod, _container, _index, volume, sub) => `${volume.path}/${sub}`,
           cleanupVolumes: async (uid) => void cleaned.push(uid),
@@ -235,6 +238,18 @@ describe('pods on a board', () => {
     desired.complete = true;
     await pass(65);
     expect(runtime.containers.size + runtime.sandboxes.size).toBe(0);
+  });
+
+  it('ends a pod whose volume never comes, and runs others meanwhile', async () => {
+    const volumes = [{ name: 'data', nfs: { server: 'nas', path: '/' } }];
+    await wish(aPod({ volumes }));
+    await wish({ ...aPod(), metadata: { name: 'other', namespace: 'default', uid: 'other' } });
+    expect(running()).toHaveLength(1);
+    expect(status()).toMatchObject({ phase: 'Pending' });
+    const deletionTimestamp = new Date(clock.now() + 30_000).toISOString();
+    await wish(aPod({ volumes }, { deletionTimestamp, deletionGracePeriodSeconds: 30 }));
+    expect(cleaned).toEqual([UID]);
+    expect(cluster.reasons()).not.toContain('FailedMount');
   });
 
   it('waits for a missing ConfigMap key, and starts when it comes', async () => {

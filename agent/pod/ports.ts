@@ -8,7 +8,12 @@ import type { Container, EphemeralContainer, Pod } from '#proto/schema/generated
 
 /** `agent/volumes/volumes.ts` in the program. */
 export interface PodVolumes {
-  prepareVolumes(pod: Pod, facts: PodFacts): Promise<ReadonlyMap<string, PreparedVolume>>;
+  /** Gives up, with the signal's reason, where the pod is to end. */
+  prepareVolumes(
+    pod: Pod,
+    facts: PodFacts,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, PreparedVolume>>;
   refreshVolumes(pod: Pod, facts: PodFacts): Promise<void>;
   prepareSubPath(
     pod: Pod,

@@ -1,8 +1,12 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtempDisposable } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { aPod } from './fixtures.ts';
 import { memorySize } from './memory-size.plan.ts';
 import type { DeviceMount } from './mount.plan.ts';
-import { LinuxMounter } from './mounter.ts';
+import { LinuxMounter, runCommand } from './mounter.ts';
 
 /** A board whose commands answer what a test says, and are remembered. */
 function aBoard(answers: Readonly<Record<string, string | { code: number; stderr?: string }>> = {}) {
@@ -85,6 +89,47 @@ describe('LinuxMounter', () => {
     const board = aBoard(answers);
     await expect(board.mounter.mountDevice(request)).rejects.toThrow(why);
     expect(board.lines.filter((line) => /^(mkfs|mount)/.test(line))).toEqual([]);
+  });
+});
+
+const PATIENTLY = { timeout: 15_000, interval: 20 };
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+describe('a command that is called off', () => {
+  it('ends with what it has started', async () => {
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'coracle-run-'));
+    const file = join(folder.path, 'helper');
+    const stop = new AbortController();
+    // As `mount` does: the helper works, the command waits for it.
+    const running = runCommand(
+      'sh',
+      ['-c', `sh -c 'echo $$ > ${file}.new; mv ${file}.new ${file}; sleep 1000' & wait`],
+      stop.signal,
+    );
+    await expect.poll(() => existsSync(file), PATIENTLY).toBe(true);
+    const pid = read(file)?.trim();
+    stop.abort(new Error('called off'));
+    await expect(running).rejects.toThrow('called off');
+    // A process that nobody has collected yet has no command line.
+    const isAlive = (): boolean => (read(`/proc/${pid}/cmdline`) ?? '') !== '';
+    await expect.poll(isAlive, PATIENTLY).toBe(false);
+  });
+
+  it('says otherwise what it has said, and how it ended', async () => {
+    const { signal } = new AbortController();
+    expect(await runCommand('echo', ['yes'], signal)).toEqual({ stdout: 'yes\n' });
+    await expect(runCommand('sh', ['-c', 'echo no >&2; exit 32'], signal)).rejects.toMatchObject({
+      code: 32,
+      stderr: 'no\n',
+    });
+    await expect(runCommand('/nowhere/mount', [], signal)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });
 

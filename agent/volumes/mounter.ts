@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { readFile, readlink } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import {
@@ -14,8 +14,8 @@ import {
 export interface Mounter {
   /** Options as `mount -o` takes them. */
   mountTmpfs(target: string, options: readonly string[]): Promise<void>;
-  /** At a folder that exists. Rejects with what `mount` says. */
-  mount(request: MountRequest): Promise<void>;
+  /** At a folder that exists. Rejects with what `mount` says, or with the signal's reason: then nobody mounts any more. */
+  mount(request: MountRequest, signal?: AbortSignal): Promise<void>;
   /** The files of a block device, at a folder that exists; an empty device is given a file system first. */
   mountDevice(request: DeviceMount): Promise<void>;
   /** Mounts what the open file descriptor refers to, whatever its path leads to by now. */
@@ -25,10 +25,48 @@ export interface Mounter {
   mountsBelow(folder: string): Promise<readonly string[]>;
 }
 
-/** Runs a command of the board; rejects with an error that has `code` and `stderr` where it fails. */
-export type Run = (file: string, args: readonly string[]) => Promise<{ readonly stdout: string }>;
+/**
+ * Runs a command of the board; rejects with an error that has `code` and `stderr` where it fails. Called off, it ends with
+ * whatever it has started.
+ */
+export type Run = (
+  file: string,
+  args: readonly string[],
+  signal?: AbortSignal,
+) => Promise<{ readonly stdout: string }>;
 
-const runCommand: Run = promisify(execFile);
+const execute = promisify(execFile);
+
+export const runCommand: Run = (file, args, signal) =>
+  signal ? runGroup(file, args, signal) : execute(file, args);
+
+/** A killed process may still wait in the kernel, where nothing reaches it: nobody waits for it longer than this. */
+const DYING_MS = 1000;
+
+/** `mount` leaves the work to a helper, which would go on alone: both are of one process group, and killed as that. */
+function runGroup(file: string, args: readonly string[], signal: AbortSignal): Promise<{ stdout: string }> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const child = spawn(file, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const said = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr'] as const)
+      child[name].on('data', (chunk: Buffer) => {
+        said[name] += chunk.toString();
+      });
+    const kill = (): void => {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      setTimeout(() => reject(signal.reason), DYING_MS).unref();
+    };
+    signal.addEventListener('abort', kill, { once: true });
+    child.once('error', reject);
+    child.once('close', (code) => {
+      signal.removeEventListener('abort', kill);
+      if (signal.aborted) reject(signal.reason);
+      else if (code === 0) resolve({ stdout: said.stdout });
+      else reject(Object.assign(new Error(`Command failed: ${file}`), { code, stderr: said.stderr }));
+    });
+  });
+}
 
 /** With the board's `mount` and `umount`, and the kernel's own table of mounts. */
 export class LinuxMounter implements Mounter {
@@ -42,8 +80,9 @@ export class LinuxMounter implements Mounter {
     return this.mount({ type: 'tmpfs', source: 'tmpfs', target, options: ['nosuid', 'nodev', ...options] });
   }
 
-  async mount(request: MountRequest): Promise<void> {
-    await this.#run('mount', mountArguments(request)).catch((err: unknown) => {
+  async mount(request: MountRequest, signal?: AbortSignal): Promise<void> {
+    await this.#run('mount', mountArguments(request), signal).catch((err: unknown) => {
+      signal?.throwIfAborted();
       throw new Error(`mount failed: ${saidBy(err)}`, { cause: err });
     });
   }
@@ -111,7 +150,7 @@ export function parseMountPoints(mountinfo: string): readonly string[] {
     );
 }
 
-/** Remembers what would be mounted: for units, which may not have the right to mount. */
+/** Remembers what would be mounted: for units, which may not have the right to mount. A server named `silent` never answers. */
 export class FakeMounter implements Mounter {
   readonly mounts = new Map<string, string>();
 
@@ -119,7 +158,10 @@ export class FakeMounter implements Mounter {
     this.mounts.set(target, `tmpfs ${options.join(',')}`);
   }
 
-  async mount({ type, source, target, options }: MountRequest): Promise<void> {
+  async mount({ type, source, target, options }: MountRequest, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    if (source.startsWith('silent:'))
+      await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
     this.mounts.set(target, `${type} ${source} ${options.join(',')}`);
   }
 

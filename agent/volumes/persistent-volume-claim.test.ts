@@ -1,5 +1,6 @@
 import { mkdir, readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { PersistentVolume, PersistentVolumeClaim, Volume } from '#proto/schema/generated/core-v1.ts';
 import { boundVolume } from './bound-volume.plan.ts';
@@ -126,6 +127,36 @@ describe('an NFS volume', () => {
     const at = await prepared(host, of);
     expect(at?.path).toContain('pods/uid-1/volumes/kubernetes.io~nfs/data');
     expect(host.mounter.mounts.get(at?.path ?? '')).toBe('nfs [fd00::1]:/x ro');
+  });
+});
+
+describe('an NFS server that takes the call and is silent', () => {
+  const silent = aPod([{ name: 'data', nfs: { server: 'silent', path: '/x' } }]);
+
+  it('is given up in the time that upstream has for it, and asked about', async () => {
+    await using host = await aVolumeHost();
+    const mounting = host.volumes.prepareVolumes(silent, facts);
+    const refused = expect(mounting).rejects.toThrow(
+      'MountVolume.SetUp failed for volume "data" : mount failed: timed out after 2m3s: does silent answer',
+    );
+    let isOver = false;
+    const over = refused.finally(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      await turn();
+      await host.clock.advance(1000);
+    }
+    await over;
+    expect(host.mounter.mounts.size).toBe(0);
+  });
+
+  it('is given up when the Pod is to end', async () => {
+    await using host = await aVolumeHost();
+    const ending = new AbortController();
+    const mounting = host.volumes.prepareVolumes(silent, facts, ending.signal);
+    ending.abort(new Error('the Pod is to end'));
+    await expect(mounting).rejects.toThrow('the Pod is to end');
   });
 });
 

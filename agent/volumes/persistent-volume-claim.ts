@@ -41,7 +41,7 @@ export class PersistentVolumeClaimPlugin implements VolumePlugin {
     return volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined;
   }
 
-  async setUp({ pod, volume, podDir, directory }: VolumeRequest): Promise<PreparedVolume> {
+  async setUp({ pod, volume, podDir, directory, signal }: VolumeRequest): Promise<PreparedVolume> {
     const record = join(podDir, CLAIM_RECORDS, `${volume.name}.json`);
     const known = await readRecord(record);
     const bound = known?.bound ?? (await this.#resolve(pod, volume));
@@ -49,7 +49,7 @@ export class PersistentVolumeClaimPlugin implements VolumePlugin {
     // Before it is mounted: a directory that a Pod has is not removed under it.
     const owned = known?.owned ?? (bound.source.kind !== 'local' || fsGroupOf(pod) === undefined);
     if (!known) writeRecord(record, { bound, owned });
-    const path = await this.#mount(bound, { pod, directory, first: !owned });
+    const path = await this.#mount(bound, { pod, directory, first: !owned, signal });
     if (!owned) writeRecord(record, { bound, owned: true });
     const { readOnly, isBlock } = bound;
     return { path, readOnly, isBlock };
@@ -57,7 +57,12 @@ export class PersistentVolumeClaimPlugin implements VolumePlugin {
 
   async #mount(
     bound: BoundVolume,
-    how: { readonly pod: Pod; readonly directory: string; readonly first: boolean },
+    how: {
+      readonly pod: Pod;
+      readonly directory: string;
+      readonly first: boolean;
+      readonly signal: AbortSignal;
+    },
   ): Promise<string> {
     const { source } = bound;
     switch (source.kind) {
@@ -67,7 +72,7 @@ export class PersistentVolumeClaimPlugin implements VolumePlugin {
       case 'local':
         return setUpLocal(this.#host.mounter, bound, source, how);
       case 'nfs':
-        await mountNfs(this.#host.mounter, source, how.directory);
+        await mountNfs(this.#host, source, how.directory, how.signal);
         return how.directory;
     }
   }

@@ -22,6 +22,8 @@ export interface VolumeRequest {
   readonly podDir: string;
   /** Where this volume's files go, by type: on the card, or in memory for secrets. */
   readonly directory: string;
+  /** The Pod is to end: whatever may take long gives up, with the signal's reason. */
+  readonly signal: AbortSignal;
 }
 
 /** A volume that is ready for containers. */

@@ -31,6 +31,8 @@ export interface VolumesOptions extends VolumeHost {
 
 const TMPFS_MAGIC = 0x01021994;
 
+const NEVER = new AbortController().signal;
+
 /**
  * The volumes of the board's pods: `<dataDir>/pods/<uid>/volumes/kubernetes.io~<type>/<name>`, and below `memoryDir`, a
  * tmpfs, for what is written from the cluster's objects. One tmpfs for all instead of one a volume: a mount costs a
@@ -69,12 +71,17 @@ export class Volumes {
 
   /**
    * Makes every volume of the pod, and gives what containers mount by the volume's name. Idempotent. Rejects with
-   * upstream's words of the first that fails: `MountVolume.SetUp failed for volume "x" : configmap "y" not found`.
+   * upstream's words of the first that fails: `MountVolume.SetUp failed for volume "x" : configmap "y" not found`. The signal says
+   * that the pod is to end.
    */
-  async prepareVolumes(pod: Pod, facts: PodFacts): Promise<ReadonlyMap<string, PreparedVolume>> {
+  async prepareVolumes(
+    pod: Pod,
+    facts: PodFacts,
+    signal: AbortSignal = NEVER,
+  ): Promise<ReadonlyMap<string, PreparedVolume>> {
     const prepared = new Map<string, PreparedVolume>();
     for (const volume of pod.spec.volumes ?? []) {
-      prepared.set(volume.name, await this.#setUp(pod, volume, facts));
+      prepared.set(volume.name, await this.#setUp(pod, volume, facts, signal));
     }
     return prepared;
   }
@@ -88,7 +95,7 @@ export class Volumes {
     for (const volume of pod.spec.volumes ?? []) {
       const plugin = this.#plugins.find((p) => p.supports(volume));
       if (!plugin?.refresh) continue;
-      const request = this.#request(plugin, pod, volume, facts);
+      const request = this.#request(plugin, pod, volume, facts, NEVER);
       await plugin.refresh(request).catch((err: unknown) => errors.push(failed(volume, err)));
     }
     if (errors.length > 0) throw errors[0];
@@ -150,25 +157,31 @@ export class Volumes {
     return join(this.#memoryDir, 'pods', checkUid(uid));
   }
 
-  async #setUp(pod: Pod, volume: Volume, facts: PodFacts): Promise<PreparedVolume> {
+  async #setUp(pod: Pod, volume: Volume, facts: PodFacts, signal: AbortSignal): Promise<PreparedVolume> {
     const plugin = this.#plugins.find((p) => p.supports(volume));
     try {
       if (!plugin) {
         const type = Object.keys(volume).find((key) => key !== 'name') ?? 'none';
         throw new VolumeError(`no volume plugin matched: this node has none for ${type}`);
       }
-      const prepared = await plugin.setUp(this.#request(plugin, pod, volume, facts));
+      const prepared = await plugin.setUp(this.#request(plugin, pod, volume, facts, signal));
       return typeof prepared === 'string' ? { path: prepared } : prepared;
     } catch (err) {
       throw failed(volume, err);
     }
   }
 
-  #request(plugin: VolumePlugin, pod: Pod, volume: Volume, facts: PodFacts): VolumeRequest {
+  #request(
+    plugin: VolumePlugin,
+    pod: Pod,
+    volume: Volume,
+    facts: PodFacts,
+    signal: AbortSignal,
+  ): VolumeRequest {
     const podDir = this.podDir(uidOf(pod));
     const root = plugin.inMemory ? this.#memoryDirOf(uidOf(pod)) : podDir;
     const directory = join(root, 'volumes', `kubernetes.io~${plugin.name}`, volume.name);
-    return { pod, volume, facts, podDir, directory };
+    return { pod, volume, facts, podDir, directory, signal };
   }
 }
 
