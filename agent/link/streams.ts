@@ -3,7 +3,6 @@
  * port-forward are raw byte tunnels to the runtime's own streaming server, which speaks SPDY with the client at the
  * far end; what the board adds is only the head of the HTTP request.
  */
-import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Container, Runtime, Sandbox } from '#agent/runtime/runtime.ts';
@@ -12,6 +11,7 @@ import type { LinkClient, OpenStream } from '#proto/agent/generated/link.ts';
 import type { Logger } from '#proto/meta/log.ts';
 import { badRequest, internalError, notFound, StatusError } from '#proto/meta/status-error.ts';
 import { serveDial } from './dial.ts';
+import { connectRuntime, joinRuntime, type RuntimeConnection } from './runtime-connection.ts';
 
 export interface StreamDeps {
   readonly runtime: Runtime;
@@ -67,17 +67,17 @@ async function sendLog(request: OpenStream, bytes: Duplex, deps: StreamDeps): Pr
 }
 
 async function tunnel(request: OpenStream, bytes: Duplex, deps: StreamDeps): Promise<void> {
-  let upstream: Socket;
+  let upstream: RuntimeConnection;
   try {
     const url = new URL(await runtimeUrl(request, deps.runtime));
-    upstream = await connected(url);
+    upstream = await connectRuntime(url);
     upstream.write(requestHead(request, url));
   } catch (err) {
     bytes.end(errorResponse(asStatus(err)));
     return;
   }
   upstream.setNoDelay(true);
-  await Promise.allSettled([pipeline(bytes, upstream), pipeline(upstream, bytes)]);
+  await joinRuntime(bytes, upstream);
 }
 
 async function runtimeUrl(request: OpenStream, runtime: Runtime): Promise<string> {
@@ -102,17 +102,6 @@ async function runtimeUrl(request: OpenStream, runtime: Runtime): Promise<string
 
 function newest<T extends Sandbox | Container>(items: readonly T[]): T | undefined {
   return items.reduce<T | undefined>((a, b) => (!a || b.attempt > a.attempt ? b : a), undefined);
-}
-
-function connected(url: URL): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: url.hostname, port: Number(url.port), allowHalfOpen: true });
-    socket.once('connect', () => {
-      socket.off('error', reject);
-      resolve(socket);
-    });
-    socket.once('error', reject);
-  });
 }
 
 /** Hop-by-hop upgrade headers go through; credentials stay with the API server. */
