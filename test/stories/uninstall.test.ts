@@ -27,7 +27,7 @@ it('leaves nothing: no process, mount, link, table, namespace or file', async ()
 
   await board.stopService('agent');
   const uninstall = async (): Promise<string> => {
-    const { stdout, stderr } = await board.exec([...CORACLE, 'uninstall'], { timeoutMs: 60_000 });
+    const { stdout, stderr } = await board.exec([...CORACLE, 'uninstall']);
     return stdout + stderr;
   };
   expect(await uninstall()).toMatch(/✓ 3 Pods ended[\s\S]*✓ files removed/);
