@@ -1,11 +1,11 @@
 import type { DesiredState } from '#agent/link/cluster.ts';
 import { type Image, type ImageAuth, type Runtime, RuntimeError } from '#agent/runtime/runtime.ts';
 import type { Clock } from '#proto/meta/clock.ts';
+import { goDuration } from '#proto/meta/duration.ts';
 import type { Pod, Secret } from '#proto/schema/generated/core-v1.ts';
 import {
   type Backoff,
   decidePull,
-  goDuration,
   type ImageReference,
   isUnreachable,
   nextBackoff,
@@ -148,10 +148,10 @@ export class Images {
         const id = await this.#pull(reference, image, this.#secretsOf(pod));
         const found = (await this.#runtime.imageStatus(image)) ?? (await this.#runtime.imageStatus(id));
         if (!found) throw new RuntimeError('other', `image ${id} is gone right after its pull`);
-        return { found, tookMs: this.#clock.now() - startedAt };
+        return { found, tookMs: Math.max(0, this.#clock.now() - startedAt) };
       });
       this.#backoffs.delete(key);
-      const waited = goDuration(this.#clock.now() - askedAt);
+      const waited = goDuration(Math.max(0, this.#clock.now() - askedAt));
       event(
         'Normal',
         'Pulled',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { goDuration, parseImage, pullPolicyOf } from './pull.plan.ts';
+import { parseImage, pullPolicyOf } from './pull.plan.ts';
 import { authsFor } from './pull-secrets.plan.ts';
 
 const digest = `sha256:${'0'.repeat(64)}`;
@@ -36,16 +36,6 @@ it.each([
   ['nginx', 'Never', 'Never'],
 ])('the policy of %s with %s is %s', (image, policy, expected) => {
   expect(pullPolicyOf(image, policy)).toBe(expected);
-});
-
-it.each([
-  [0, '0s'],
-  [12, '12ms'],
-  [1234, '1.234s'],
-  [61_500, '1m1.5s'],
-  [3_600_000, '1h0m0s'],
-])('%d ms is %s', (ms, text) => {
-  expect(goDuration(ms)).toBe(text);
 });
 
 describe('authsFor', () => {

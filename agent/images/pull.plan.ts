@@ -72,14 +72,3 @@ const UNREACHABLE =
 
 /** Does a failed pull, in the runtime's words, say that no registry answered? */
 export const isUnreachable = (message: string): boolean => UNREACHABLE.test(message);
-
-/** `1.234s`, `12ms`: as Go prints a duration that was rounded to milliseconds. */
-export function goDuration(ms: number): string {
-  const rounded = Math.max(0, Math.round(ms));
-  if (rounded === 0) return '0s';
-  if (rounded < 1000) return `${rounded}ms`;
-  const minutes = Math.floor(rounded / 60_000);
-  const seconds = `${(rounded % 60_000) / 1000}s`;
-  if (minutes === 0) return seconds;
-  return minutes < 60 ? `${minutes}m${seconds}` : `${Math.floor(minutes / 60)}h${minutes % 60}m${seconds}`;
-}

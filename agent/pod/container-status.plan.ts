@@ -1,4 +1,5 @@
 /** The status of one container, from its runs and from what keeps its next run waiting. */
+import { goDuration } from '#proto/meta/duration.ts';
 import { timestamp } from '#proto/meta/timestamp.ts';
 import type {
   ContainerState,
@@ -8,7 +9,7 @@ import type {
 import { type ContainerSpec, currentSandbox, isReady, isStarted, runsOf } from './history.plan.ts';
 import type { Lifecycle } from './lifecycle.plan.ts';
 import { actualResources } from './resize.plan.ts';
-import { backoffAfter, goDuration, shouldRestart } from './restart.plan.ts';
+import { backoffAfter, shouldRestart } from './restart.plan.ts';
 import type { ContainerView, Problem, Snapshot } from './snapshot.ts';
 
 /** `initialized`: whether the init containers are done, which decides what an app container waits for. */
@@ -64,7 +65,7 @@ function stateOf(
     const backoff = backoffAfter(run, sandbox, s.now);
     if (backoff.untilMs > s.now) {
       const { name, namespace, uid } = s.pod.metadata;
-      const wait = goDuration(backoff.seconds);
+      const wait = goDuration(backoff.seconds * 1000);
       const message = `back-off ${wait} restarting failed container=${spec.name} pod=${name}_${namespace}(${uid})`;
       return { waiting: { reason: 'CrashLoopBackOff', message } };
     }

@@ -69,12 +69,6 @@ export function backoffAfter(
   };
 }
 
-/** A duration as Go prints it: `10s`, `1m20s`, `5m0s`. */
-export function goDuration(seconds: number): string {
-  const minutes = Math.floor(seconds / 60);
-  return minutes > 0 ? `${minutes}m${seconds % 60}s` : `${seconds}s`;
-}
-
 /** Changes when a container has to be replaced to follow its spec: today, with its image. */
 export function hashOf(spec: Container | EphemeralContainer): string {
   let hash = 0x811c9dc5;

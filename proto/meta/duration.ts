@@ -47,6 +47,9 @@ export function formatDuration(nanoseconds: bigint): string {
   return minutes > 0n ? `${sign}${minutes}m${seconds}s` : `${sign}${seconds}s`;
 }
 
+/** {@link formatDuration} of milliseconds, rounded to whole ones: `1.234s`, `5m0s`. */
+export const goDuration = (ms: number): string => formatDuration(BigInt(Math.round(ms)) * 1_000_000n);
+
 function decimal(value: bigint, unit: bigint): string {
   const rest = (value % unit)
     .toString()
