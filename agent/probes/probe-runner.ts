@@ -1,6 +1,6 @@
 import { type Runtime, RuntimeError } from '#agent/runtime/runtime.ts';
 import type { Container, EphemeralContainer, Probe } from '#proto/schema/generated/core-v1.ts';
-import { probeGrpc } from './grpc-health.ts';
+import { GrpcHealth } from './grpc-health.ts';
 import { HttpGet, HttpShared } from './http-get.ts';
 import { targetOf } from './http-request.ts';
 import { type Outcome, portOf, timeoutMs } from './probe.plan.ts';
@@ -27,7 +27,11 @@ export class ProbeRunner {
     const limit = timeoutMs(probe);
     const { exec, httpGet, tcpSocket, grpc } = probe;
     if (exec) return () => probeExec(this.#runtime, target.containerId, exec.command ?? [], limit);
-    if (grpc) return () => probeGrpc(podIp, grpc.port, grpc.service ?? '', limit);
+    if (grpc) {
+      const { port, service = '' } = grpc;
+      const check = new GrpcHealth({ host: podIp, port, service, timeoutMs: limit }, this.#http.buffer);
+      return () => check.probe();
+    }
     const wanted = httpGet ?? tcpSocket;
     if (!wanted) return async () => ({ type: 'error', message: 'missing probe handler' });
     const port = portOf(wanted.port, spec.ports);

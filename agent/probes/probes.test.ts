@@ -1,11 +1,9 @@
 import type { AddressInfo } from 'node:net';
 import net from 'node:net';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeRuntime } from '#agent/runtime/fake/fake-runtime.ts';
 import { FakeClock } from '#proto/meta/clock.ts';
 import type { Probe } from '#proto/schema/generated/core-v1.ts';
-import { probeGrpc } from './grpc-health.ts';
 import { initialState, nextDueMs, type Outcome, type ProbeKind, portOf, stepProbe } from './probe.plan.ts';
 import { ProbeRunner } from './probe-runner.ts';
 import { Prober } from './prober.ts';
@@ -93,37 +91,6 @@ describe('network probes', () => {
     open.push(server);
     expect((await probeTcp('127.0.0.1', port, 15_000)).type).toBe('success');
     expect((await probeTcp('127.0.0.1', 1, 15_000)).type).toBe('failure');
-  });
-
-  it('asks the gRPC health service', async () => {
-    const server = new Server();
-    const bytes = { serialize: (b: Buffer) => b, deserialize: (b: Buffer) => b };
-    const definition = {
-      Check: {
-        path: '/grpc.health.v1.Health/Check',
-        requestStream: false,
-        responseStream: false,
-        requestSerialize: bytes.serialize,
-        requestDeserialize: bytes.deserialize,
-        responseSerialize: bytes.serialize,
-        responseDeserialize: bytes.deserialize,
-      },
-    };
-    server.addService(definition, {
-      Check: (call: { request: Buffer }, reply: (err: null, answer: Buffer) => void) =>
-        reply(null, Buffer.from([0x08, call.request.toString().includes('good') ? 1 : 2])),
-    });
-    const port = await new Promise<number>((resolve, reject) =>
-      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (err, bound) =>
-        err ? reject(err) : resolve(bound),
-      ),
-    );
-    open.push({ close: () => server.forceShutdown() });
-    expect(await probeGrpc('127.0.0.1', port, 'good', 15_000)).toMatchObject({ type: 'success' });
-    expect(await probeGrpc('127.0.0.1', port, 'ill', 15_000)).toEqual({
-      type: 'failure',
-      message: 'service unhealthy (responded with "NOT_SERVING")',
-    });
   });
 });
 
