@@ -1,4 +1,5 @@
 import { type Runtime, RuntimeError } from '#agent/runtime/runtime.ts';
+import { goDuration } from '#proto/meta/duration.ts';
 import type { Container, EphemeralContainer, Probe } from '#proto/schema/generated/core-v1.ts';
 import { GrpcHealth } from './grpc-health.ts';
 import { HttpGet, HttpShared } from './http-get.ts';
@@ -47,6 +48,8 @@ export class ProbeRunner {
   }
 }
 
+const OK: Outcome = { type: 'success', message: '' };
+
 async function probeExec(
   runtime: Runtime,
   id: string,
@@ -55,11 +58,13 @@ async function probeExec(
 ): Promise<Outcome> {
   try {
     const { exitCode, stdout, stderr } = await runtime.execSync(id, command, limit);
+    // Nobody reads what a success has printed, and it may be a lot.
+    if (exitCode === 0) return OK;
     const text = (Buffer.from(stdout).toString() + Buffer.from(stderr).toString()).slice(0, 10 * 1024);
-    return { type: exitCode === 0 ? 'success' : 'failure', message: text };
+    return { type: 'failure', message: text };
   } catch (err) {
     if (err instanceof RuntimeError && err.kind === 'timeout') {
-      const message = `command timed out: "${command.join(' ')}" timed out after ${limit / 1000}s`;
+      const message = `command timed out: "${command.join(' ')}" timed out after ${goDuration(limit)}`;
       return { type: 'failure', message };
     }
     return { type: 'error', message: err instanceof Error ? err.message : String(err) };

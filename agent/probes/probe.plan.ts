@@ -42,7 +42,10 @@ export function stepProbe(state: ProbeState, probe: Probe, outcome: Outcome): Pr
 }
 
 export const periodMs = (probe: Probe): number => Math.max(1, probe.periodSeconds ?? 10) * 1000;
-export const timeoutMs = (probe: Probe): number => Math.max(1, probe.timeoutSeconds ?? 1) * 1000;
+export const timeoutMs = (probe: Probe): number =>
+  Math.min(LONGEST_MS, Math.max(1, probe.timeoutSeconds ?? 1) * 1000);
+/** A timer of more, 24 days, would end at once. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 /**
  * How long after `now` the first try is due: the initial delay counts from the container's start. A start in the future was

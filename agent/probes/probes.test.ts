@@ -4,7 +4,15 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { FakeRuntime } from '#agent/runtime/fake/fake-runtime.ts';
 import { FakeClock } from '#proto/meta/clock.ts';
 import type { Probe } from '#proto/schema/generated/core-v1.ts';
-import { initialState, nextDueMs, type Outcome, type ProbeKind, portOf, stepProbe } from './probe.plan.ts';
+import {
+  initialState,
+  nextDueMs,
+  type Outcome,
+  type ProbeKind,
+  portOf,
+  stepProbe,
+  timeoutMs,
+} from './probe.plan.ts';
 import { ProbeRunner } from './probe-runner.ts';
 import { Prober } from './prober.ts';
 import { probeTcp } from './tcp-socket.ts';
@@ -71,6 +79,15 @@ describe('stepProbe', () => {
     ['nor is a try due in the past', 1, 1000, 2000, 2250],
   ])('%s', (_name, periodSeconds, dueMs, now, expected) => {
     expect(nextDueMs({ periodSeconds }, dueMs, now)).toBe(expected);
+  });
+
+  it.each([
+    [undefined, 1000],
+    [0, 1000],
+    [90, 90_000],
+    [2 ** 31 - 1, 2 ** 31 - 1],
+  ])('a timeout of %s s is %d ms', (timeoutSeconds, ms) => {
+    expect(timeoutMs({ timeoutSeconds })).toBe(ms);
   });
 
   it('finds ports by name', () => {
