@@ -45,6 +45,17 @@ describe('LinuxMounter', () => {
     await expect(mounting).rejects.toThrow('mount failed: mount.nfs: Connection refused');
   });
 
+  it('waits for no server that is away when it unmounts, and for no other reason goes on', async () => {
+    const away = new LinuxMounter(
+      (_file, _args, signal) =>
+        new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
+      10,
+    );
+    await away.unmount('/t');
+    const { mounter } = aBoard({ umount: { code: 32, stderr: 'umount: /t: not mounted.' } });
+    await expect(mounter.unmount('/t')).rejects.toMatchObject({ code: 32 });
+  });
+
   it.each<[string, DeviceMount, Parameters<typeof aBoard>[0], readonly string[]]>([
     [
       'checks and mounts a device that has files',

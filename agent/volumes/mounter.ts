@@ -20,6 +20,7 @@ export interface Mounter {
   mountDevice(request: DeviceMount): Promise<void>;
   /** Mounts what the open file descriptor refers to, whatever its path leads to by now. */
   bindDescriptor(descriptor: number, target: string): Promise<void>;
+  /** Resolves also where it could not be seen to the end: what is still mounted is in the table. */
   unmount(target: string): Promise<void>;
   /** Every mount point at or below a folder, the deepest first. */
   mountsBelow(folder: string): Promise<readonly string[]>;
@@ -42,6 +43,8 @@ export const runCommand: Run = (file, args, signal) =>
 
 /** A killed process may still wait in the kernel, where nothing reaches it: nobody waits for it longer than this. */
 const DYING_MS = 1000;
+
+const LEAVE_MS = 10_000;
 
 /** `mount` leaves the work to a helper, which would go on alone: both are of one process group, and killed as that. */
 function runGroup(file: string, args: readonly string[], signal: AbortSignal): Promise<{ stdout: string }> {
@@ -71,9 +74,11 @@ function runGroup(file: string, args: readonly string[], signal: AbortSignal): P
 /** With the board's `mount` and `umount`, and the kernel's own table of mounts. */
 export class LinuxMounter implements Mounter {
   readonly #run: Run;
+  readonly #leaveMs: number;
 
-  constructor(run: Run = runCommand) {
+  constructor(run: Run = runCommand, leaveMs: number = LEAVE_MS) {
     this.#run = run;
+    this.#leaveMs = leaveMs;
   }
 
   mountTmpfs(target: string, options: readonly string[]): Promise<void> {
@@ -122,7 +127,11 @@ export class LinuxMounter implements Mounter {
   }
 
   async unmount(target: string): Promise<void> {
-    await this.#run('umount', ['--lazy', '--no-canonicalize', target]);
+    // Off the tree at once; but whoever lets go of an export last takes leave of its server, and waits for one that is away.
+    const late = AbortSignal.timeout(this.#leaveMs);
+    await this.#run('umount', ['--lazy', '--no-canonicalize', target], late).catch((err: unknown) => {
+      if (!late.aborted) throw err;
+    });
   }
 
   async mountsBelow(folder: string): Promise<readonly string[]> {
