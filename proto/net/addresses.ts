@@ -1,10 +1,11 @@
 import { createSocket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
+import { isIpv6 } from './cidr.ts';
 
 /** The address that this board has towards `host`: what the kernel would send from. Nothing is sent. */
 export function addressTowards(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+    const socket = createSocket(isIpv6(host) ? 'udp6' : 'udp4');
     const done = (address: string | undefined): void => {
       socket.close();
       resolve(address);

@@ -2,6 +2,7 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from '#proto/meta/log.ts';
+import { isIpv6 } from '#proto/net/cidr.ts';
 import type { Responder } from './responder.ts';
 
 export interface DnsServerOptions {
@@ -31,7 +32,7 @@ export class DnsServer {
 
   /** Rejects where the address can't be had. */
   static async listen(options: DnsServerOptions): Promise<DnsServer> {
-    const udp = createSocket({ type: options.address.includes(':') ? 'udp6' : 'udp4' });
+    const udp = createSocket({ type: isIpv6(options.address) ? 'udp6' : 'udp4' });
     await new Promise<void>((resolve, reject) => {
       udp.once('error', (err) => {
         udp.close();

@@ -7,6 +7,7 @@ import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { encodeQuery, encodeQuestion, type Query, RCODE, TYPE } from '#proto/dns/message.plan.ts';
 import type { Logger } from '#proto/meta/log.ts';
+import { isIpv6 } from '#proto/net/cidr.ts';
 import { type Forwarded, parseForwarded } from './forwarded.plan.ts';
 import { parseServer, type ServerAddress } from './forwarding.plan.ts';
 
@@ -158,7 +159,7 @@ function overUdp(
 ): Promise<Forwarded | undefined> {
   const id = randomInt(65_536);
   return new Promise((resolve) => {
-    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+    const socket = createSocket(isIpv6(host) ? 'udp6' : 'udp4');
     let ended = false;
     const end = (answer?: Forwarded): void => {
       if (ended) return;

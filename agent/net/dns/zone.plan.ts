@@ -61,7 +61,7 @@ export function buildZone(input: ZoneInput): Zone {
 
 type Put = (name: string, data: Data) => void;
 
-const addressOf = (ip: string): Data => (ip.includes(':') ? { type: TYPE.AAAA, ip } : { type: TYPE.A, ip });
+const addressOf = (ip: string): Data => (isIpv6(ip) ? { type: TYPE.AAAA, ip } : { type: TYPE.A, ip });
 
 /** `10.43.0.1` is `1.0.43.10.in-addr.arpa`, and IPv6 the same by half bytes below `ip6.arpa`. */
 function reverse(ip: string): string {

@@ -1,5 +1,4 @@
 /** The WireGuard device of a board, where the kernel has it: everything between boards is encrypted, on one segment too. */
-
 import { baseOf, isIpv6 } from '#proto/net/cidr.ts';
 import { hostPort } from '#proto/net/host-port.ts';
 import type { TunnelPeer } from './paths.plan.ts';

@@ -18,6 +18,7 @@ import type {
   NamedPort,
 } from '#proto/agent/board-policy.ts';
 import { type Labels, matchesLabels, selectorFromObject } from '#proto/meta/selector.ts';
+import { isIpv6 } from '#proto/net/cidr.ts';
 import type { NetworkPolicyPort } from '#proto/schema/generated/networking-v1.ts';
 import type { NftSet, NftTable } from '../nft/table.plan.ts';
 
@@ -40,8 +41,8 @@ export interface PoliciesInput {
 export const POLICY_TABLE = { family: 'inet', name: 'coracle-policy' } as const;
 
 const FAMILIES = [
-  { version: '4', ip: 'ip', type: 'ipv4_addr', has: (ip: string) => !ip.includes(':') },
-  { version: '6', ip: 'ip6', type: 'ipv6_addr', has: (ip: string) => ip.includes(':') },
+  { version: '4', ip: 'ip', type: 'ipv4_addr', has: (ip: string) => !isIpv6(ip) },
+  { version: '6', ip: 'ip6', type: 'ipv6_addr', has: isIpv6 },
 ] as const;
 
 type Direction = 'in' | 'out';
@@ -152,7 +153,7 @@ class Draft {
     const jumps = isolating.filter((policy) => policy[key]?.length);
     this.chains.set(chain, [...jumps.map(({ metadata }) => `jump ${direction}/${idOf(metadata)}`), 'drop']);
     for (const ip of pod.ips) {
-      const version = ip.includes(':') ? '6' : '4';
+      const version = isIpv6(ip) ? '6' : '4';
       this.#maps.get(`${key}-${version}`)?.set(ip, `goto ${chain}`);
       this.#maps.get(`self-${version}`)?.set(`${ip} . ${ip}`, '');
     }
@@ -248,14 +249,14 @@ const joined = (...parts: string[]): string => parts.filter((part) => part !== '
 
 function blockMatch({ block }: Extract<BoardPolicyPeer, { block: unknown }>, direction: Direction): Match {
   const match = (cidr: string, not: string): string => {
-    const v6 = cidr.includes(':');
+    const v6 = isIpv6(cidr);
     return cidr.endsWith('/0')
       ? `meta nfproto ${not}${v6 ? 'ipv6' : 'ipv4'}`
       : `${v6 ? 'ip6' : 'ip'} ${PEER[direction]} ${not}${cidr}`;
   };
   return {
     text: joined(match(block.cidr, ''), ...(block.except ?? []).map((cidr) => match(cidr, '!= '))),
-    version: block.cidr.includes(':') ? '6' : '4',
+    version: isIpv6(block.cidr) ? '6' : '4',
   };
 }
 

@@ -1,4 +1,5 @@
 import { endpoints as endpointsResource } from '#proto/api/core/endpoints.ts';
+import { isIpv6 } from '#proto/net/cidr.ts';
 import type { EndpointAddress, EndpointSubset, Endpoints, Service } from '#proto/schema/generated/core-v1.ts';
 import type { Endpoint, EndpointPort, EndpointSlice } from '#proto/schema/generated/discovery-v1.ts';
 import { canonicalJson, equalJson } from '#server/controllers/json.ts';
@@ -70,7 +71,7 @@ function mirrorOf(endpoints: Endpoints): EndpointSlice[] {
   const groups = new Map<string, EndpointSlice>();
   for (const subset of endpoints.subsets ?? [])
     for (const { address, ready } of addressesOf(subset)) {
-      const addressType = address.ip.includes(':') ? 'IPv6' : 'IPv4';
+      const addressType = isIpv6(address.ip) ? 'IPv6' : 'IPv4';
       const empty = newSlice(endpoints, addressType, portsOf(subset));
       const slice = groups.get(idOf(empty)) ?? empty;
       groups.set(idOf(slice), slice);

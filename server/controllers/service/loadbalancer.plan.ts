@@ -2,6 +2,7 @@
  * Load balancers made of the boards' own addresses: nothing runs for them, each board leads what comes to its address at
  * the Service's ports to its endpoints. This decides which Service has which addresses; boards act on the status alone.
  */
+import { isIpv6 } from '#proto/net/cidr.ts';
 import type {
   LoadBalancerIngress,
   Node,
@@ -112,7 +113,7 @@ function firstTaken(
 
 /** Of a family that the Service has, and the one that it asks for where that is one of ours. */
 function suits({ spec }: Service, ip: string): boolean {
-  const family = ip.includes(':') ? 'IPv6' : 'IPv4';
+  const family = isIpv6(ip) ? 'IPv6' : 'IPv4';
   if (!(spec.ipFamilies ?? ['IPv4']).includes(family)) return false;
   return !spec.loadBalancerIP || spec.loadBalancerIP === ip;
 }

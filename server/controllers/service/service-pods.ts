@@ -1,3 +1,4 @@
+import { isIpv6 } from '#proto/net/cidr.ts';
 import type { Pod, Service, ServicePort } from '#proto/schema/generated/core-v1.ts';
 import { isPodTerminal } from '#server/controllers/pod-state.ts';
 
@@ -19,7 +20,7 @@ export const isEndpoint = (pod: Pod, terminating: boolean): boolean =>
 export function addressOf(pod: Pod, family: string): string | undefined {
   const all = pod.status?.podIPs?.map(({ ip }) => ip) ?? [];
   const known = all.length > 0 ? all : [pod.status?.podIP];
-  return known.find((ip) => ip && ip.includes(':') === (family === 'IPv6'));
+  return known.find((ip) => ip && isIpv6(ip) === (family === 'IPv6'));
 }
 
 /** The number that a service port has on this pod: a named target port is looked up in its containers. */
