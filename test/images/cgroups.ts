@@ -6,7 +6,8 @@ import type { Images } from './images.ts';
 import { expect, type Step, seconds } from './step.ts';
 import { clusterOf, patience, type Shared } from './uefi.ts';
 
-const IMPORT = 'ctr --address /run/coracle/containerd/containerd.sock --namespace k8s.io images import -';
+export const IMPORT =
+  'ctr --address /run/coracle/containerd/containerd.sock --namespace k8s.io images import -';
 
 export function cgroupStep(images: Images, shared: Shared): Step {
   return {

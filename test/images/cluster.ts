@@ -24,6 +24,8 @@ export class ImageCluster {
   readonly #folder: string;
   readonly #apiPort: number;
   readonly #key: SshKey;
+  /** Of this host: where the boards find what serves NFS at `REACHED`. */
+  readonly nfsPort: number;
 
   private constructor(
     folder: string,
@@ -32,6 +34,7 @@ export class ImageCluster {
       readonly api: number;
       readonly ssh: number;
       readonly segment: number;
+      readonly nfs: number;
     },
     arch: Board['arch'],
     options: BoardOptions,
@@ -39,12 +42,14 @@ export class ImageCluster {
     this.#folder = folder;
     this.#key = key;
     this.#apiPort = ports.api;
+    this.nfsPort = ports.nfs;
     const common = { arch, folder, ...options };
     this.server = new Machine({
       ...common,
       name: 'server',
       segment: { port: ports.segment, first: true, number: 1 },
       forward: { 6443: ports.api, 22: ports.ssh },
+      reach: { 2049: ports.nfs },
     });
     this.agent = new Machine({
       ...common,
@@ -60,8 +65,8 @@ export class ImageCluster {
     arch: Board['arch'],
     options: BoardOptions = {},
   ): Promise<ImageCluster> {
-    const [api = 0, ssh = 0, segment = 0] = await Promise.all([1, 2, 3].map(freePort));
-    return new ImageCluster(folder, await makeSshKey(folder), { api, ssh, segment }, arch, options);
+    const [api = 0, ssh = 0, segment = 0, nfs = 0] = await Promise.all([1, 2, 3, 4].map(freePort));
+    return new ImageCluster(folder, await makeSshKey(folder), { api, ssh, segment, nfs }, arch, options);
   }
 
   /** `coracle.yaml` of a board; the segment has no DHCP. */

@@ -25,6 +25,8 @@ export interface MachineOptions {
    * address that it sees somebody talk to.
    */
   readonly forward?: Readonly<Record<number, number>>;
+  /** Beside `forward`: ports of `REACHED` that lead to ports of this host's loopback. */
+  readonly reach?: Readonly<Record<number, number>>;
   /** Given, a power cut loses what was not flushed, as these numbers from 0 to 1 have it. */
   readonly chance?: () => number;
   /** A file as a second disk, read-only. */
@@ -37,6 +39,9 @@ export interface Segment {
   /** The last byte of the MAC. */
   readonly number: number;
 }
+
+/** For a guest with an interface of its own: where a server on this host's loopback is. */
+export const REACHED = '10.0.2.100';
 
 const FIRMWARE = {
   amd64: { code: '/usr/share/OVMF/OVMF_CODE_4M.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.fd' },
@@ -159,19 +164,23 @@ export class Machine {
   }
 
   #arguments(): readonly string[] {
-    const { name, arch, folder, memoryMiB = 1024, segment, forward = {}, beside } = this.#options;
+    const { name, arch, folder, memoryMiB = 1024, segment, forward = {}, reach = {}, beside } = this.#options;
     const kvm = accelerated(arch);
     const machine = arch === 'amd64' ? 'q35' : 'virt';
     const cpu = kvm ? 'host' : EMULATED[arch];
     const forwards = Object.entries(forward)
       .map(([port, host]) => `,hostfwd=tcp:127.0.0.1:${host}-:${port}`)
       .join('');
+    const relay = `${process.execPath} ${join(import.meta.dirname, 'relay.ts')}`;
+    const reaches = Object.entries(reach)
+      .map(([port, host]) => `,guestfwd=tcp:${REACHED}:${port}-cmd:${relay} ${host}`)
+      .join('');
     const end = segment.first ? 'listen' : 'connect';
     const network = [
       ...['-netdev', `socket,id=segment,${end}=127.0.0.1:${segment.port}`],
       ...['-device', `virtio-net-pci,netdev=segment,romfile=,mac=${macOf(segment.number)}`],
-      // `restrict`: nothing beyond the gateway.
-      ...(forwards ? ['-netdev', `user,id=host,restrict=on${forwards}`] : []),
+      // `restrict`: nothing but what is told here.
+      ...(forwards ? ['-netdev', `user,id=host,restrict=on${forwards}${reaches}`] : []),
       ...(forwards ? ['-device', 'virtio-net-pci,netdev=host,romfile='] : []),
     ];
     return [

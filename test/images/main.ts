@@ -12,6 +12,7 @@ import { buildIfStale } from '../../build.ts';
 import { cgroupStep } from './cgroups.ts';
 import { cutSteps } from './cuts.ts';
 import { describeImages, type Images } from './images.ts';
+import { nfsStep } from './nfs.ts';
 import { raspberrySteps } from './raspberry.ts';
 import { type Step, type Suite, seconds } from './step.ts';
 import { clusterSteps, type Shared } from './uefi.ts';
@@ -62,7 +63,7 @@ function uefiSuite(images: Images, cuts: { readonly count: number; readonly seed
   const shared: Shared = { cluster: undefined };
   const { steps, end } = clusterSteps(images, shared);
   const more = [...upgradeSteps(images, shared), ...cutSteps(images, shared, cuts)];
-  return { steps: [...steps, cgroupStep(images, shared), ...more], end };
+  return { steps: [...steps, cgroupStep(images, shared), nfsStep(images, shared), ...more], end };
 }
 
 async function runStep(board: string, { name, run }: Step): Promise<boolean> {
