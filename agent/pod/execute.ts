@@ -95,16 +95,20 @@ async function prepareVolumes({ context, memory, snapshot, event, ending }: Hand
     podIps: snapshot.sandboxes.find((s) => s.ready)?.ips ?? [],
     allocatable: context.allocatable(),
   };
+  const before = memory.volumes;
+  // What came meanwhile may have come too late for this look.
+  const hasChanged = (): boolean => memory.volumes !== before;
   try {
-    if (memory.volumes.state === 'stale') await context.volumes.refreshVolumes(pod, facts);
+    if (before.state === 'stale') await context.volumes.refreshVolumes(pod, facts);
     else memory.prepared = await context.volumes.prepareVolumes(pod, facts, ending);
-    memory.volumes = { state: 'ready' };
+    memory.volumes = { state: hasChanged() ? 'stale' : 'ready' };
   } catch (err) {
     if (ending.aborted) return;
     const message = err instanceof Error ? err.message : String(err);
     event('Warning', 'FailedMount', message);
+    if (hasChanged()) return;
     // What is mounted stays as it was: the pod goes on with it, and the next change tries again.
-    if (memory.volumes.state === 'stale') memory.volumes = { state: 'ready' };
+    if (before.state === 'stale') memory.volumes = { state: 'ready' };
     else {
       const problem = { reason: 'ContainerCreating', message, retryAtMs: context.clock.now() + RETRY_MS };
       memory.volumes = { state: 'failed', problem };

@@ -86,7 +86,7 @@ export class PodWorker {
     if (pod ? this.#wanted && isSame(pod, this.#pod) : !this.#wanted) return;
     if (pod) {
       const changed = JSON.stringify(pod.metadata) !== JSON.stringify(this.#pod.metadata);
-      if (changed && this.#memory.volumes.state === 'ready') this.#memory.volumes = { state: 'stale' };
+      if (changed && this.#memory.volumes.state !== 'failed') this.#lookAtVolumes();
       this.#pod = pod;
       this.#memory.problems.clear();
     }
@@ -100,20 +100,22 @@ export class PodWorker {
   referenceChanged(plural: 'configmaps' | 'secrets', name: string): void {
     const { volumes, env } = referencesTo(this.#pod, plural, name);
     if (!volumes && !env) return;
-    const memory = this.#memory;
-    if (volumes && memory.volumes.state === 'ready') memory.volumes = { state: 'stale' };
-    if (volumes && memory.volumes.state === 'failed') memory.volumes = { state: 'pending' };
-    if (env) memory.problems.clear();
+    if (volumes) this.#lookAtVolumes();
+    if (env) this.#memory.problems.clear();
     this.wake();
   }
 
   /** The server is in reach again: tokens that ended meanwhile are renewed now, and not at their next turn. */
   reconnected(): void {
     if (!hasTokens(this.#pod)) return;
-    const memory = this.#memory;
-    if (memory.volumes.state === 'ready') memory.volumes = { state: 'stale' };
-    if (memory.volumes.state === 'failed') memory.volumes = { state: 'pending' };
+    this.#lookAtVolumes();
     this.wake();
+  }
+
+  /** Also where somebody is at it: a view of its own tells him that he may have read what was there before. */
+  #lookAtVolumes(): void {
+    const { state } = this.#memory.volumes;
+    this.#memory.volumes = { state: state === 'ready' || state === 'stale' ? 'stale' : 'pending' };
   }
 
   /** The pod has to go, whatever it wishes: eviction. */

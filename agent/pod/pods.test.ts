@@ -26,6 +26,7 @@ describe('pods on a board', () => {
   let pods: Pods;
   let cleaned: string[];
   let refreshed: string[];
+  let refreshing: Promise<void> | undefined;
 
   const start = (): void => {
     abort = new AbortController();
@@ -45,7 +46,10 @@ describe('pods on a board', () => {
             if (isSilent) await new Promise((_, reject) => signal.addEventListener('abort', reject));
             return new Map((pod.spec.volumes ?? []).map((v) => [v.name, { path: `/volumes/${v.name}` }]));
           },
-          refreshVolumes: async (pod) => void refreshed.push(pod.metadata.name ?? ''),
+          refreshVolumes: async (pod) => {
+            refreshed.push(pod.metadata.name ?? '');
+            await refreshing;
+          },
           prepareSubPath: async (_pod, _container, _index, volume, sub) => `${volume.path}/${sub}`,
           cleanupVolumes: async (uid) => void cleaned.push(uid),
           podsOnDisk: async () => [],
@@ -107,6 +111,7 @@ describe('pods on a board', () => {
     cluster = new FakeCluster();
     cleaned = [];
     refreshed = [];
+    refreshing = undefined;
     start();
     await settle();
   });
@@ -128,6 +133,28 @@ describe('pods on a board', () => {
     await settle();
     expect(refreshed).toEqual(['web']);
     expect(running()).toHaveLength(2);
+  });
+
+  it('looks again at volumes that change while it looks at them', async () => {
+    const change = async (a: string): Promise<void> => {
+      const metadata = { namespace: 'default', name: 'c', resourceVersion: a };
+      desired.set('configmaps', { metadata, data: { a } } as never);
+      await settle();
+    };
+    await change('1');
+    await wish(aPod({ volumes: [{ name: 'c', configMap: { name: 'c' } }] }));
+    expect(running()).toHaveLength(1);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    refreshing = promise;
+    const before = refreshed.length;
+    await change('2');
+    await change('3');
+    expect(refreshed).toHaveLength(before + 1);
+    resolve();
+    await settle();
+    expect(refreshed).toHaveLength(before + 2);
+    await change('4');
+    expect(refreshed).toHaveLength(before + 3);
   });
 
   it('runs a pod and says so', async () => {
