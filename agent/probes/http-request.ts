@@ -1,5 +1,5 @@
 /** The request of an HTTP probe as upstream's Go client writes it: made once, sent each time. */
-import { hostPort } from '#proto/net/host-port.ts';
+import { bareHost, hostPort } from '#proto/net/host-port.ts';
 import type { HTTPGetAction } from '#proto/schema/generated/core-v1.ts';
 import { KUBERNETES_MINOR } from '#proto/version.ts';
 
@@ -97,7 +97,7 @@ function requestOf(url: URL, authority: string, headers: readonly HttpHeader[]):
     url,
     shown: `${url.protocol}//${authority}${path}`,
     isTls,
-    host: url.hostname.replace(/^\[|\]$/g, ''),
+    host: bareHost(url.hostname),
     port: Number(url.port) || (isTls ? 443 : 80),
     headers,
     bytes: problem === '' ? Buffer.from(textOf(path, authority, headers)) : undefined,

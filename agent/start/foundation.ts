@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { HostPort } from '#proto/config/options.ts';
 import { SystemClock } from '#proto/meta/clock.ts';
 import type { Logger } from '#proto/meta/log.ts';
+import { bareHost } from '#proto/net/host-port.ts';
 import { BoardTime } from '#proto/time/board-time.ts';
 import { readHardware } from '../link/hardware.ts';
 import { ServerFinder } from '../link/server-finder.ts';
@@ -38,5 +39,5 @@ function linkOf(options: AgentOptions): HostPort | undefined {
   if (options.serverLink) return options.serverLink;
   if (!options.server) return undefined;
   const { hostname, port } = new URL(options.server);
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || '443') + 1 };
+  return { host: bareHost(hostname), port: Number(port || '443') + 1 };
 }

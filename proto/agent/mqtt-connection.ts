@@ -8,6 +8,7 @@
 import type { IClientOptions, MqttClient } from 'mqtt';
 import type { Clock } from '../meta/clock.ts';
 import type { Logger } from '../meta/log.ts';
+import { bareHost } from '../net/host-port.ts';
 
 /** Where the broker is and who we are there. Asked for anew at every attempt: certificates are renewed. */
 export interface MqttEndpoint {
@@ -254,7 +255,7 @@ export class MqttConnection {
     const secure = protocol === 'mqtts:';
     return {
       protocol: secure ? 'mqtts' : 'mqtt',
-      host: hostname.replace(/^\[|\]$/g, ''),
+      host: bareHost(hostname),
       port: Number(port) || (secure ? 8883 : 1883),
       ...(username ? { username: decodeURIComponent(username) } : {}),
       ...(password ? { password: decodeURIComponent(password) } : {}),

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { hostPort } from './host-port.ts';
+import { bareHost, hostPort } from './host-port.ts';
 
 it.each([
   ['10.42.0.7', '10.42.0.7:443'],
@@ -9,4 +9,12 @@ it.each([
   ['[fd00::7]', '[fd00::7]:443'],
 ])('%s with a port is %s', (host, text) => {
   expect(hostPort(host, 443)).toBe(text);
+});
+
+it.each([
+  ['https://[fd00::7]:443', 'fd00::7'],
+  ['https://10.42.0.7', '10.42.0.7'],
+  ['https://pi.local:443', 'pi.local'],
+])('the host of %s is dialled as %s', (url, host) => {
+  expect(bareHost(new URL(url).hostname)).toBe(host);
 });

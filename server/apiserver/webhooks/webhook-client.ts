@@ -3,6 +3,7 @@ import { Agent, type RequestOptions, request } from 'node:https';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect } from 'node:tls';
+import { bareHost } from '#proto/net/host-port.ts';
 import type { Status } from '#proto/schema/generated/meta-v1.ts';
 import type { Connector } from '#server/apiserver/streams/connector.ts';
 import { connectionProblem, responseProblem } from '#server/apiserver/webhooks/problem.plan.ts';
@@ -68,7 +69,7 @@ export class WebhookClient {
     const options: RequestOptions & { service: Destination['service'] } = {
       method: 'POST',
       agent: this.#agent,
-      host: url.hostname.replace(/^\[|\]$/g, ''),
+      host: bareHost(url.hostname),
       port: url.port || 443,
       path,
       headers: {

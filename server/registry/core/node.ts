@@ -7,6 +7,7 @@ import {
   required,
 } from '#proto/meta/field-error.ts';
 import { labelKeyProblems, labelValueProblems } from '#proto/meta/label-syntax.ts';
+import { isIpv6 } from '#proto/net/cidr.ts';
 import type { Node, Taint } from '#proto/schema/generated/core-v1.ts';
 import type { Strategy } from '#server/registry/strategy.ts';
 import { validateCidr } from '#server/registry/validation/addresses.ts';
@@ -55,7 +56,7 @@ const validateAmountsOf = (
 
 function validateCidrs(cidrs: readonly string[] | undefined, path: string): FieldError[] {
   const errors = eachAt(cidrs, path, validateCidr);
-  const families = (cidrs ?? []).map((cidr) => cidr.includes(':'));
+  const families = (cidrs ?? []).map(isIpv6);
   if (errors.length > 0 || new Set(families).size === families.length) return errors;
   return [invalidValue(path, cidrs, 'may specify no more than one CIDR for each IP family')];
 }
