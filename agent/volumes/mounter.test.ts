@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdtempDisposable } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { aPod } from './fixtures.ts';
 import { memorySize } from './memory-size.plan.ts';
 import type { DeviceMount } from './mount.plan.ts';
@@ -131,6 +131,26 @@ describe('a command that is called off', () => {
     // A process that nobody has collected yet has no command line.
     const isAlive = (): boolean => (read(`/proc/${pid}/cmdline`) ?? '') !== '';
     await expect.poll(isAlive, PATIENTLY).toBe(false);
+  });
+
+  it('ends where nobody is left but somebody who has left the group', async () => {
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'coracle-run-'));
+    const file = join(folder.path, 'daemon');
+    const stop = new AbortController();
+    // It has the command's output, so that the command seems to go on.
+    const daemon = `echo $$ > ${file}.new; mv ${file}.new ${file}; exec sleep 1000`;
+    const running = runCommand(
+      'sh',
+      ['-c', `echo $$ > ${file}.first; setsid sh -c '${daemon}' &`],
+      stop.signal,
+    );
+    await expect.poll(() => existsSync(file), PATIENTLY).toBe(true);
+    const daemonPid = Number(read(file));
+    onTestFinished(() => void process.kill(daemonPid, 'SIGKILL'));
+    const first = read(`${file}.first`)?.trim();
+    await expect.poll(() => existsSync(`/proc/${first}`), PATIENTLY).toBe(false);
+    stop.abort(new Error('called off'));
+    await expect(running).rejects.toThrow('called off');
   });
 
   it('says otherwise what it has said, and how it ended', async () => {

@@ -57,7 +57,11 @@ function runGroup(file: string, args: readonly string[], signal: AbortSignal): P
         said[name] += chunk.toString();
       });
     const kill = (): void => {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      } catch {
+        // All of the group have ended; somebody who left it, as a daemon does, still has the output.
+      }
       setTimeout(() => reject(signal.reason), DYING_MS).unref();
     };
     signal.addEventListener('abort', kill, { once: true });
