@@ -5,9 +5,9 @@ import { pods } from '#proto/api/core/pods.ts';
 import { StatusError, serviceUnavailable } from '#proto/meta/status-error.ts';
 import { MemoryClient } from '#server/client/memory-client.ts';
 import type { BoardPages, Source } from './board-page.ts';
+import { aSystem } from './fixtures.ts';
 import { readMarks } from './interruption.plan.ts';
 import { Roll } from './roll.ts';
-import type { BoardSystem } from './upgrade.plan.ts';
 
 const source: Source = {
   name: 'coracle',
@@ -21,15 +21,7 @@ const source: Source = {
 
 /** A board that takes an upgrade as the real one does; each start is done by `boots`. */
 class FakeBoard implements BoardPages {
-  system_: BoardSystem = {
-    board: 'rpi',
-    role: 'agent',
-    version: '1.2.0',
-    slot: 'a',
-    state: { good: 'a' },
-    kernel: 'a',
-    nextKernel: 'a',
-  };
+  system_ = aSystem();
   readonly #client: MemoryClient;
   readonly starts: string[] = [];
   /** How much of an upgrade gets through before it hangs. */

@@ -76,17 +76,20 @@ export class Roll {
       marks: readMarks(annotations),
     }));
     const wanted = named.filter(({ name }) => only.length === 0 || only.includes(name));
-    for (const { name, marks } of wanted) if (marks.restarting) await this.#goOn(name, marks);
+    const left = wanted.filter(({ marks }) => marks.restarting);
+    for (const { name, marks } of left) await this.#goOn(name, marks);
     const boards = await Promise.all(
       named.map(async ({ name }) => ({ name, system: await this.#look(name) })),
     );
     const serverVersion = await this.#serverVersion();
     const { steps: all, skipped } = planUpgrade(boards, sources, { only, again, serverVersion });
-    const gone = wanted.filter(({ marks }) => marks.restarting).map(({ name }) => name);
-    const steps = all.filter(({ node, from, upgrade }) => !gone.includes(node) || from !== upgrade.version);
+    const followed = left.map(({ name }) => name);
+    const steps = all.filter(
+      ({ node, from, upgrade }) => !followed.includes(node) || from !== upgrade.version,
+    );
     const names = steps.map(({ node }) => node);
     for (const { name, marks } of wanted) {
-      if (!marks.cordoned || gone.includes(name) || names.includes(name)) continue;
+      if (!marks.cordoned || followed.includes(name) || names.includes(name)) continue;
       await this.#release(name, true);
       this.#say(name, 'takes Pods again: an upgrade had kept them off');
     }
@@ -99,8 +102,8 @@ export class Roll {
         this.#say(node, `goes from ${from} to ${upgrade.version}`);
         await this.#one(node, upgrade);
       } catch (err) {
-        const left = names.slice(index + 1);
-        if (left.length > 0) out(`left as they are: ${left.join(', ')}\n`);
+        const rest = names.slice(index + 1);
+        if (rest.length > 0) out(`left as they are: ${rest.join(', ')}\n`);
         throw err;
       }
     }

@@ -1,16 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type BoardSystem, planDrain, planUpgrade, progressOf } from './upgrade.plan.ts';
+import { aSystem } from './fixtures.ts';
+import { planDrain, planUpgrade, progressOf } from './upgrade.plan.ts';
 
-const aSystem = (more: Partial<BoardSystem> = {}): BoardSystem => ({
-  board: 'rpi',
-  role: 'agent',
-  version: '1.2.0',
-  slot: 'a',
-  state: { good: 'a' },
-  kernel: 'a',
-  nextKernel: 'a',
-  ...more,
-});
 const agents = { board: 'rpi', role: 'agent', version: '1.3.0', sha256: 'x' } as const;
 const servers = { board: 'arm64-uefi', role: 'server', version: '1.3.0', sha256: 'y' } as const;
 const all = { only: [], again: false, serverVersion: undefined };
