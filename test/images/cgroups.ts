@@ -1,13 +1,9 @@
 /** The agent's end-to-end cases of cgroups, on a flashed board. */
-import { join } from 'node:path';
-import { busyboxArchive } from '#firmware/images/build-images.ts';
 import { cgroupCases } from '../support/cgroups/cases.ts';
+import { importBusybox } from './busybox.ts';
 import type { Images } from './images.ts';
 import { expect, type Step, seconds } from './step.ts';
 import { clusterOf, patience, type Shared } from './uefi.ts';
-
-export const IMPORT =
-  'ctr --address /run/coracle/containerd/containerd.sock --namespace k8s.io images import -';
 
 export function cgroupStep(images: Images, shared: Shared): Step {
   return {
@@ -17,8 +13,7 @@ export function cgroupStep(images: Images, shared: Shared): Step {
       const agentShell = cluster.agentShell.kept();
       const type = (await agentShell.run('stat -f -c %T /sys/fs/cgroup; uname -r')).trim().split('\n');
       expect(type[0] === 'cgroup2fs', `the guest has ${type[0]}`);
-      const { files } = await images.build('agent');
-      await agentShell.run(IMPORT, await busyboxArchive(join(files, 'usr/bin/busybox'), images.board.arch));
+      await importBusybox(images, [agentShell]);
       const lines = [type.join(', Linux ')];
       for (const { name, run } of cgroupCases) {
         const since = performance.now();

@@ -4,10 +4,9 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { busyboxArchive } from '#firmware/images/build-images.ts';
 import type { PodSpec } from '#proto/schema/generated/core-v1.ts';
 import { shellPod } from '../support/cluster/manifests.ts';
-import { IMPORT } from './cgroups.ts';
+import { importBusybox } from './busybox.ts';
 import { ADDRESSES, patiently } from './cluster.ts';
 import type { Images } from './images.ts';
 import { REACHED } from './machine.ts';
@@ -105,9 +104,7 @@ export function nfsStep(images: Images, shared: Shared): Step {
       const mounting = async (): Promise<boolean> =>
         (await shells.agent.run("pgrep -f '[m]ount.nfs' || true")).trim() !== '';
 
-      const { files } = await images.build('agent');
-      const busybox = await busyboxArchive(join(files, 'usr/bin/busybox'), images.board.arch);
-      for (const shell of Object.values(shells)) await shell.run(IMPORT, busybox);
+      await importBusybox(images, Object.values(shells));
       await shells.server.run(ROUTE.there);
       await shells.agent.run(ROUTE.here);
       const programs = join(images.root, '.cache/images/nfs-server');
